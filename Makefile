@@ -1,0 +1,41 @@
+# Every way into this repository. `make` alone lists them. Nothing needs to be done before any of them.
+#
+#   PYTHON=/path/to/python3   the interpreter for .venv, instead of the first fitting one
+#   ARGS="..."                handed to what the target runs: make test ARGS="-k lifecycle -x"
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo serve test lint format lock
+
+BIN := .venv/bin
+SOURCES := src tests scripts
+ARGS ?=
+export PYTHON
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## .venv with the locked packages, this package and a browser; quick when it is there
+	@scripts/setup.sh
+
+demo: setup ## one case from draft to decision against a simulated payer, and what it left behind
+	@$(BIN)/priorauth demo $(ARGS)
+
+serve: setup ## the server, on this machine
+	@$(BIN)/priorauth serve $(ARGS)
+
+test: setup ## all tests
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: setup ## format, rules, types, layers and sizes; changes nothing
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python scripts/check_sizes.py
+
+format: setup ## let ruff put right what it can
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+lock: ## write requirements/*.txt anew; ARGS=--upgrade takes the newest versions
+	@scripts/lock.sh $(ARGS)
