@@ -1,0 +1,383 @@
+"""The Authorization: the durable case, and what its customer may do with it.
+
+Every function returns a new value; `version` grows exactly when something changed that a client can see. What the
+service learns at the payer is in `processing`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+
+from priorauth.domain import attachments as documents
+from priorauth.domain.attachments import Attachment
+from priorauth.domain.catalog import ChosenRoute, DiagnosisCodes, Payer, Provider, ServiceRequest
+from priorauth.domain.errors import (
+    NextActionMismatch,
+    NextActionNotConfirmable,
+    RequirementsNotSatisfied,
+    ReviewStale,
+    VersionConflict,
+)
+from priorauth.domain.lifecycle import Event, Status, next_status
+from priorauth.domain.moment import Moment
+from priorauth.domain.questionnaires import AnswerItem, merge
+from priorauth.domain.requirements import Finding, Requirements, assess, still_open
+from priorauth.domain.reviews import Covers, Difference, ReviewSnapshot, SnapshotKind, SnapshotStatus, summarize
+from priorauth.domain.submissions import Attempt, AttemptState, Outcome, Submission
+
+
+class FinalSubmission(StrEnum):
+    """Whether the service may cross the payer's final boundary by itself."""
+
+    AUTOMATIC = "automatic"
+    REQUIRES_CONFIRMATION = "requires_confirmation"
+
+
+class ActionType(StrEnum):
+    """What is expected of the customer."""
+
+    PROVIDE_REQUIREMENTS = "provide_requirements"
+    ADVANCE_CASE = "advance_case"
+    APPROVE_SUBMISSION = "approve_submission"
+    COMPLETE_PAYER_INTERACTION = "complete_payer_interaction"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A code for machines and a sentence for people."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class NextAction:
+    """The customer's next move. Its id changes whenever it is issued anew."""
+
+    id: str
+    type: ActionType
+    covers: Covers
+    review_snapshot_id: str | None = None
+    reason: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A confirmed `approve_submission`: the permission to submit what its snapshot shows."""
+
+    next_action_id: str
+    review_snapshot_id: str
+    approved_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveHandoff:
+    """The manual handoff that owns the payer interaction now."""
+
+    id: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """What the service keeps of a case for itself; nothing of it is shown, so none of it moves the version.
+
+    `run` counts the entries into `processing`; every piece of work belongs to one run and is void in another.
+    `resumptions` counts how often work of this run had to be started again because it was lost.
+    """
+
+    run: int = 0
+    status_checks: int = 0
+    resumptions: int = 0
+    findings: tuple[Finding, ...] = ()
+    superseded_approvals: tuple[str, ...] = ()
+    approval: Approval | None = None
+    attempts: tuple[Attempt, ...] = ()
+
+    @property
+    def open_attempt(self) -> Attempt | None:
+        """The attempt of which it is not known yet whether the payer took it."""
+        return next((attempt for attempt in self.attempts if attempt.state is AttemptState.INTENDED), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authorization:
+    """One case of one organization in one environment."""
+
+    id: str
+    organization_id: str
+    environment: str
+    version: int
+    status: Status
+    next_action: NextAction | None
+    provider: Provider
+    payer_id: str
+    payer_version: str
+    request: ServiceRequest
+    route: ChosenRoute
+    final_submission: FinalSubmission
+    answers: tuple[AnswerItem, ...]
+    answers_version: int
+    requirements: Requirements
+    attachments: tuple[Attachment, ...]
+    attachments_version: int
+    submission: Submission
+    outcome: Outcome | None
+    status_reason: Reason | None
+    active_handoff: ActiveHandoff | None
+    metadata: Mapping[str, str]
+    created_at: datetime
+    updated_at: datetime
+    completed_at: datetime | None
+    canceled_at: datetime | None
+    journal: Journal = field(default_factory=Journal)
+
+    def require_version(self, expected: int | None) -> None:
+        """Raise VersionConflict unless `expected` is the present version; None expects nothing."""
+        if expected is not None and expected != self.version:
+            raise VersionConflict(details={"expectedVersion": expected, "actualVersion": self.version})
+
+    def covers(self, *, version: int) -> Covers:
+        """Return the versions of the parts, as an action or snapshot first shown in `version` covers them."""
+        return Covers(version, self.requirements.version, self.answers_version, self.attachments_version)
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """What a decision about a case needs to know beside the case: its pinned payer and the code sets."""
+
+    payer: Payer
+    diagnosis_codes: DiagnosisCodes
+
+
+def evolve(case: Authorization, event: Event, moment: Moment, **changes: object) -> Authorization:
+    """Return `case` after `event` with `changes`; version and updated_at move when a client can see a difference.
+
+    Raises the lifecycle's conflict when the event cannot happen now.
+    """
+    changed = replace(case, status=next_status(case.status, event), **changes)  # type: ignore[arg-type]
+    if replace(changed, journal=case.journal) == case:
+        return changed
+    return replace(changed, version=case.version + 1, updated_at=moment.now)
+
+
+def create(
+    known: Knowledge,
+    moment: Moment,
+    *,
+    organization_id: str,
+    environment: str,
+    provider: Provider,
+    payer_version: str,
+    request: ServiceRequest,
+    route: ChosenRoute,
+    final_submission: FinalSubmission,
+    answers: tuple[AnswerItem, ...],
+    metadata: Mapping[str, str],
+) -> Authorization:
+    """Return a new case at version 1 with its initial answers merged. Raises BadRequest for malformed answers."""
+    merged = merge(known.payer.questionnaires_for(request), current=(), patch=answers)
+    requirements = assess(
+        known.payer,
+        request,
+        answers=merged,
+        attachments=(),
+        findings=(),
+        diagnosis_codes=known.diagnosis_codes,
+        previous=None,
+    )
+    case = Authorization(
+        id=moment.new_id("auth"),
+        organization_id=organization_id,
+        environment=environment,
+        version=1,
+        status=Status.REQUIRES_INPUT if requirements.is_blocked else Status.REQUIRES_CONFIRMATION,
+        next_action=None,
+        provider=provider,
+        payer_id=known.payer.id,
+        payer_version=payer_version,
+        request=request,
+        route=route,
+        final_submission=final_submission,
+        answers=merged,
+        answers_version=1,
+        requirements=requirements,
+        attachments=(),
+        attachments_version=1,
+        submission=Submission(),
+        outcome=None,
+        status_reason=None,
+        active_handoff=None,
+        metadata=metadata,
+        created_at=moment.now,
+        updated_at=moment.now,
+        completed_at=None,
+        canceled_at=None,
+    )
+    return replace(case, next_action=action_for_writes(case, moment, version=1))
+
+
+def answer(case: Authorization, known: Knowledge, moment: Moment, *, patch: tuple[AnswerItem, ...]) -> Authorization:
+    """Return the case after a PATCH of its answers. Raises NotMutable or BadRequest."""
+    next_status(case.status, Event.CUSTOMER_WROTE)
+    merged = merge(known.payer.questionnaires_for(case.request), current=case.answers, patch=patch)
+    if merged == case.answers:
+        return case
+    return _rewritten(replace(case, answers=merged, answers_version=case.answers_version + 1), case, known, moment)
+
+
+def attach(case: Authorization, known: Knowledge, moment: Moment, *, attachment: Attachment) -> Authorization:
+    """Return the case with one more attachment. Raises NotMutable."""
+    next_status(case.status, Event.CUSTOMER_WROTE)
+    return _with_attachments(case, known, moment, attachments=(*case.attachments, attachment))
+
+
+def detach(case: Authorization, known: Knowledge, moment: Moment, *, attachment_id: str) -> Authorization:
+    """Return the case without one attachment. Raises NotMutable or AttachmentNotFound."""
+    next_status(case.status, Event.CUSTOMER_WROTE)
+    return _with_attachments(case, known, moment, attachments=documents.without(case.attachments, attachment_id))
+
+
+def require_current_approval(case: Authorization, next_action_id: str) -> None:
+    """Raise ReviewStale when the id belongs to an approval that was superseded. Judged before the version."""
+    if next_action_id in case.journal.superseded_approvals:
+        raise ReviewStale
+
+
+def confirm(case: Authorization, moment: Moment, *, next_action_id: str) -> Authorization:
+    """Return the case handed to the service by its customer's confirmation.
+
+    Raises NextActionNotConfirmable, NotConfirmable, NextActionMismatch or RequirementsNotSatisfied, in this order.
+    """
+    action = case.next_action
+    if case.status in (Status.REQUIRES_INPUT, Status.REQUIRES_ACTION):
+        raise NextActionNotConfirmable
+    approves = action is not None and action.type is ActionType.APPROVE_SUBMISSION
+    event = Event.SUBMISSION_APPROVED if approves else Event.ADVANCE_CONFIRMED
+    next_status(case.status, event)
+    if action is None or action.id != next_action_id:
+        raise NextActionMismatch
+    if case.requirements.is_blocked:
+        raise RequirementsNotSatisfied
+    approval = Approval(action.id, action.review_snapshot_id, moment.now) if action.review_snapshot_id else None
+    journal = replace(case.journal, run=case.journal.run + 1, resumptions=0, approval=approval)
+    return evolve(case, event, moment, next_action=None, journal=journal)
+
+
+def cancel(case: Authorization, moment: Moment, *, reason: str | None) -> Authorization:
+    """Return the canceled case; its receipt and decision stay. Raises NotMutable when it is over."""
+    return evolve(
+        case,
+        Event.CANCELED,
+        moment,
+        next_action=None,
+        status_reason=Reason("canceled_by_customer", reason or "Canceled through the API."),
+        canceled_at=moment.now,
+    )
+
+
+def issue_review(
+    case: Authorization, known: Knowledge, moment: Moment, *, differences: tuple[Difference, ...]
+) -> tuple[ReviewSnapshot, NextAction]:
+    """Return a current snapshot of the stored case, first shown in the next version, and the action to approve it."""
+    snapshot = ReviewSnapshot(
+        id=moment.new_id("rev"),
+        status=SnapshotStatus.CURRENT,
+        kind=SnapshotKind.FINAL_SUBMISSION,
+        generated_at=moment.now,
+        covers=case.covers(version=case.version + 1),
+        summary=summarize(
+            known.payer,
+            case.provider,
+            request=case.request,
+            route=case.route,
+            answers=case.answers,
+            attachments=case.attachments,
+            case_reference=case.id,
+        ),
+        answers=case.answers,
+        attachments=case.attachments,
+        warnings=tuple(difference.as_warning() for difference in differences),
+        differences=differences,
+    )
+    action = NextAction(
+        moment.new_id("nact"), ActionType.APPROVE_SUBMISSION, snapshot.covers, review_snapshot_id=snapshot.id
+    )
+    return snapshot, action
+
+
+def action_for_writes(case: Authorization, moment: Moment, *, version: int) -> NextAction:
+    """Return the action that the requirements call for: to provide them, or to let the service go on."""
+    kind = ActionType.PROVIDE_REQUIREMENTS if case.requirements.is_blocked else ActionType.ADVANCE_CASE
+    return NextAction(moment.new_id("nact"), kind, case.covers(version=version))
+
+
+def package_of(case: Authorization) -> tuple[int, int]:
+    """Return the versions of what the customer gives: its answers and its attachments."""
+    return case.answers_version, case.attachments_version
+
+
+def reassessed(case: Authorization, known: Knowledge) -> Authorization:
+    """Return the case with its findings and requirements brought up to date; the status is not touched."""
+    findings = still_open(case.journal.findings, case.answers, package=package_of(case))
+    requirements = assess(
+        known.payer,
+        case.request,
+        answers=case.answers,
+        attachments=case.attachments,
+        findings=findings,
+        diagnosis_codes=known.diagnosis_codes,
+        previous=case.requirements,
+    )
+    return replace(case, requirements=requirements, journal=replace(case.journal, findings=findings))
+
+
+def superseding_review(case: Authorization) -> tuple[Submission, Journal]:
+    """Return submission and journal with the present snapshot stale and its action's approval void."""
+    snapshot, action, approval = case.submission.review_snapshot, case.next_action, case.journal.approval
+    asked = action.id if action is not None and action.type is ActionType.APPROVE_SUBMISSION else None
+    void = tuple(each for each in (asked, approval.next_action_id if approval else None) if each)
+    journal = replace(case.journal, approval=None, superseded_approvals=(*case.journal.superseded_approvals, *void))
+    return replace(case.submission, review_snapshot=snapshot.superseded() if snapshot else None), journal
+
+
+def _with_attachments(
+    case: Authorization, known: Knowledge, moment: Moment, *, attachments: tuple[Attachment, ...]
+) -> Authorization:
+    changed = replace(case, attachments=attachments, attachments_version=case.attachments_version + 1)
+    return _rewritten(changed, case, known, moment)
+
+
+def _rewritten(changed: Authorization, case: Authorization, known: Knowledge, moment: Moment) -> Authorization:
+    """Bring a written case up to date in one step: requirements, snapshot, action and status."""
+    draft = reassessed(changed, known)
+    submission, journal = superseding_review(draft)
+    awaited = case.next_action is not None and case.next_action.type is ActionType.APPROVE_SUBMISSION
+    blocked = draft.requirements.is_blocked
+    if awaited and not blocked:
+        snapshot, action = issue_review(draft, known, moment, differences=())
+        submission = replace(submission, review_snapshot=snapshot)
+    else:
+        action = action_for_writes(draft, moment, version=case.version + 1)
+    return evolve(
+        case,
+        _event_of_write(case.status, blocked=blocked),
+        moment,
+        answers=draft.answers,
+        answers_version=draft.answers_version,
+        attachments=draft.attachments,
+        attachments_version=draft.attachments_version,
+        requirements=draft.requirements,
+        submission=submission,
+        journal=journal,
+        next_action=action,
+    )
+
+
+def _event_of_write(status: Status, *, blocked: bool) -> Event:
+    if status is Status.REQUIRES_INPUT and not blocked:
+        return Event.BLOCKERS_CLEARED
+    if status is Status.REQUIRES_CONFIRMATION and blocked:
+        return Event.BLOCKER_OPENED
+    return Event.CUSTOMER_WROTE

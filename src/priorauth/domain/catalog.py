@@ -1,0 +1,222 @@
+"""Whom a case can be sent to and what they want: providers, payers, routes, and the codes that name services.
+
+A payer is a value made from data. A case pins one version of it at its creation, so that a later change of the
+catalog never changes what an open case was asked.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from stdnum import luhn
+
+from priorauth.domain.errors import UnsupportedRoute
+from priorauth.domain.questionnaires import Questionnaire
+
+
+class RequestType(StrEnum):
+    """The setting in which the service is given."""
+
+    INPATIENT = "inpatient"
+    OUTPATIENT = "outpatient"
+    DRUG = "drug"
+
+
+class CodeSystem(StrEnum):
+    """The code systems that name a service or a drug."""
+
+    HCPCS = "hcpcs"
+    CPT = "cpt"
+    NDC = "ndc"
+
+
+class PortalAuthMode(StrEnum):
+    """Who signs in to the payer's portal: the service, or the customer in person."""
+
+    AUTOMATED = "automated"
+    CUSTOMER_LOGIN = "customer_login"
+
+
+# HCPCS Level II; CPT categories I, II (F), III (T), and its PLA (U), MAAA (M) and administrative (A) codes; NDC in its
+# three hyphenated ten-digit forms, the eleven-digit form, and the twelve digits (6-4-2) that follow in 2033.
+_CODE_FORMS: Mapping[CodeSystem, re.Pattern[str]] = {
+    CodeSystem.HCPCS: re.compile(r"[A-V][0-9]{4}"),
+    CodeSystem.CPT: re.compile(r"[0-9]{4}[0-9AFMTU]"),
+    CodeSystem.NDC: re.compile(
+        r"[0-9]{4}-[0-9]{4}-[0-9]{2}|[0-9]{5}-[0-9]{3}-[0-9]{2}|[0-9]{5}-[0-9]{4}-[0-9]{1,2}"
+        r"|[0-9]{6}-[0-9]{4}-[0-9]{2}|[0-9]{10,12}"
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceCode:
+    """A coded service, such as CPT 72148."""
+
+    system: CodeSystem
+    code: str
+
+    @property
+    def is_well_formed(self) -> bool:
+        """True when the code has its system's form; whether the code exists is the payer's to judge."""
+        return _CODE_FORMS[self.system].fullmatch(self.code) is not None
+
+
+def is_npi(number: str) -> bool:
+    """Say whether `number` is a National Provider Identifier: ten digits, first 1 or 2, with the Luhn check digit
+    over the prefix 80840 (45 CFR 162.406).
+    """
+    return re.fullmatch(r"[12][0-9]{9}", number) is not None and luhn.is_valid("80840" + number)
+
+
+class CodeVerdict(StrEnum):
+    """What a code set says of a code."""
+
+    VALID = "valid"
+    NOT_SPECIFIC = "not_specific"
+    UNKNOWN = "unknown"
+
+
+class DiagnosisCodes(Protocol):
+    """The ICD-10-CM code set of one release."""
+
+    def judge(self, code: str) -> CodeVerdict:
+        """Say whether `code` (with or without its dot) exists and is specific enough to be billed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """A clinic or practitioner on whose behalf a case is sent."""
+
+    npi: str
+    name: str
+    state: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceRequest:
+    """What is asked of whom: fixed at the case's creation."""
+
+    payer_id: str
+    coverage_state: str
+    request_type: RequestType
+    service_code: ServiceCode
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One way to a payer, for one state and request type."""
+
+    coverage_state: str
+    request_type: RequestType
+    service_code_systems: tuple[CodeSystem, ...]
+    channel: str
+    portal_auth_modes: tuple[PortalAuthMode, ...]
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenRoute:
+    """The route that a case has pinned."""
+
+    channel: str
+    portal_auth_mode: PortalAuthMode
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequiredDocument:
+    """A document that a payer wants for a service."""
+
+    type: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceRules:
+    """What a payer wants for some services: which questionnaires, which documents. Without codes: for all others."""
+
+    request_type: RequestType
+    title: str
+    questionnaires: tuple[str, ...]
+    documents: tuple[RequiredDocument, ...] = ()
+    system: CodeSystem | None = None
+    codes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PortalSettings:
+    """Which portal a payer runs. `submission_settles_after_seconds`: how long after a lost answer a submission may
+    still turn up in the portal's search, so that its absence proves nothing before.
+    """
+
+    id: str
+    submission_settles_after_seconds: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class StatusChecks:
+    """How often a submitted case is looked at: the first delay, its growth per check, and its bound, in seconds."""
+
+    first_after_seconds: float = 900.0
+    growth: float = 1.5
+    at_most_seconds: float = 14_400.0
+
+    def delay(self, checks_done: int) -> float:
+        """Return the seconds to wait after `checks_done` checks."""
+        exponent = min(checks_done, 64)
+        return float(min(self.first_after_seconds * self.growth**exponent, self.at_most_seconds))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payer:
+    """A health plan: what clients see of it, and what it wants."""
+
+    id: str
+    display_name: str
+    aliases: tuple[str, ...] = ()
+    status: str = "active"
+    brand: str | None = None
+    line_of_business: str | None = None
+    supported_states: tuple[str, ...]
+    supported_service_types: tuple[RequestType, ...]
+    portal: PortalSettings
+    status_checks: StatusChecks = StatusChecks()
+    routes: tuple[Route, ...]
+    services: tuple[ServiceRules, ...]
+    questionnaires: tuple[Questionnaire, ...]
+
+    def route_for(self, request: ServiceRequest, mode: PortalAuthMode) -> ChosenRoute:
+        """Return the route that `request` takes with `mode`. Raises UnsupportedRoute when there is none."""
+        for route in self.routes:
+            fits = (
+                route.coverage_state == request.coverage_state
+                and route.request_type is request.request_type
+                and request.service_code.system in route.service_code_systems
+                and mode in route.portal_auth_modes
+            )
+            if fits:
+                return ChosenRoute(route.channel, mode, route.label)
+        raise UnsupportedRoute
+
+    def rules_for(self, request: ServiceRequest) -> ServiceRules:
+        """Return what is wanted for `request`: the rules that name its code, else those for all other services.
+
+        Raises UnsupportedRoute when the payer takes no such service.
+        """
+        code = request.service_code
+        candidates = [rules for rules in self.services if rules.request_type is request.request_type]
+        named = (rules for rules in candidates if rules.system is code.system and code.code in rules.codes)
+        general = (rules for rules in candidates if not rules.codes)
+        found = next(named, None) or next(general, None)
+        if found is None:
+            raise UnsupportedRoute
+        return found
+
+    def questionnaires_for(self, request: ServiceRequest) -> tuple[Questionnaire, ...]:
+        """Return the questionnaires of `request`, in the order in which they are asked."""
+        by_id = {questionnaire.id: questionnaire for questionnaire in self.questionnaires}
+        return tuple(by_id[name] for name in self.rules_for(request).questionnaires)

@@ -1,0 +1,102 @@
+"""The live session of a case: a projection of the channel session that works on it. It commands nothing."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from priorauth.domain.authorizations import Authorization, FinalSubmission
+from priorauth.domain.lifecycle import Status
+from priorauth.domain.processing import may_submit
+from priorauth.domain.reviews import SnapshotStatus
+
+
+class BoundaryState(StrEnum):
+    """Where the channel session stands before the payer's final boundary."""
+
+    UNKNOWN = "unknown"
+    NOT_REACHED = "not_reached"
+    AT_BOUNDARY = "at_boundary"
+    CROSSED = "crossed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionClaim:
+    """A worker's claim on the channel session of a case; it is void after `expires_at`."""
+
+    authorization_id: str
+    session_id: str
+    worker: str
+    channel: str
+    boundary: BoundaryState
+    expires_at: datetime
+
+    def is_valid(self, now: datetime) -> bool:
+        """Say whether the session is up as far as its claim can tell."""
+        return now < self.expires_at
+
+
+class HandoffState(StrEnum):
+    """Whether a human can take, or has, the interaction."""
+
+    UNAVAILABLE = "unavailable"
+    OFFERED = "offered"
+    ACTIVE = "active"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveSession:
+    """What a client sees."""
+
+    is_live: bool
+    channel: str | None
+    manual_handoff_id: str | None
+    supported_modes: tuple[str, ...]
+    handoff_state: HandoffState
+    handoff_reason: str
+    boundary: BoundaryState
+    final_submit_capable: bool
+    requires_approval: bool
+    review_snapshot_id: str | None
+
+
+_REASONS = {
+    Status.REQUIRES_INPUT: "customer_owns_case",
+    Status.REQUIRES_CONFIRMATION: "customer_owns_case",
+    Status.REQUIRES_ACTION: "handoff_offered",
+    Status.PROCESSING: "automation_owns_processing",
+    Status.WAITING_ON_PAYER: "payer_owns_case",
+    Status.COMPLETED: "case_closed",
+    Status.CANCELED: "case_closed",
+}
+
+
+def project(case: Authorization, claim: SessionClaim | None, *, now: datetime) -> LiveSession:
+    """Return the live session of `case` as of `now`."""
+    live = claim is not None and claim.is_valid(now)
+    handoff = case.active_handoff
+    state = HandoffState.UNAVAILABLE
+    if handoff is not None:
+        state = HandoffState.ACTIVE
+    elif case.status is Status.REQUIRES_ACTION and live:
+        state = HandoffState.OFFERED
+    snapshot = case.submission.review_snapshot
+    current = snapshot if snapshot is not None and snapshot.status is SnapshotStatus.CURRENT else None
+    demanded = case.final_submission is FinalSubmission.REQUIRES_CONFIRMATION and not may_submit(case)
+    return LiveSession(
+        is_live=live,
+        channel=claim.channel if live and claim else None,
+        manual_handoff_id=handoff.id if live and handoff else None,
+        supported_modes=_modes(live=live, interactive=handoff is not None),
+        handoff_state=state,
+        handoff_reason="handoff_active" if handoff is not None else _REASONS[case.status],
+        boundary=claim.boundary if live and claim else BoundaryState.UNKNOWN,
+        final_submit_capable=bool(live and case.journal.open_attempt),
+        requires_approval=demanded and not case.status.is_final,
+        review_snapshot_id=current.id if current else None,
+    )
+
+
+def _modes(*, live: bool, interactive: bool) -> tuple[str, ...]:
+    if not live:
+        return ()
+    return ("read_only", "interactive") if interactive else ("read_only",)

@@ -1,0 +1,66 @@
+"""Who uses the server: organizations, their API keys, and what a key may do."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from priorauth.domain.errors import InsufficientPermissions
+
+
+class Environment(StrEnum):
+    """Sandbox cases meet simulated payers, production cases real ones; the two never see each other."""
+
+    SANDBOX = "sandbox"
+    PRODUCTION = "production"
+
+
+class Scope(StrEnum):
+    """What a key may do."""
+
+    READ = "authorizations:read"
+    WRITE = "authorizations:write"
+    CONFIRM = "authorizations:confirm"
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """A clinic or company whose cases nobody else sees."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKey:
+    """A key as it rests: its secret only as a hash."""
+
+    id: str
+    organization_id: str
+    environment: Environment
+    scopes: tuple[Scope, ...]
+    secret_hash: str
+    created_at: datetime
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+    def is_usable(self, *, environment: Environment, now: datetime) -> bool:
+        """Say whether the key opens anything in `environment` at `now`."""
+        expired = self.expires_at is not None and self.expires_at <= now
+        return self.environment is environment and self.revoked_at is None and not expired
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who stands behind a request."""
+
+    organization_id: str
+    environment: Environment
+    key_id: str
+    scopes: tuple[Scope, ...]
+
+    def require(self, scope: Scope) -> None:
+        """Raise InsufficientPermissions when the key lacks `scope`."""
+        if scope not in self.scopes:
+            raise InsufficientPermissions(
+                f"The API key lacks the scope {scope}. Use a key that has it.", details={"requiredScope": scope.value}
+            )

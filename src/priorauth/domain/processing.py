@@ -1,0 +1,177 @@
+"""The service's and the payer's moves: what the engine learned becomes a change of the case.
+
+Each function takes the case as it is stored now. Work of an earlier run, or for a case that was canceled meanwhile,
+must change nothing: `is_in_hand` says so, and only evidence of a submission is still recorded then.
+"""
+
+from dataclasses import replace
+
+from priorauth.domain.authorizations import (
+    Authorization,
+    FinalSubmission,
+    Journal,
+    Knowledge,
+    Reason,
+    action_for_writes,
+    evolve,
+    issue_review,
+    package_of,
+    reassessed,
+    superseding_review,
+)
+from priorauth.domain.errors import Issue, NotMutable, Severity
+from priorauth.domain.lifecycle import Event, Status
+from priorauth.domain.moment import Moment
+from priorauth.domain.questionnaires import AnswerSet
+from priorauth.domain.requirements import Finding
+from priorauth.domain.reviews import Difference, SnapshotStatus
+from priorauth.domain.submissions import Attempt, AttemptState, Decision, Outcome, PayerReceipt
+
+_UNEXPLAINED = Issue("rejected_by_payer", "The payer did not take the case and did not say why.")
+
+
+def is_in_hand(case: Authorization, run: int) -> bool:
+    """Say whether work of `run` still has a case to work on."""
+    return case.journal.run == run and case.status in (Status.PROCESSING, Status.WAITING_ON_PAYER)
+
+
+def may_submit(case: Authorization) -> bool:
+    """Say whether the final boundary may be crossed: by policy, or by the approval of the current snapshot."""
+    if case.final_submission is FinalSubmission.AUTOMATIC:
+        return True
+    snapshot, approval = case.submission.review_snapshot, case.journal.approval
+    return (
+        snapshot is not None
+        and approval is not None
+        and snapshot.status is SnapshotStatus.CURRENT
+        and approval.review_snapshot_id == snapshot.id
+    )
+
+
+def approved_differences(case: Authorization) -> tuple[Difference, ...]:
+    """Return what the portal may show otherwise than the case: only what a human has approved."""
+    snapshot = case.submission.review_snapshot
+    return snapshot.differences if snapshot is not None and case.journal.approval is not None else ()
+
+
+def propose_review(
+    case: Authorization, known: Knowledge, moment: Moment, *, differences: tuple[Difference, ...]
+) -> Authorization:
+    """Return the case paused for the approval of a new snapshot."""
+    submission, journal = superseding_review(case)
+    snapshot, action = issue_review(case, known, moment, differences=differences)
+    return evolve(
+        case,
+        Event.APPROVAL_REQUIRED,
+        moment,
+        next_action=action,
+        submission=replace(submission, review_snapshot=snapshot),
+        journal=journal,
+    )
+
+
+def ask_for_more(
+    case: Authorization, known: Knowledge, moment: Moment, *, rejected: tuple[Issue, ...]
+) -> Authorization:
+    """Return the case waiting for input, because the payer rejected values: one blocking issue each."""
+    given, package = AnswerSet(case.answers), package_of(case)
+    blocking = tuple(replace(issue, severity=Severity.ERROR) for issue in rejected or (_UNEXPLAINED,))
+    findings = tuple(Finding(issue, given.of(issue.field or ""), package) for issue in blocking)
+    submission, journal = superseding_review(case)
+    draft = reassessed(replace(case, journal=replace(journal, findings=findings)), known)
+    return evolve(
+        case,
+        Event.MORE_INFORMATION_NEEDED,
+        moment,
+        requirements=draft.requirements,
+        submission=submission,
+        journal=draft.journal,
+        next_action=action_for_writes(draft, moment, version=case.version + 1),
+    )
+
+
+def begin_attempt(case: Authorization, run: int, moment: Moment) -> Authorization:
+    """Return the case with the intent to submit. Raises NotMutable when nothing may be submitted now.
+
+    This is the one write that decides between a cancel and the release of the final request: whichever commits first.
+    """
+    allowed = (
+        case.status is Status.PROCESSING
+        and case.journal.run == run
+        and may_submit(case)
+        and case.journal.open_attempt is None
+        and case.submission.payer_receipt is None
+    )
+    if not allowed:
+        raise NotMutable("The case may not be submitted now.")
+    attempt = Attempt(moment.new_id("sub"), run, moment.now)
+    return replace(case, journal=replace(case.journal, attempts=(*case.journal.attempts, attempt)))
+
+
+def conclude_absent(case: Authorization) -> Authorization:
+    """Return the case with its open attempt concluded: the payer provably never took it."""
+    return replace(case, journal=_concluded(case, AttemptState.ABSENT))
+
+
+def record_receipt(case: Authorization, moment: Moment, *, receipt: PayerReceipt) -> Authorization:
+    """Return the case with the payer's receipt: it waits on the payer, or stays canceled with late evidence."""
+    event = Event.LATE_EVIDENCE_RECORDED if case.status is Status.CANCELED else Event.RECEIPT_PROVEN
+    return evolve(
+        case,
+        event,
+        moment,
+        submission=replace(case.submission, payer_receipt=receipt),
+        journal=replace(_concluded(case, AttemptState.TAKEN), status_checks=0, resumptions=0),
+    )
+
+
+def record_decision(case: Authorization, moment: Moment, *, decision: Decision) -> Authorization:
+    """Return the case with the payer's decision: completed, or canceled with late evidence."""
+    # The payer decides on what it has: a decision concludes the attempt as a receipt does.
+    submission, journal = replace(case.submission, decision=decision), _concluded(case, AttemptState.TAKEN)
+    if case.status is Status.CANCELED:
+        return evolve(case, Event.LATE_EVIDENCE_RECORDED, moment, submission=submission, journal=journal)
+    return evolve(
+        case,
+        Event.DECISION_OBSERVED,
+        moment,
+        submission=submission,
+        journal=journal,
+        outcome=decision.outcome,
+        completed_at=moment.now,
+    )
+
+
+def conclude_not_required(case: Authorization, moment: Moment, *, reason: Reason) -> Authorization:
+    """Return the case completed because the payer wants no authorization for the service."""
+    return evolve(
+        case,
+        Event.DECISION_OBSERVED,
+        moment,
+        outcome=Outcome.NOT_REQUIRED,
+        status_reason=reason,
+        completed_at=moment.now,
+    )
+
+
+def fail(case: Authorization, moment: Moment, *, reason: Reason) -> Authorization:
+    """Return the case completed as failed, with the reason."""
+    return evolve(case, Event.FAILED, moment, outcome=Outcome.FAILED, status_reason=reason, completed_at=moment.now)
+
+
+def checked(case: Authorization) -> Authorization:
+    """Return the case after a status check that brought nothing new."""
+    return replace(case, journal=replace(case.journal, status_checks=case.journal.status_checks + 1))
+
+
+def resumed(case: Authorization) -> Authorization:
+    """Return the case after its work was lost and is started again."""
+    return replace(case, journal=replace(case.journal, resumptions=case.journal.resumptions + 1))
+
+
+def _concluded(case: Authorization, state: AttemptState) -> Journal:
+    attempts = tuple(
+        replace(attempt, state=state) if attempt.state is AttemptState.INTENDED else attempt
+        for attempt in case.journal.attempts
+    )
+    return replace(case.journal, attempts=attempts)

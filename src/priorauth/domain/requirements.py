@@ -1,0 +1,108 @@
+"""What still stands between a case and its submission: unanswered questions, missing documents, faulty values."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from priorauth.domain.attachments import Attachment
+from priorauth.domain.catalog import CodeVerdict, DiagnosisCodes, Payer, RequiredDocument, ServiceRequest
+from priorauth.domain.errors import Issue, Severity
+from priorauth.domain.questionnaires import Answer, AnswerItem, AnswerSet, Coding, Concept, Item, rule_breaches
+
+
+@dataclass(frozen=True, slots=True)
+class OpenQuestion:
+    """A question that must be answered."""
+
+    link_id: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Requirements:
+    """The open blockers of a case. `version` grows when they change."""
+
+    version: int
+    questions: tuple[OpenQuestion, ...] = ()
+    documents: tuple[RequiredDocument, ...] = ()
+    issues: tuple[Issue, ...] = ()
+
+    @property
+    def is_blocked(self) -> bool:
+        """True while the case cannot go on."""
+        return bool(self.questions or self.documents or any(issue.severity is Severity.ERROR for issue in self.issues))
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that the payer rejected: the answer of the item that the issue names, or the package as a whole.
+
+    It blocks until what it speaks of is another. `package` holds the versions of answers and attachments.
+    """
+
+    issue: Issue
+    answer: tuple[Answer, ...]
+    package: tuple[int, int]
+
+
+_DIAGNOSIS_FAULTS = {
+    CodeVerdict.UNKNOWN: ("diagnosis_code_unknown", "This code is not in ICD-10-CM. Check it for a typing error."),
+    CodeVerdict.NOT_SPECIFIC: (
+        "diagnosis_code_not_specific",
+        "This ICD-10-CM code is a heading. Use one of the more specific codes below it.",
+    ),
+}
+
+
+def assess(
+    payer: Payer,
+    request: ServiceRequest,
+    *,
+    answers: tuple[AnswerItem, ...],
+    attachments: tuple[Attachment, ...],
+    findings: tuple[Finding, ...],
+    diagnosis_codes: DiagnosisCodes,
+    previous: Requirements | None,
+) -> Requirements:
+    """Return what is open now; the same value as `previous`, version included, when nothing changed."""
+    given = AnswerSet(answers)
+    asked = list(given.visible(payer.questionnaires_for(request)))
+    attached = {document_type for attachment in attachments for document_type in attachment.document_types}
+    found = Requirements(
+        version=previous.version if previous else 1,
+        questions=tuple(
+            OpenQuestion(item.link_id, item.text)
+            for item in asked
+            if item.takes_answers and given.requires(item) and not given.of(item.link_id)
+        ),
+        documents=tuple(document for document in payer.rules_for(request).documents if document.type not in attached),
+        issues=(
+            *(issue for item in asked for issue in _issues_of(item, given, diagnosis_codes)),
+            *(finding.issue for finding in findings),
+        ),
+    )
+    if previous is None or found == previous:
+        return found
+    return replace(found, version=previous.version + 1)
+
+
+def still_open(
+    findings: tuple[Finding, ...], answers: tuple[AnswerItem, ...], *, package: tuple[int, int]
+) -> tuple[Finding, ...]:
+    """Return the findings that speak of what is still the same as when the payer rejected it."""
+    given = AnswerSet(answers)
+    return tuple(
+        finding
+        for finding in findings
+        if (given.of(finding.issue.field) == finding.answer if finding.issue.field else package == finding.package)
+    )
+
+
+def _issues_of(item: Item, answers: AnswerSet, diagnosis_codes: DiagnosisCodes) -> Iterator[Issue]:
+    breaches = tuple(rule_breaches(item, answers))
+    yield from breaches
+    if item.concept is Concept.DIAGNOSIS and not breaches:
+        for answer in answers.of(item.link_id):
+            code = answer.value.code if isinstance(answer.value, Coding) else str(answer.value)
+            fault = _DIAGNOSIS_FAULTS.get(diagnosis_codes.judge(code))
+            if fault:
+                yield Issue(fault[0], fault[1], item.link_id)

@@ -1,0 +1,79 @@
+"""What was sent to the payer and what the payer said: attempts, the receipt, the decision.
+
+An attempt is the service's private record that it may have submitted. It is committed before the final request is
+released, and nothing is sent again until the attempt has been concluded by what the payer shows.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+from priorauth.domain.reviews import ReviewSnapshot
+
+
+class Outcome(StrEnum):
+    """How a case ended."""
+
+    APPROVED = "approved"
+    DENIED = "denied"
+    MODIFIED = "modified"
+    NOT_REQUIRED = "not_required"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class PayerReceipt:
+    """The payer's proof that it has the case."""
+
+    reference_number: str
+    received_at: datetime
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class DenialReason:
+    """Why the payer said no, in its own code and words."""
+
+    code: str | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The payer's decision."""
+
+    outcome: Outcome
+    decided_at: datetime
+    authorization_number: str | None = None
+    effective_from: date | None = None
+    effective_to: date | None = None
+    approved_units: int | None = None
+    denial_reason: DenialReason | None = None
+    message: str | None = None
+
+
+class AttemptState(StrEnum):
+    """What is known of an attempt to submit."""
+
+    INTENDED = "intended"
+    TAKEN = "taken"
+    ABSENT = "absent"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One intent to cross the payer's final boundary, for one run of the case."""
+
+    id: str
+    run: int
+    intended_at: datetime
+    state: AttemptState = AttemptState.INTENDED
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """All that a client sees of the way to the payer."""
+
+    review_snapshot: ReviewSnapshot | None = None
+    payer_receipt: PayerReceipt | None = None
+    decision: Decision | None = None
