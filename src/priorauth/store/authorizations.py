@@ -1,0 +1,108 @@
+"""Cases at rest: one document each, and the columns by which they are listed."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from priorauth.domain.authorizations import Authorization
+from priorauth.domain.errors import AuthorizationNotFound
+from priorauth.domain.lifecycle import Status
+from priorauth.domain.organizations import Caller
+from priorauth.store import tables
+from priorauth.store.documents import decode, encode, sortable
+
+_table = tables.authorizations
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """What a list may be narrowed by; None narrows nothing."""
+
+    status: str | None = None
+    outcome: str | None = None
+    payer_id: str | None = None
+    provider_npi: str | None = None
+    external_case_id: str | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+
+    def clauses(self) -> Iterable[sa.ColumnElement[bool]]:
+        """Yield one condition for each field that is set."""
+        for name in ("status", "outcome", "payer_id", "provider_npi", "external_case_id"):
+            wanted = getattr(self, name)
+            if wanted is not None:
+                yield _table.c[name] == wanted
+        if self.created_after is not None:
+            yield _table.c.created_at > sortable(self.created_after)
+        if self.created_before is not None:
+            yield _table.c.created_at < sortable(self.created_before)
+
+
+class Authorizations:
+    """The cases, within one transaction."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def add(self, case: Authorization) -> None:
+        """Store a new case."""
+        self._connection.execute(_table.insert().values(id=case.id, **_columns(case)))
+
+    def save(self, case: Authorization) -> None:
+        """Store a changed case."""
+        self._connection.execute(_table.update().where(_table.c.id == case.id).values(**_columns(case)))
+
+    def get(self, authorization_id: str) -> Authorization | None:
+        """Return a case whoever owns it; a writing transaction holds it until its end. For the engine alone."""
+        query = sa.select(_table.c.document).where(_table.c.id == authorization_id).with_for_update()
+        return self._one(query)
+
+    def require(self, caller: Caller, authorization_id: str) -> Authorization:
+        """Return a case that the caller may see. Raises AuthorizationNotFound, whoever else may own it."""
+        query = sa.select(_table.c.document).where(
+            _table.c.id == authorization_id,
+            _table.c.organization_id == caller.organization_id,
+            _table.c.environment == caller.environment,
+        )
+        case = self._one(query.with_for_update())
+        if case is None:
+            raise AuthorizationNotFound
+        return case
+
+    def page(self, caller: Caller, *, narrowed: Filter, before: str | None, limit: int) -> list[Authorization]:
+        """Return up to `limit` of the caller's cases, newest first, older than the case `before`."""
+        query = sa.select(_table.c.document).where(
+            _table.c.organization_id == caller.organization_id,
+            _table.c.environment == caller.environment,
+            *narrowed.clauses(),
+        )
+        if before is not None:
+            query = query.where(_table.c.id < before)
+        rows = self._connection.execute(query.order_by(_table.c.id.desc()).limit(limit)).scalars()
+        return [decode(document, Authorization) for document in rows]
+
+    def in_status(self, *statuses: Status) -> list[Authorization]:
+        """Return every case in one of `statuses`, oldest first."""
+        query = sa.select(_table.c.document).where(_table.c.status.in_(statuses)).order_by(_table.c.id)
+        return [decode(document, Authorization) for document in self._connection.execute(query).scalars()]
+
+    def _one(self, query: sa.Select[bytes]) -> Authorization | None:
+        document = self._connection.execute(query).scalar()
+        return decode(document, Authorization) if document is not None else None
+
+
+def _columns(case: Authorization) -> dict[str, object]:
+    return {
+        "organization_id": case.organization_id,
+        "environment": case.environment,
+        "version": case.version,
+        "status": case.status,
+        "outcome": case.outcome,
+        "payer_id": case.payer_id,
+        "provider_npi": case.provider.npi,
+        "external_case_id": case.metadata.get("externalCaseId"),
+        "created_at": sortable(case.created_at),
+        "document": encode(case),
+    }

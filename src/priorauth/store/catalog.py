@@ -1,0 +1,68 @@
+"""The catalog at rest: providers, payers with all their versions, and which organization may use what."""
+
+import hashlib
+
+import sqlalchemy as sa
+
+from priorauth.domain.catalog import Payer, Provider
+from priorauth.store import tables
+from priorauth.store.documents import decode, encode
+
+_versions: dict[str, Payer] = {}
+
+
+class Catalog:
+    """Providers, payers and access, within one transaction."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def put_provider(self, environment: str, provider: Provider) -> None:
+        """Store a provider, replacing the one with its NPI."""
+        table, key = tables.providers, {"environment": environment, "npi": provider.npi}
+        self._connection.execute(table.delete().filter_by(**key))
+        self._connection.execute(table.insert().values(**key, document=encode(provider)))
+
+    def provider(self, environment: str, npi: str) -> Provider | None:
+        """Return the provider of this NPI."""
+        query = sa.select(tables.providers.c.document).filter_by(environment=environment, npi=npi)
+        document = self._connection.execute(query).scalar()
+        return decode(document, Provider) if document is not None else None
+
+    def put_payer(self, environment: str, payer: Payer) -> None:
+        """Store a payer as its current version; earlier versions stay for the cases that pinned them."""
+        document = encode(payer)
+        version = hashlib.sha256(document).hexdigest()
+        versions, table, key = tables.payer_versions, tables.payers, {"environment": environment, "id": payer.id}
+        known = self._connection.execute(sa.select(versions.c.version).filter_by(version=version)).first()
+        if known is None:
+            self._connection.execute(versions.insert().values(version=version, document=document))
+        self._connection.execute(table.delete().filter_by(**key))
+        self._connection.execute(table.insert().values(**key, version=version))
+
+    def payer(self, environment: str, payer_id: str) -> tuple[Payer, str] | None:
+        """Return the payer's current version and that version's name."""
+        query = sa.select(tables.payers.c.version).filter_by(environment=environment, id=payer_id)
+        version = self._connection.execute(query).scalar()
+        return (self.payer_version(version), version) if version is not None else None
+
+    def payer_version(self, version: str) -> Payer:
+        """Return one version of a payer. Versions never change, so they are decoded once."""
+        if version not in _versions:
+            query = sa.select(tables.payer_versions.c.document).filter_by(version=version)
+            _versions[version] = decode(self._connection.execute(query).scalar_one(), Payer)
+        return _versions[version]
+
+    def allow(self, organization_id: str, environment: str, *, npi: str, payer_id: str) -> None:
+        """Let an organization act for a provider at a payer."""
+        key = {"organization_id": organization_id, "environment": environment, "npi": npi, "payer_id": payer_id}
+        if not self.allows(organization_id, environment, npi=npi, payer_id=payer_id):
+            self._connection.execute(tables.provider_access.insert().values(**key))
+
+    def allows(self, organization_id: str, environment: str, *, npi: str, payer_id: str) -> bool:
+        """Say whether an organization may act for a provider at a payer."""
+        table = tables.provider_access
+        query = sa.select(table.c.npi).filter_by(
+            organization_id=organization_id, environment=environment, npi=npi, payer_id=payer_id
+        )
+        return self._connection.execute(query).first() is not None

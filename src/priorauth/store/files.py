@@ -1,0 +1,47 @@
+"""What is known of files; their bytes lie in the object store (`blobs`)."""
+
+import sqlalchemy as sa
+
+from priorauth.domain.errors import FileNotFound
+from priorauth.domain.files import StoredFile
+from priorauth.domain.organizations import Caller
+from priorauth.store import tables
+from priorauth.store.documents import decode, encode
+
+_table = tables.files
+
+
+class Files:
+    """The files of all organizations, within one transaction."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def add(self, file: StoredFile) -> None:
+        """Store a newly declared file."""
+        values = {"id": file.id, "organization_id": file.organization_id, "environment": file.environment}
+        self._connection.execute(_table.insert().values(**values, document=encode(file)))
+
+    def save(self, file: StoredFile) -> None:
+        """Store a changed file."""
+        self._connection.execute(_table.update().where(_table.c.id == file.id).values(document=encode(file)))
+
+    def get(self, file_id: str) -> StoredFile | None:
+        """Return a file whoever owns it: for upload addresses, which carry their own proof, and for the engine."""
+        return self._one(_table.c.id == file_id)
+
+    def require(self, caller: Caller, file_id: str) -> StoredFile:
+        """Return a file that the caller may see. Raises FileNotFound, whoever else may own it."""
+        file = self._one(
+            _table.c.id == file_id,
+            _table.c.organization_id == caller.organization_id,
+            _table.c.environment == caller.environment,
+        )
+        if file is None:
+            raise FileNotFound
+        return file
+
+    def _one(self, *clauses: sa.ColumnElement[bool]) -> StoredFile | None:
+        query = sa.select(_table.c.document).where(*clauses).with_for_update()
+        document = self._connection.execute(query).scalar()
+        return decode(document, StoredFile) if document is not None else None

@@ -1,0 +1,38 @@
+"""Claims on channel sessions at rest: which worker holds which session, and until when that may be believed."""
+
+import sqlalchemy as sa
+
+from priorauth.domain.live_sessions import SessionClaim
+from priorauth.store import tables
+from priorauth.store.documents import decode, encode
+
+_table = tables.session_claims
+
+
+class SessionClaims:
+    """The claims, within one transaction."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def put(self, claim: SessionClaim) -> None:
+        """Store a claim, replacing the case's earlier one."""
+        key = {"authorization_id": claim.authorization_id}
+        self._connection.execute(_table.delete().filter_by(**key))
+        self._connection.execute(_table.insert().values(**key, worker=claim.worker, document=encode(claim)))
+
+    def of(self, authorization_id: str) -> SessionClaim | None:
+        """Return the claim on a case's session."""
+        query = sa.select(_table.c.document).filter_by(authorization_id=authorization_id)
+        document = self._connection.execute(query).scalar()
+        return decode(document, SessionClaim) if document is not None else None
+
+    def drop(self, authorization_id: str, *, session_id: str) -> None:
+        """Delete a session's claim; the claim of a later session of the case stays."""
+        claim = self.of(authorization_id)
+        if claim is not None and claim.session_id == session_id:
+            self._connection.execute(_table.delete().filter_by(authorization_id=authorization_id))
+
+    def drop_all(self) -> None:
+        """Delete every claim: no session outlives the one process that holds the data folder."""
+        self._connection.execute(_table.delete())

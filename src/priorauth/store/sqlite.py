@@ -1,0 +1,35 @@
+"""What SQLite wants otherwise: one file in the data folder, WAL, full durability, transactions begun by us."""
+
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.engine.interfaces import DBAPIConnection
+
+
+def database_url(data_dir: Path) -> str:
+    """Return the URL of the database in `data_dir`."""
+    return f"sqlite:///{data_dir / 'priorauth.db'}"
+
+
+def create_engine(url: str, *, writing: bool) -> sa.Engine:
+    """Return an engine whose transactions begin IMMEDIATE when `writing`: a deferred one could fail after its reads."""
+    engine = sa.create_engine(url, connect_args={"check_same_thread": False}, pool_size=1, max_overflow=4)
+    begin = "BEGIN IMMEDIATE" if writing else "BEGIN"
+
+    @sa.event.listens_for(engine, "connect")
+    def configure(connection: DBAPIConnection, _record: object) -> None:
+        # Python's own BEGIN is switched off, since it begins late and never IMMEDIATE.
+        connection.isolation_level = None
+        pragmas = ["busy_timeout=30000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"]
+        if not writing:
+            pragmas.append("query_only=ON")
+        for pragma in pragmas:
+            cursor = connection.cursor()
+            cursor.execute(f"PRAGMA {pragma}")
+            cursor.close()
+
+    @sa.event.listens_for(engine, "begin")
+    def begin_transaction(connection: sa.Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine

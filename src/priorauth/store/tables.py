@@ -1,0 +1,120 @@
+"""The tables, as SQLAlchemy describes them to SQLite and PostgreSQL alike. Migrations create them; this file reads.
+
+A case is one JSON document with the columns that lists filter by beside it. Times are ISO 8601 text in UTC, so that
+both databases order them alike.
+"""
+
+from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, UniqueConstraint
+
+metadata = MetaData()
+
+organizations = Table(
+    "organizations",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("name", String, nullable=False, unique=True),
+    Column("created_at", String, nullable=False),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("organization_id", String, ForeignKey("organizations.id"), nullable=False),
+    Column("environment", String, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+)
+
+providers = Table(
+    "providers",
+    metadata,
+    Column("environment", String, primary_key=True),
+    Column("npi", String, primary_key=True),
+    Column("document", LargeBinary, nullable=False),
+)
+
+payers = Table(
+    "payers",
+    metadata,
+    Column("environment", String, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("version", String, ForeignKey("payer_versions.version"), nullable=False),
+)
+
+payer_versions = Table(
+    "payer_versions",
+    metadata,
+    Column("version", String, primary_key=True),
+    Column("document", LargeBinary, nullable=False),
+)
+
+provider_access = Table(
+    "provider_access",
+    metadata,
+    Column("organization_id", String, ForeignKey("organizations.id"), primary_key=True),
+    Column("environment", String, primary_key=True),
+    Column("npi", String, primary_key=True),
+    Column("payer_id", String, primary_key=True),
+)
+
+authorizations = Table(
+    "authorizations",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("organization_id", String, ForeignKey("organizations.id"), nullable=False),
+    Column("environment", String, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("status", String, nullable=False),
+    Column("outcome", String),
+    Column("payer_id", String, nullable=False),
+    Column("provider_npi", String, nullable=False),
+    Column("external_case_id", String),
+    Column("created_at", String, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+    Index("ix_authorizations_tenant", "organization_id", "environment", "id"),
+    Index("ix_authorizations_status", "status"),
+)
+
+timeline = Table(
+    "timeline",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("authorization_id", String, ForeignKey("authorizations.id"), nullable=False),
+    Column("observation_id", String),
+    Column("document", LargeBinary, nullable=False),
+    UniqueConstraint("authorization_id", "observation_id", name="uq_timeline_observation"),
+    Index("ix_timeline_authorization", "authorization_id", "id"),
+)
+
+files = Table(
+    "files",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("organization_id", String, ForeignKey("organizations.id"), nullable=False),
+    Column("environment", String, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+)
+
+idempotency_records = Table(
+    "idempotency_records",
+    metadata,
+    Column("organization_id", String, primary_key=True),
+    Column("environment", String, primary_key=True),
+    Column("method", String, primary_key=True),
+    Column("path", String, primary_key=True),
+    Column("key", String, primary_key=True),
+    Column("body_hash", String, nullable=False),
+    Column("status_code", Integer, nullable=False),
+    Column("version", Integer),
+    Column("body", LargeBinary, nullable=False),
+    Column("created_at", String, nullable=False),
+    Index("ix_idempotency_records_created", "created_at"),
+)
+
+session_claims = Table(
+    "session_claims",
+    metadata,
+    Column("authorization_id", String, ForeignKey("authorizations.id"), primary_key=True),
+    Column("worker", String, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+)

@@ -1,0 +1,36 @@
+"""The timeline at rest: appended to, never changed."""
+
+import sqlalchemy as sa
+
+from priorauth.domain.events import TimelineEntry
+from priorauth.store import tables
+from priorauth.store.documents import decode, encode
+
+_table = tables.timeline
+
+
+class Timeline:
+    """The timelines of all cases, within one transaction."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def append(self, authorization_id: str, entry: TimelineEntry, *, observation_id: str | None = None) -> None:
+        """Append an entry. An observation is recorded under its deterministic id, once."""
+        values = {"id": entry.id, "authorization_id": authorization_id, "observation_id": observation_id}
+        self._connection.execute(_table.insert().values(**values, document=encode(entry)))
+
+    def has_observed(self, authorization_id: str, observation_id: str) -> bool:
+        """Say whether the observation was recorded before."""
+        query = sa.select(_table.c.id).where(
+            _table.c.authorization_id == authorization_id, _table.c.observation_id == observation_id
+        )
+        return self._connection.execute(query).first() is not None
+
+    def page(self, authorization_id: str, *, before: str | None, limit: int) -> list[TimelineEntry]:
+        """Return up to `limit` entries, newest first, older than the entry `before`."""
+        query = sa.select(_table.c.document).where(_table.c.authorization_id == authorization_id)
+        if before is not None:
+            query = query.where(_table.c.id < before)
+        rows = self._connection.execute(query.order_by(_table.c.id.desc()).limit(limit)).scalars()
+        return [decode(document, TimelineEntry) for document in rows]

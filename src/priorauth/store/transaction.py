@@ -1,0 +1,35 @@
+"""The unit of work: every noun within one transaction, and the work that it causes."""
+
+import sqlalchemy as sa
+
+from priorauth.store.authorizations import Authorizations
+from priorauth.store.catalog import Catalog
+from priorauth.store.files import Files
+from priorauth.store.idempotency import Idempotency
+from priorauth.store.live_sessions import SessionClaims
+from priorauth.store.organizations import Organizations
+from priorauth.store.timeline import Timeline
+from priorauth.store.work import Work, WorkQueue
+
+
+class Transaction:
+    """What a command works with. Whoever runs the command commits."""
+
+    def __init__(self, connection: sa.Connection, queue: WorkQueue) -> None:
+        self._connection = connection
+        self._queue = queue
+        self.authorizations = Authorizations(connection)
+        self.timeline = Timeline(connection)
+        self.files = Files(connection)
+        self.idempotency = Idempotency(connection)
+        self.sessions = SessionClaims(connection)
+        self.organizations = Organizations(connection)
+        self.catalog = Catalog(connection)
+
+    def enqueue(self, work: Work) -> None:
+        """Enqueue work for the engine; it exists if and only if this transaction commits."""
+        self._queue.enqueue(self._connection, work)
+
+    def is_under_way(self, work_id: str) -> bool:
+        """Say whether a piece of work is running, queued, or waiting for its time."""
+        return self._queue.is_under_way(self._connection, work_id)
