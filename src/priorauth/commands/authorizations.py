@@ -1,0 +1,126 @@
+"""What a customer does with a case: create it, answer it, confirm it, cancel it."""
+
+from collections.abc import Mapping
+
+from priorauth.commands.record import knowledge, record
+from priorauth.domain import authorizations
+from priorauth.domain.authorizations import Authorization, FinalSubmission, Knowledge
+from priorauth.domain.catalog import PortalAuthMode, ServiceRequest
+from priorauth.domain.errors import (
+    FinalSubmissionPolicyNotAllowed,
+    PayerNotFound,
+    ProviderAccessNotConfigured,
+    ProviderNotFound,
+)
+from priorauth.domain.events import Actor, ActorType
+from priorauth.domain.moment import Moment
+from priorauth.domain.organizations import Caller
+from priorauth.domain.questionnaires import AnswerItem
+from priorauth.store.icd10cm import icd10cm
+from priorauth.store.transaction import Transaction
+
+
+def customer(caller: Caller) -> Actor:
+    """Return the caller as the timeline names it: by its key's id."""
+    return Actor(ActorType.CUSTOMER, caller.key_id)
+
+
+def create(
+    tx: Transaction,
+    caller: Caller,
+    moment: Moment,
+    *,
+    provider_npi: str,
+    request: ServiceRequest,
+    final_submission: FinalSubmission,
+    portal_auth_mode: PortalAuthMode,
+    answers: tuple[AnswerItem, ...],
+    metadata: Mapping[str, str],
+    automatic_allowed: bool,
+) -> Authorization:
+    """Create a case, pinning provider, payer, route and policy. Nothing is sent anywhere.
+
+    Raises FinalSubmissionPolicyNotAllowed, ProviderNotFound, PayerNotFound, UnsupportedRoute,
+    ProviderAccessNotConfigured, or BadRequest for malformed answers; nothing is created then.
+    """
+    if final_submission is FinalSubmission.AUTOMATIC and not automatic_allowed:
+        raise FinalSubmissionPolicyNotAllowed
+    provider = tx.catalog.provider(caller.environment, provider_npi)
+    if provider is None:
+        raise ProviderNotFound
+    found = tx.catalog.payer(caller.environment, request.payer_id)
+    if found is None:
+        raise PayerNotFound
+    payer, payer_version = found
+    route = payer.route_for(request, portal_auth_mode)
+    payer.rules_for(request)
+    if not tx.catalog.allows(caller.organization_id, caller.environment, npi=provider_npi, payer_id=payer.id):
+        raise ProviderAccessNotConfigured
+    case = authorizations.create(
+        Knowledge(payer, icd10cm()),
+        moment,
+        organization_id=caller.organization_id,
+        environment=caller.environment,
+        provider=provider,
+        payer_version=payer_version,
+        request=request,
+        route=route,
+        final_submission=final_submission,
+        answers=answers,
+        metadata=metadata,
+    )
+    return record(tx, before=None, after=case, moment=moment, actor=customer(caller), event="created")
+
+
+def answer(
+    tx: Transaction,
+    caller: Caller,
+    moment: Moment,
+    *,
+    authorization_id: str,
+    expected_version: int | None,
+    patch: tuple[AnswerItem, ...],
+) -> Authorization:
+    """Merge answers into a case. Raises VersionConflict, NotMutable or BadRequest."""
+    case = tx.authorizations.require(caller, authorization_id)
+    case.require_version(expected_version)
+    changed = authorizations.answer(case, knowledge(tx, case), moment, patch=patch)
+    return record(tx, before=case, after=changed, moment=moment, actor=customer(caller), event="answers_changed")
+
+
+def confirm(
+    tx: Transaction,
+    caller: Caller,
+    moment: Moment,
+    *,
+    authorization_id: str,
+    expected_version: int | None,
+    next_action_id: str,
+) -> Authorization:
+    """Confirm the current next action and hand the case to the service, which starts to work on it.
+
+    Raises ReviewStale, VersionConflict, NextActionNotConfirmable, NotConfirmable, NextActionMismatch or
+    RequirementsNotSatisfied, judged in this order.
+    """
+    case = tx.authorizations.require(caller, authorization_id)
+    authorizations.require_current_approval(case, next_action_id)
+    case.require_version(expected_version)
+    changed = authorizations.confirm(case, moment, next_action_id=next_action_id)
+    event = "submission_approved" if changed.journal.approval else "advance_confirmed"
+    return record(tx, before=case, after=changed, moment=moment, actor=customer(caller), event=event)
+
+
+def cancel(
+    tx: Transaction,
+    caller: Caller,
+    moment: Moment,
+    *,
+    authorization_id: str,
+    expected_version: int | None,
+    reason: str | None,
+) -> Authorization:
+    """Cancel a case; what the payer already has stays with the payer. Raises VersionConflict or NotMutable."""
+    case = tx.authorizations.require(caller, authorization_id)
+    case.require_version(expected_version)
+    changed = authorizations.cancel(case, moment, reason=reason)
+    return record(tx, before=case, after=changed, moment=moment, actor=customer(caller), event="canceled")

@@ -1,0 +1,67 @@
+"""Files: declared, received once, judged. The bytes themselves are moved by the caller, before these commit."""
+
+from datetime import timedelta
+
+from priorauth.domain.errors import FileNotFound
+from priorauth.domain.files import FileFailure, FileStatus, StoredFile, check_declaration
+from priorauth.domain.moment import Moment
+from priorauth.domain.organizations import Caller
+from priorauth.store.transaction import Transaction
+
+
+def declare(
+    tx: Transaction,
+    caller: Caller,
+    moment: Moment,
+    *,
+    file_name: str,
+    content_type: str,
+    purpose: str,
+    upload_seconds: int,
+) -> StoredFile:
+    """Declare a file whose bytes may be sent during the next `upload_seconds`. Raises BadRequest."""
+    check_declaration(file_name=file_name, content_type=content_type)
+    file = StoredFile(
+        id=moment.new_id("file"),
+        organization_id=caller.organization_id,
+        environment=caller.environment,
+        status=FileStatus.PENDING_UPLOAD,
+        file_name=file_name,
+        content_type=content_type,
+        purpose=purpose,
+        size_bytes=None,
+        created_at=moment.now,
+        upload_expires_at=moment.now + timedelta(seconds=upload_seconds),
+    )
+    tx.files.add(file)
+    return file
+
+
+def open_for_upload(tx: Transaction, moment: Moment, *, file_id: str) -> StoredFile:
+    """Return a file that takes bytes now. Raises FileNotFound once its address expired, FileAlreadyCompleted."""
+    file = tx.files.get(file_id)
+    if file is None or file.upload_expires_at <= moment.now:
+        raise FileNotFound("This upload address is unknown or has expired. Declare the file again.")
+    file.require_pending()
+    return file
+
+
+def receive(
+    tx: Transaction, moment: Moment, *, file_id: str, size_bytes: int, stored_as: str, sha256: str
+) -> StoredFile:
+    """Record that a file's bytes are in the object store. Of two uploads at once, one wins: the other raises."""
+    pending = open_for_upload(tx, moment, file_id=file_id)
+    file = pending.received(size_bytes=size_bytes, stored_as=stored_as, sha256=sha256)
+    tx.files.save(file)
+    return file
+
+
+def complete(
+    tx: Transaction, caller: Caller, moment: Moment, *, file_id: str, failure: FileFailure | None
+) -> StoredFile:
+    """Record what the inspection of a file's bytes found. Raises FileNotReady or FileAlreadyCompleted."""
+    file = tx.files.require(caller, file_id)
+    file.require_uploaded()
+    judged = file.judged(failure, now=moment.now)
+    tx.files.save(judged)
+    return judged

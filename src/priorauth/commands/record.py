@@ -1,0 +1,84 @@
+"""How a decision about a case is written down: the case, its timeline and the work that follows, together."""
+
+from collections.abc import Mapping
+
+from priorauth.domain.authorizations import Authorization, Knowledge
+from priorauth.domain.errors import AuthorizationNotFound
+from priorauth.domain.events import Actor, TimelineEntry
+from priorauth.domain.lifecycle import Status
+from priorauth.domain.moment import Moment
+from priorauth.store.icd10cm import icd10cm
+from priorauth.store.transaction import Transaction
+from priorauth.store.work import Work, following, processing
+
+
+def knowledge(tx: Transaction, case: Authorization) -> Knowledge:
+    """Return what decisions about the case rest on: its pinned payer and the code sets."""
+    return Knowledge(tx.catalog.payer_version(case.payer_version), icd10cm())
+
+
+def record(
+    tx: Transaction,
+    *,
+    before: Authorization | None,
+    after: Authorization,
+    moment: Moment,
+    actor: Actor,
+    event: str,
+    details: Mapping[str, str] | None = None,
+    observation_id: str | None = None,
+) -> Authorization:
+    """Write `after` down and return it; a decision that changed nothing leaves no trace."""
+    if before == after:
+        return after
+    if before is None:
+        tx.authorizations.add(after)
+    else:
+        tx.authorizations.save(after)
+    entry = TimelineEntry(
+        id=moment.new_id("evt"),
+        type=event,
+        actor=actor,
+        occurred_at=moment.now,
+        from_version=before.version if before else None,
+        to_version=after.version,
+        details={"status": after.status.value, **(details or {})},
+    )
+    tx.timeline.append(after.id, entry, observation_id=observation_id)
+    entered = before is None or before.status is not after.status or before.journal.run != after.journal.run
+    if entered and not after.status.is_final:
+        enqueue_next(tx, after)
+    return after
+
+
+def enqueue_next(tx: Transaction, case: Authorization) -> None:
+    """Enqueue the work that the case's status calls for; nothing when the move is not the service's."""
+    work = next_work(tx, case)
+    if work is not None:
+        tx.enqueue(work)
+
+
+def next_work(tx: Transaction, case: Authorization) -> Work | None:
+    """Return the work that must be under way for the case in its present state, or None."""
+    journal = case.journal
+    if case.status is Status.PROCESSING or (case.status is Status.CANCELED and journal.open_attempt is not None):
+        # A canceled case may have been submitted: its evidence is still looked for.
+        return processing(case.id, run=journal.run, resumptions=journal.resumptions)
+    if case.status is not Status.WAITING_ON_PAYER:
+        return None
+    schedule = tx.catalog.payer_version(case.payer_version).status_checks
+    return following(
+        case.id,
+        run=journal.run,
+        checks=journal.status_checks,
+        resumptions=journal.resumptions,
+        delay_seconds=schedule.delay(journal.status_checks),
+    )
+
+
+def load(tx: Transaction, authorization_id: str) -> Authorization:
+    """Return a case for the engine. Raises AuthorizationNotFound."""
+    case = tx.authorizations.get(authorization_id)
+    if case is None:
+        raise AuthorizationNotFound
+    return case

@@ -1,0 +1,1 @@
+"""Reads. A query is a synchronous function over a transaction and changes nothing."""
