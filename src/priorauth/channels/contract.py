@@ -1,0 +1,165 @@
+"""What the engine asks of a channel, and what it gets back: a frozen job in, observations out.
+
+A channel promises that nothing crosses the payer's final boundary but inside `submit`, after the engine's `intend` has
+said yes, and then once. Whatever it cannot do it raises as a `ChannelFault`; whether that is tried again is the
+engine's to decide. It may not know the store, the lifecycle's rules, or who its caller is.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from priorauth.domain.catalog import PortalSettings, Provider, ServiceRequest
+from priorauth.domain.errors import Issue
+from priorauth.domain.live_sessions import SessionClaim
+from priorauth.domain.questionnaires import AnswerItem, Questionnaire
+from priorauth.domain.reviews import Difference
+from priorauth.domain.submissions import Decision, PayerReceipt
+
+
+@dataclass(frozen=True, slots=True)
+class JobDocument:
+    """One document of the package. `stored_as` names its bytes for the channel's `DocumentSource`."""
+
+    stored_as: str
+    file_name: str
+    content_type: str
+    size_bytes: int
+    document_types: tuple[str, ...]
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """All that a channel needs to know of a case."""
+
+    authorization_id: str
+    case_reference: str
+    run: int
+    portal: PortalSettings
+    provider: Provider
+    request: ServiceRequest
+    questionnaires: tuple[Questionnaire, ...]
+    answers: tuple[AnswerItem, ...]
+    documents: tuple[JobDocument, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AtBoundary:
+    """The payer's form is filled, and one request away from being submitted."""
+
+    differences: tuple[Difference, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The payer does not take these values."""
+
+    issues: tuple[Issue, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The payer will not take the case at all."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """`intend` said no: nothing was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unresolved:
+    """The final request went out, or may have; what the payer made of it is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """The payer's search works and knows no such case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """The payer has the case and has not decided."""
+
+
+Preparation = AtBoundary | Rejected | Refused
+Submission = PayerReceipt | AtBoundary | Rejected | Refused | Withheld | Unresolved
+
+
+class ChannelFault(Exception):  # noqa: N818 - a fault of the way, not of ours
+    """The payer cannot be reached or read now. `code` names it for the timeline; it holds no patient's data."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a channel can do beside submitting."""
+
+    can_find_case: bool
+    can_read_status: bool
+    can_show_live: bool
+    can_take_human: bool
+
+
+Intend = Callable[[], Awaitable[bool]]
+
+
+class Channel(Protocol):
+    """One way to payers."""
+
+    capabilities: Capabilities
+
+    async def prepare(self, job: Job) -> Preparation:
+        """Bring the job to the payer's final boundary and stop there."""
+        ...
+
+    async def submit(self, job: Job, *, allowed: tuple[Difference, ...], intend: Intend) -> Submission:
+        """Cross the boundary, if what the payer shows differs from the job in `allowed` alone and `intend` says yes.
+
+        Otherwise return what stands in the way: `AtBoundary` with other differences, `Withheld`, and so on.
+        """
+        ...
+
+    async def find(self, job: Job) -> PayerReceipt | Absent:
+        """Look for the case at the payer by the case's own reference. Only reads."""
+        ...
+
+    async def read_status(self, job: Job, *, reference_number: str) -> Decision | Pending:
+        """Read what the payer has decided. Only reads."""
+        ...
+
+    async def let_go(self, authorization_id: str) -> None:
+        """End the case's session at the payer, if there is one."""
+        ...
+
+
+class DocumentSource(Protocol):
+    """Where the bytes of a job's documents come from."""
+
+    async def get(self, name: str) -> bytes:
+        """Return the bytes of `JobDocument.stored_as`."""
+        ...
+
+
+class SessionLedger(Protocol):
+    """Where a channel leaves word of its sessions: claims, and what happened in them."""
+
+    async def claim(self, claim: SessionClaim) -> None:
+        """Take or renew the claim on a session."""
+        ...
+
+    async def release(self, *, authorization_id: str, session_id: str) -> None:
+        """Let the claim go."""
+        ...
+
+    async def note(self, authorization_id: str, event: str, details: Mapping[str, str]) -> None:
+        """Put a page reached, or a request refused, on the case's timeline. `details` holds no patient's data."""
+        ...

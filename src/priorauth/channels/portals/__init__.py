@@ -1,0 +1,1 @@
+"""Payers reached through their web portals, by a browser."""

@@ -1,0 +1,99 @@
+"""What a payer's portal must be described by, so that the portal channel can operate it.
+
+An adapter knows pages and nothing else: no session, no guard, no case. Each of its methods starts from whatever page
+is open and says what it saw.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from playwright.async_api import Page
+
+from priorauth.channels.contract import DocumentSource, Job, Pending, Refused, Rejected
+from priorauth.channels.portals.guard import Boundary
+from priorauth.domain.reviews import Difference
+from priorauth.domain.submissions import Decision, PayerReceipt
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What signs in at a portal. Never logged, never shown."""
+
+    user_name: str
+    password: str
+
+    def __repr__(self) -> str:
+        return "Credential(…)"
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """What is sent, as the portal's review page words it: label -> value, and one line a document."""
+
+    fields: tuple[tuple[str, str], ...]
+    documents: tuple[str, ...]
+
+    def differences(self, shown: "Package") -> tuple[Difference, ...]:
+        """Return where `shown` says something else than this package, or misses or adds something."""
+        expected_fields, shown_fields = dict(self.fields), dict(shown.fields)
+        labels = dict.fromkeys((*expected_fields, *shown_fields))
+        fields = tuple(
+            Difference(label, expected_fields.get(label, ""), shown_fields.get(label, ""))
+            for label in labels
+            if expected_fields.get(label, "") != shown_fields.get(label, "")
+        )
+        if sorted(self.documents) == sorted(shown.documents):
+            return fields
+        return (*fields, Difference("Documents", "; ".join(self.documents), "; ".join(shown.documents)))
+
+
+class Step(Protocol):
+    """Called at each page that an adapter reaches, with the page's name."""
+
+    async def __call__(self, name: str) -> None: ...
+
+
+class PortalAdapter(Protocol):
+    """One payer portal."""
+
+    id: str
+
+    def boundary(self, base_url: str) -> Boundary:
+        """Return what may leave the browser at this portal: its origins, its writes, its final requests."""
+        ...
+
+    async def sign_in(self, page: Page, *, base_url: str, credential: Credential) -> None:
+        """Sign in. Raises ChannelFault when the portal does not let the service in."""
+        ...
+
+    async def fill(
+        self, page: Page, *, base_url: str, job: Job, documents: DocumentSource, step: Step
+    ) -> Rejected | Refused | None:
+        """Fill the form up to the review page; None when it is reached."""
+        ...
+
+    def package(self, job: Job) -> Package:
+        """Return what the review page should show for the job."""
+        ...
+
+    async def read_review(self, page: Page) -> Package:
+        """Read the review page that is open."""
+        ...
+
+    async def press_submit(self, page: Page) -> None:
+        """Press the final button and return without waiting for what follows."""
+        ...
+
+    async def read_receipt(self, page: Page, *, case_reference: str) -> PayerReceipt | None:
+        """Wait for the confirmation and read it; None when the open page is no confirmation of this very case."""
+        ...
+
+    async def find(self, page: Page, *, base_url: str, case_reference: str) -> PayerReceipt | None:
+        """Search the case by its own reference; None when the search works and finds nothing."""
+        ...
+
+    async def read_status(
+        self, page: Page, *, base_url: str, reference_number: str, case_reference: str
+    ) -> Decision | Pending:
+        """Open the case by the payer's reference and read its decision."""
+        ...

@@ -1,0 +1,183 @@
+"""The portal channel: operates a payer's portal through its adapter, in a guarded browser session.
+
+What it promises beyond `contract.Channel`: the final request is released only after the portal's own review page was
+read again and found to be the package, and only after `intend` has committed the intent.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+
+import structlog
+
+from priorauth.channels.contract import (
+    Absent,
+    AtBoundary,
+    Capabilities,
+    ChannelFault,
+    DocumentSource,
+    Intend,
+    Job,
+    Pending,
+    Preparation,
+    Refused,
+    Rejected,
+    Submission,
+    Unresolved,
+    Withheld,
+)
+from priorauth.channels.portals.adapter import Credential, PortalAdapter
+from priorauth.channels.portals.pages import portal_faults
+from priorauth.channels.portals.sessions import PortalSession, SessionHost
+from priorauth.domain.live_sessions import BoundaryState
+from priorauth.domain.reviews import Difference
+from priorauth.domain.submissions import Decision, PayerReceipt
+
+_log = structlog.get_logger(__name__)
+
+
+class PortalAccess:
+    """Where a portal is and how the service signs in there."""
+
+    def __init__(self, *, adapter: PortalAdapter, base_url: str, credential: Credential) -> None:
+        self.adapter = adapter
+        self.base_url = base_url
+        self.credential = credential
+
+
+class PortalChannel:
+    """Payers that are reached through their web portals."""
+
+    capabilities = Capabilities(can_find_case=True, can_read_status=True, can_show_live=True, can_take_human=False)
+
+    def __init__(
+        self, *, host: SessionHost, portals: Mapping[str, PortalAccess], documents: DocumentSource, hold_seconds: float
+    ) -> None:
+        self._host = host
+        self._portals = portals
+        self._documents = documents
+        self._hold_seconds = hold_seconds
+
+    async def prepare(self, job: Job) -> Preparation:
+        """Fill the portal's form up to its review page and compare that page with the job."""
+        session = await self._walk(job)
+        if not isinstance(session, PortalSession):
+            return session
+        self._host.hold(session, seconds=self._hold_seconds)
+        return AtBoundary(await self._differences(session))
+
+    async def submit(self, job: Job, *, allowed: tuple[Difference, ...], intend: Intend) -> Submission:
+        """Submit the job, once, from a review page that was read just before."""
+        session = await self._at_boundary(job)
+        if not isinstance(session, PortalSession):
+            return session
+        differences = await self._differences(session)
+        if differences != allowed:
+            self._host.hold(session, seconds=self._hold_seconds)
+            return AtBoundary(differences)
+        if not await intend():
+            return Withheld()
+        return await self._cross(session)
+
+    async def find(self, job: Job) -> PayerReceipt | Absent:
+        """Search the case at the portal by its own reference."""
+        async with self._signed_in(job) as (session, access):
+            found = await access.adapter.find(
+                session.page, base_url=access.base_url, case_reference=job.case_reference
+            )
+            await self._host.step(session, "case searched")
+            return found or Absent()
+
+    async def read_status(self, job: Job, *, reference_number: str) -> Decision | Pending:
+        """Open the case's status page at the portal."""
+        async with self._signed_in(job) as (session, access):
+            status = await access.adapter.read_status(
+                session.page,
+                base_url=access.base_url,
+                reference_number=reference_number,
+                case_reference=job.case_reference,
+            )
+            await self._host.step(session, "status read")
+            return status
+
+    async def let_go(self, authorization_id: str) -> None:
+        """End the case's browser session."""
+        await self._host.close(authorization_id)
+
+    async def _cross(self, session: PortalSession) -> Submission:
+        """Release the one final request and look for what came back. From here on nothing is known for sure."""
+        access = self._access(session.job)
+        session.guard.release()
+        await self._host.mark(session, BoundaryState.CROSSED)
+        try:
+            await access.adapter.press_submit(session.page)
+            receipt = await access.adapter.read_receipt(session.page, case_reference=session.job.case_reference)
+        except ChannelFault as fault:
+            _log.warning("final_submit_unresolved", authorization_id=session.job.authorization_id, code=fault.code)
+            receipt = None
+        # A permit that nothing has used must not lie around for a page's script.
+        session.guard.withdraw()
+        if receipt is None:
+            return Unresolved()
+        await self._host.step(session, "receipt")
+        return receipt
+
+    async def _at_boundary(self, job: Job) -> PortalSession | Rejected | Refused:
+        """Return the session of this very job at the portal's review page, freshly loaded; fill it anew if it is lost."""
+        session = self._host.of(job.authorization_id)
+        if session is not None and session.claim.boundary is BoundaryState.AT_BOUNDARY and _same_package(session.job, job):
+            try:
+                async with portal_faults():
+                    await session.page.reload(wait_until="domcontentloaded")
+                await self._access(job).adapter.read_review(session.page)
+            except ChannelFault as fault:
+                _log.info("review_page_lost", authorization_id=job.authorization_id, code=fault.code)
+            else:
+                session.job, session.held_until = job, None
+                return session
+        return await self._walk(job)
+
+    async def _walk(self, job: Job) -> PortalSession | Rejected | Refused:
+        access = self._access(job)
+        session = await self._host.open(job, boundary=access.adapter.boundary(access.base_url))
+        step = self._stepper(session)
+        await access.adapter.sign_in(session.page, base_url=access.base_url, credential=access.credential)
+        await step("signed in")
+        obstacle = await access.adapter.fill(
+            session.page, base_url=access.base_url, job=job, documents=self._documents, step=step
+        )
+        if obstacle is not None:
+            return obstacle
+        await self._host.mark(session, BoundaryState.AT_BOUNDARY)
+        return session
+
+    async def _differences(self, session: PortalSession) -> tuple[Difference, ...]:
+        adapter = self._access(session.job).adapter
+        return adapter.package(session.job).differences(await adapter.read_review(session.page))
+
+    @asynccontextmanager
+    async def _signed_in(self, job: Job) -> AsyncIterator[tuple[PortalSession, PortalAccess]]:
+        """Give a fresh session that is signed in, and end it afterwards."""
+        access = self._access(job)
+        session = await self._host.open(job, boundary=access.adapter.boundary(access.base_url))
+        try:
+            await access.adapter.sign_in(session.page, base_url=access.base_url, credential=access.credential)
+            await self._host.step(session, "signed in")
+            yield session, access
+        finally:
+            await self._host.close(job.authorization_id)
+
+    def _stepper(self, session: PortalSession) -> Callable[[str], Awaitable[None]]:
+        async def step(name: str) -> None:
+            await self._host.step(session, name)
+
+        return step
+
+    def _access(self, job: Job) -> PortalAccess:
+        access = self._portals.get(job.portal.id)
+        if access is None:
+            raise ChannelFault("portal_not_configured", "The portal of this payer is not configured on this server.")
+        return access
+
+
+def _same_package(one: Job, other: Job) -> bool:
+    return (one.answers, one.documents, one.request) == (other.answers, other.documents, other.request)

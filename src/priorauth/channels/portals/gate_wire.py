@@ -1,0 +1,262 @@
+"""HTTP/1.1 over two pairs of streams: the browser's side, and one fresh connection to the portal for each request.
+
+Promises: a request is read completely, within bounds, before anyone sees it; what belongs to one connection (hop-by-hop
+headers, proxy headers, protocol upgrades) never crosses to the other; nothing is ever sent twice. Errors carry no text
+of their cause: parsers quote what they choke on, and that may be a patient's data or a session's cookie.
+
+May not know: rules, permits, verdicts.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, Self
+
+import h11
+
+from priorauth.channels.portals.outgoing import Url
+
+_CHUNK: Final = 1 << 16
+_HOP_BY_HOP: Final = frozenset(
+    {
+        *(b"connection", b"keep-alive", b"te", b"trailer", b"transfer-encoding", b"upgrade"),
+        # Said anew for each connection.
+        *(b"host", b"content-length", b"expect"),
+        # An invitation to a road that does not lead through here.
+        b"alt-svc",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Sizes in bytes, times in seconds. `silence`: for how long a portal may neither take nor say anything."""
+
+    head: int = 256 << 10
+    body: int = 40 << 20
+    final_answer: int = 64 << 20
+    idle: float = 300.0
+    request: float = 120.0
+    connect: float = 15.0
+    silence: float = 180.0
+    closing: float = 5.0
+
+
+class WireError(Exception):
+    """A conversation that cannot go on."""
+
+
+class ClientGone(WireError):
+    """The browser closed its connection, or keeps it without using it."""
+
+
+class BadRequest(WireError):
+    """What came from the browser is not HTTP/1.1 for a proxy."""
+
+
+class UpstreamFailed(WireError):
+    """The portal cannot be reached, broke off, said nothing for too long or answered something that is not HTTP."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """A complete request as it came. `body` is empty where it was `too_large` to be read."""
+
+    method: str
+    target: str
+    headers: tuple[tuple[bytes, bytes], ...]
+    body: bytes = b""
+    framed: bool = False
+    too_large: bool = False
+
+    def header_values(self, name: bytes) -> list[bytes]:
+        return [value for key, value in self.headers if key.lower() == name]
+
+
+class ClientWire:
+    """The browser's connection: any number of requests, one at a time."""
+
+    def __init__(self, *, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, limits: Limits) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._limits = limits
+        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.head)
+
+    async def receive(self) -> Message | None:
+        """Read the next request whole. None: the browser is done. Raises ClientGone, BadRequest."""
+        try:
+            if not self._http.trailing_data[0]:
+                async with asyncio.timeout(self._limits.idle):
+                    self._http.receive_data(await self._reader.read(_CHUNK))
+            # From the first byte on there is one deadline for all of it: a trickle does not renew it.
+            async with asyncio.timeout(self._limits.request):
+                head = await self._event()
+                return await self._message(head) if isinstance(head, h11.Request) else None
+        except h11.RemoteProtocolError:
+            raise BadRequest from None
+        except OSError:  # TimeoutError is one
+            raise ClientGone from None
+
+    async def _message(self, head: h11.Request) -> Message:
+        headers = tuple(head.headers.raw_items())
+        names = {name.lower() for name, _ in headers}
+        message = Message(
+            method=head.method.decode("ascii"),
+            target=head.target.decode("ascii"),
+            headers=headers,
+            framed=bool(names & {b"content-length", b"transfer-encoding"}),
+        )
+        body = bytearray()
+        while isinstance(event := await self._event(), h11.Data):
+            body += event.data
+            if len(body) > self._limits.body:
+                return Message(method=message.method, target=message.target, headers=headers, too_large=True)
+        return Message(
+            method=message.method, target=message.target, headers=headers, body=bytes(body), framed=message.framed
+        )
+
+    async def _event(self) -> h11.Event | type[h11.PAUSED]:
+        while True:
+            event = self._http.next_event()
+            if event is not h11.NEED_DATA:
+                return event  # type: ignore[return-value]
+            if self._http.they_are_waiting_for_100_continue:
+                await self.send(h11.InformationalResponse(status_code=100, headers=[]))
+            self._http.receive_data(await self._reader.read(_CHUNK))
+
+    async def send(self, *events: h11.Event) -> None:
+        """Write parts of an answer. Raises ClientGone."""
+        try:
+            for event in events:
+                self._writer.write(self._http.send(event) or b"")
+            async with asyncio.timeout(self._limits.silence):
+                await self._writer.drain()
+        except OSError:
+            raise ClientGone from None
+
+    async def reply(self, status: int, text: str) -> None:
+        """Write a whole answer of the gate's own. Raises ClientGone."""
+        body = text.encode()
+        headers = [
+            ("Content-Type", "text/plain; charset=utf-8"),
+            ("Content-Length", str(len(body))),
+            ("Cache-Control", "no-store"),
+        ]
+        await self.send(h11.Response(status_code=status, headers=headers), h11.Data(body), h11.EndOfMessage())
+
+    async def accept_tunnel(self) -> None:
+        """Say that there is a tunnel now. Raises ClientGone."""
+        await self.send(h11.Response(status_code=200, headers=[]))
+
+    async def start_tls(self, context: ssl.SSLContext) -> Self:
+        """Speak TLS from here on, as the server. Returns the wire inside. Raises ClientGone."""
+        try:
+            await self._writer.start_tls(context, ssl_handshake_timeout=self._limits.connect)
+        except OSError:
+            raise ClientGone from None
+        return self.start_plain()
+
+    def start_plain(self) -> Self:
+        """Speak HTTP anew from here on. Returns the wire inside."""
+        return type(self)(reader=self._reader, writer=self._writer, limits=self._limits)
+
+    @property
+    def can_reply(self) -> bool:
+        """No part of an answer to the current request has been written."""
+        return self._http.our_state in (h11.IDLE, h11.SEND_RESPONSE)
+
+    def next_cycle(self) -> bool:
+        """Get ready for another request; False: this connection is to be closed."""
+        if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
+            self._http.start_next_cycle()
+            return True
+        return False
+
+
+class UpstreamWire:
+    """One connection to a portal, for one request and its answer."""
+
+    def __init__(self, *, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, limits: Limits) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._limits = limits
+        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=limits.head)
+
+    @classmethod
+    async def connect(cls, url: Url, *, tls: ssl.SSLContext, limits: Limits) -> Self:
+        """Open a connection; nothing of a request has left yet. Raises UpstreamFailed."""
+        try:
+            async with asyncio.timeout(limits.connect):
+                reader, writer = await asyncio.open_connection(
+                    url.host.strip("[]"), url.port, ssl=tls if url.scheme == "https" else None
+                )
+        except OSError:  # resolving, connecting, TLS and time
+            raise UpstreamFailed from None
+        return cls(reader=reader, writer=writer, limits=limits)
+
+    def send(self, message: Message, *, url: Url) -> None:
+        """Hand the whole request to the socket, without waiting for it to leave."""
+        headers = [(b"Host", url.authority.encode()), *_crossing(message.headers), (b"Connection", b"close")]
+        if message.framed:
+            headers.append((b"Content-Length", str(len(message.body)).encode()))
+        request = h11.Request(method=message.method, target=url.target, headers=headers)
+        data = self._http.send(request) or b""
+        if message.body:
+            data += self._http.send(h11.Data(message.body)) or b""
+        self._writer.write(data + (self._http.send(h11.EndOfMessage()) or b""))
+
+    async def head(self) -> h11.Response:
+        """Wait for the answer's head, in a form that the browser's side can send on. Raises UpstreamFailed."""
+        event: object = h11.InformationalResponse
+        while not isinstance(event, h11.Response):
+            event = await self._event()
+            if not isinstance(event, h11.Response | h11.InformationalResponse):
+                raise UpstreamFailed
+        chunked = any(name == b"transfer-encoding" for name, _ in event.headers)
+        headers = _crossing(event.headers.raw_items())
+        if not chunked:
+            headers += [item for item in event.headers.raw_items() if item[0].lower() == b"content-length"]
+        return h11.Response(status_code=event.status_code, headers=headers, reason=event.reason)
+
+    async def data(self) -> h11.Data | None:
+        """The answer's next piece; None: it is complete. Raises UpstreamFailed."""
+        event = await self._event()
+        if isinstance(event, h11.Data):
+            return event
+        if isinstance(event, h11.EndOfMessage):
+            return None
+        raise UpstreamFailed
+
+    async def _event(self) -> object:
+        try:
+            while (event := self._http.next_event()) is h11.NEED_DATA:
+                self._http.receive_data(await self._read())
+        except (h11.RemoteProtocolError, OSError):
+            raise UpstreamFailed from None
+        return event
+
+    async def _read(self) -> bytes:
+        while True:
+            waiting = self._writer.transport.get_write_buffer_size()
+            try:
+                async with asyncio.timeout(self._limits.silence):
+                    return await self._reader.read(_CHUNK)
+            except TimeoutError:
+                # A portal on a thin line that is still taking the upload is not silent.
+                if not 0 < self._writer.transport.get_write_buffer_size() < waiting:
+                    raise
+
+    def close(self) -> None:
+        """Drop the connection at once: its one answer has been read or given up."""
+        self._writer.transport.abort()
+
+
+def _crossing(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """The headers that concern the other end and not this connection."""
+    items = list(headers)
+    named = {
+        token.strip().lower() for name, value in items if name.lower() == b"connection" for token in value.split(b",")
+    }
+    dropped = _HOP_BY_HOP | named
+    return [item for item in items if item[0].lower() not in dropped and not item[0].lower().startswith(b"proxy-")]

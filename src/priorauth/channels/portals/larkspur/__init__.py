@@ -1,0 +1,1 @@
+"""Larkspur Provider Connection: the portal of Larkspur Health Plan."""

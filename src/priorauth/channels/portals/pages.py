@@ -1,0 +1,76 @@
+"""How any portal's pages are waited for and read: by what a person sees on them, with every surprise a ChannelFault.
+
+No fault carries text from a page or from Playwright: both may hold a patient's data.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from playwright.async_api import Error as PlaywrightError
+from playwright.async_api import Page, Response
+from playwright.async_api import TimeoutError as PlaywrightTimeout
+
+from priorauth.channels.contract import ChannelFault
+
+
+@asynccontextmanager
+async def portal_faults() -> AsyncIterator[None]:
+    """Turn what the browser raises into a ChannelFault: too slow, or not reachable."""
+    try:
+        yield
+    except PlaywrightTimeout:
+        raise ChannelFault("portal_timeout", "The portal did not show the expected page in time.") from None
+    except PlaywrightError:
+        raise ChannelFault("portal_unreachable", "The portal could not be reached or the browser has ended.") from None
+
+
+async def visit(page: Page, address: str) -> None:
+    """Open an address. Raises ChannelFault when the portal answers with an error."""
+    async with portal_faults():
+        _require_success(await page.goto(address, wait_until="domcontentloaded"))
+
+
+async def press(page: Page, name: str) -> None:
+    """Press the button `name` and wait for the page that it leads to."""
+    async with portal_faults():
+        async with page.expect_navigation(wait_until="domcontentloaded") as navigation:
+            await page.get_by_role("button", name=name, exact=True).click()
+        _require_success(await navigation.value)
+
+
+async def heading(page: Page) -> str:
+    """Return the page's first heading; empty when it has none."""
+    async with portal_faults():
+        first = page.locator("h1").first
+        return (await first.inner_text()).strip() if await first.count() else ""
+
+
+async def require_heading(page: Page, expected: str) -> None:
+    """Raise ChannelFault unless the open page is the expected one."""
+    if await heading(page) != expected:
+        raise ChannelFault("unexpected_page", f"The portal showed another page than “{expected}”.")
+
+
+async def described(page: Page, selector: str) -> dict[str, str]:
+    """Return a definition list as label -> value; a <time> counts with its datetime."""
+    script = """list => Object.fromEntries([...list.querySelectorAll('dt')].map(term => {
+        const value = term.nextElementSibling, time = value.querySelector('time');
+        return [term.textContent.trim(), time ? time.dateTime : value.textContent.trim()];
+    }))"""
+    async with portal_faults():
+        found: dict[str, str] = await page.locator(selector).first.evaluate(script)
+        return found
+
+
+async def table_rows(page: Page, selector: str) -> list[list[str]]:
+    """Return the body of a table, cell by cell, as text."""
+    script = """tables => tables.flatMap(table => [...table.querySelectorAll('tbody tr')].map(
+        row => [...row.cells].map(cell => cell.textContent.trim())))"""
+    async with portal_faults():
+        found: list[list[str]] = await page.locator(selector).evaluate_all(script)
+        return found
+
+
+def _require_success(response: Response | None) -> None:
+    if response is not None and response.status >= 500:
+        raise ChannelFault("portal_error", f"The portal answered with an error ({response.status}).")

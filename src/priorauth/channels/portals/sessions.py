@@ -1,0 +1,211 @@
+"""Browser sessions: one browser per case, behind its own gate, under a claim that its host keeps renewing.
+
+The host promises that a session's browser has no road but its gate, that the guard is armed before the first page,
+and that the claim is gone before the browser is. Sessions belong to this process: when it dies, its browsers lose
+their road and their driver, and end.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Awaitable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import structlog
+from playwright.async_api import Browser, Page, Playwright, async_playwright
+from playwright.async_api import Error as PlaywrightError
+
+from priorauth.channels.contract import ChannelFault, Job, SessionLedger
+from priorauth.channels.portals.chromium import SandboxMode, find_chromium, keeps_sandbox, launch_arguments
+from priorauth.channels.portals.gate import Gate, Refusal
+from priorauth.channels.portals.guard import Boundary, SubmitGuard
+from priorauth.domain.live_sessions import BoundaryState, SessionClaim
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionSettings:
+    """How sessions are held. Times in seconds."""
+
+    worker: str
+    chromium: Path | None
+    sandbox: SandboxMode
+    claim_seconds: float = 15.0
+    page_timeout_seconds: float = 15.0
+    screenshots: Path | None = None
+
+
+class PortalSession:
+    """One browser at one portal for one case."""
+
+    def __init__(self, *, job: Job, browser: Browser, page: Page, gate: Gate, guard: SubmitGuard, claim: SessionClaim) -> None:
+        self.job = job
+        self.page = page
+        self.guard = guard
+        self.claim = claim
+        self.held_until: datetime | None = None
+        self._browser = browser
+        self._gate = gate
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the browser still runs."""
+        return self._browser.is_connected() and not self.page.is_closed()
+
+    async def close(self) -> None:
+        """End browser and gate; a browser that has died already is no fault."""
+        with suppress(PlaywrightError):
+            await self._browser.close()
+        await self._gate.close()
+
+
+class SessionHost:
+    """Holds the sessions of this process."""
+
+    def __init__(self, settings: SessionSettings, ledger: SessionLedger) -> None:
+        self._settings = settings
+        self._ledger = ledger
+        self._sessions: dict[str, PortalSession] = {}
+        self._driver: Playwright | None = None
+        self._starting = asyncio.Lock()
+        self._keeper: asyncio.Task[None] | None = None
+        self._noting: set[asyncio.Task[None]] = set()
+        self._screenshots_taken = 0
+
+    def of(self, authorization_id: str) -> PortalSession | None:
+        """Return the case's session while its browser runs."""
+        session = self._sessions.get(authorization_id)
+        return session if session is not None and session.is_up else None
+
+    def held(self) -> tuple[str, ...]:
+        """Return the cases that have a session."""
+        return tuple(self._sessions)
+
+    async def open(self, job: Job, *, boundary: Boundary) -> PortalSession:
+        """Start a browser for the job, ending the case's earlier one. Raises ChannelFault when none can be started."""
+        await self.close(job.authorization_id)
+        guard = SubmitGuard(boundary)
+        gate = Gate(guard, on_refused=lambda refusal: self._note_refusal(job.authorization_id, refusal))
+        proxy = await gate.start()
+        try:
+            browser, page = await self._launch(proxy)
+        except PlaywrightError:
+            await gate.close()
+            raise ChannelFault("browser_failed", "The browser could not be started.") from None
+        session = PortalSession(
+            job=job, browser=browser, page=page, gate=gate, guard=guard, claim=self._new_claim(job.authorization_id)
+        )
+        self._sessions[job.authorization_id] = session
+        await self._ledger.claim(session.claim)
+        if self._keeper is None:
+            self._keeper = asyncio.create_task(self._keep(), name="portal-session-keeper")
+        return session
+
+    async def mark(self, session: PortalSession, boundary: BoundaryState) -> None:
+        """Say where the session stands before the final boundary."""
+        if session.claim.boundary is not boundary:
+            session.claim = replace(self._renewed(session.claim), boundary=boundary)
+            await self._ledger.claim(session.claim)
+
+    async def step(self, session: PortalSession, name: str) -> None:
+        """Put a page reached on the timeline and, where the settings say so, keep a picture of it."""
+        await self._ledger.note(session.job.authorization_id, "portal_page", {"page": name})
+        if self._settings.screenshots is not None:
+            self._screenshots_taken += 1
+            file = f"{self._screenshots_taken:02d}-{name.replace(' ', '-')}.png"
+            with suppress(PlaywrightError):
+                await session.page.screenshot(path=self._settings.screenshots / file, full_page=True)
+
+    def hold(self, session: PortalSession, *, seconds: float) -> None:
+        """Keep the session up for a human's pause, but no longer than `seconds`."""
+        session.held_until = datetime.now(UTC) + timedelta(seconds=seconds)
+
+    async def close(self, authorization_id: str) -> None:
+        """End the case's session: the claim first, then the browser."""
+        session = self._sessions.pop(authorization_id, None)
+        if session is not None:
+            await self._ledger.release(authorization_id=authorization_id, session_id=session.claim.session_id)
+            await session.close()
+
+    async def shut_down(self) -> None:
+        """End every session and the driver."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._keeper
+        for authorization_id in list(self._sessions):
+            await self.close(authorization_id)
+        if self._driver is not None:
+            await self._driver.stop()
+
+    async def _launch(self, proxy: str) -> tuple[Browser, Page]:
+        async with self._starting:
+            # The driver costs as much memory as the whole server, so it starts with the first session.
+            if self._driver is None:
+                self._driver = await async_playwright().start()
+        executable = find_chromium(self._settings.chromium)
+        arguments = await asyncio.to_thread(
+            launch_arguments, executable=executable, proxy_server=proxy, sandbox=self._settings.sandbox
+        )
+        browser = await self._driver.chromium.launch(
+            executable_path=executable,
+            args=arguments,
+            chromium_sandbox=keeps_sandbox(arguments),
+            proxy={"server": proxy},
+            handle_sigint=False,
+            handle_sigterm=False,
+            handle_sighup=False,
+        )
+        context = await browser.new_context(viewport={"width": 1280, "height": 800}, accept_downloads=False)
+        context.set_default_timeout(self._settings.page_timeout_seconds * 1000)
+        return browser, await context.new_page()
+
+    def _new_claim(self, authorization_id: str) -> SessionClaim:
+        return self._renewed(
+            SessionClaim(
+                authorization_id=authorization_id,
+                session_id=f"sess_{secrets.token_hex(12)}",
+                worker=self._settings.worker,
+                channel="portal",
+                boundary=BoundaryState.NOT_REACHED,
+                expires_at=datetime.now(UTC),
+            )
+        )
+
+    def _renewed(self, claim: SessionClaim) -> SessionClaim:
+        return replace(claim, expires_at=datetime.now(UTC) + timedelta(seconds=self._settings.claim_seconds))
+
+    def _note_refusal(self, authorization_id: str, refusal: Refusal) -> None:
+        details = {"method": refusal.method, "reason": refusal.reason.value, "final": str(refusal.final).lower()}
+        event = "submit_refused" if refusal.final else "request_refused"
+        task = asyncio.ensure_future(self._noted(self._ledger.note(authorization_id, event, details)))
+        self._noting.add(task)
+        task.add_done_callback(self._noting.discard)
+
+    async def _noted(self, note: Awaitable[None]) -> None:
+        try:
+            await note
+        except Exception:
+            _log.exception("refusal_not_noted")
+
+    async def _keep(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.claim_seconds / 3)
+            for authorization_id, session in list(self._sessions.items()):
+                try:
+                    await self._keep_one(authorization_id, session)
+                except Exception:
+                    _log.exception("session_not_kept", authorization_id=authorization_id)
+
+    async def _keep_one(self, authorization_id: str, session: PortalSession) -> None:
+        over = session.held_until is not None and session.held_until <= datetime.now(UTC)
+        if over or not session.is_up:
+            await self.close(authorization_id)
+        else:
+            session.claim = self._renewed(session.claim)
+            await self._ledger.claim(session.claim)
+
+

@@ -1,0 +1,346 @@
+"""The gate spoken to over bare sockets: what crosses, what does not, and what becomes of a final request."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+import pytest
+
+from priorauth.channels.portals.gate import Gate, Refusal
+from priorauth.channels.portals.gate_wire import Limits, UpstreamWire
+from priorauth.channels.portals.guard import Boundary, PermitState, RefusalReason, Rule, SubmitGuard
+from tests.portals.counting_portal import OK, CountingPortal, Refusals, Watch
+
+POST = frozenset({"POST"})
+FAST = Limits(idle=0.3, request=0.3, connect=2.0, silence=0.3, closing=0.2, body=1000, final_answer=5000)
+
+
+@dataclass
+class World:
+    portal: CountingPortal
+    guard: SubmitGuard
+    gate: Gate
+    refusals: Refusals
+    host: str
+    port: int
+
+    async def say(self, *pieces: bytes, end: bool = True) -> bytes:
+        """Send this over one connection and read until the gate closes it."""
+        reader, writer = await asyncio.open_connection(self.host, self.port)
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+        if end:
+            writer.write_eof()
+        try:
+            async with asyncio.timeout(10):
+                return await reader.read()
+        finally:
+            writer.close()
+
+    def ask(self, method: str, path: str, *headers: str, body: bytes = b"") -> bytes:
+        lines = [f"{method} {self.portal.url(path)} HTTP/1.1", "Host: x", *headers]
+        if body or method == "POST":
+            lines.append(f"Content-Length: {len(body)}")
+        return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+@asynccontextmanager
+async def a_world(limits: Limits | None = None) -> AsyncIterator[World]:
+    watch = Watch()
+    refusals = Refusals(watch)
+    async with CountingPortal(watch) as portal:
+        boundary = Boundary(origins=(portal.url(""),), writes=(Rule(POST, "/save"),), final=(Rule(POST, "/final"),))
+        guard = SubmitGuard(boundary)
+        gate = Gate(guard, on_refused=refusals.add, limits=limits)
+        host, port = (await gate.start()).removeprefix("http://").split(":")
+        try:
+            yield World(portal=portal, guard=guard, gate=gate, refusals=refusals, host=host, port=int(port))
+        finally:
+            await gate.close()
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    async with a_world() as made:
+        yield made
+
+
+@pytest.fixture
+async def hasty() -> AsyncIterator[World]:
+    async with a_world(FAST) as made:
+        yield made
+
+
+async def test_what_belongs_to_a_connection_does_not_cross(world: World) -> None:
+    world.portal.answers["/a"] = OK.replace(
+        b"\r\n\r\n",
+        b'\r\nConnection: X-Hop\r\nX-Hop: 1\r\nAlt-Svc: h3=":1"\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\n\r\n',
+    )
+    answer = await world.say(
+        world.ask("GET", "/a?q=1", "Proxy-Authorization: x", "Proxy-Connection: keep-alive", "Connection: X-Own",
+                  "X-Own: 1", "Cookie: c=3", "TE: trailers")
+    )  # fmt: skip
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert answer.endswith(b"ok")
+    assert answer.count(b"Set-Cookie") == 2
+    assert not any(name in answer.lower() for name in (b"alt-svc", b"x-hop"))
+    (seen,) = world.portal.seen
+    assert seen.target == "/a?q=1"
+    head = seen.head.lower()
+    assert f"host: 127.0.0.1:{world.portal.port}".encode() in head
+    assert b"connection: close" in head
+    assert b"cookie: c=3" in head
+    assert not any(name in head for name in (b"proxy-", b"x-own", b"te:"))
+
+
+async def test_a_chunked_body_that_asks_first_is_read_whole(world: World) -> None:
+    head = world.ask("GET", "/save", "Expect: 100-continue", "Transfer-Encoding: chunked").replace(b"GET", b"POST", 1)
+    reader, writer = await asyncio.open_connection(world.host, world.port)
+    writer.write(head)
+    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 100")
+    writer.write(b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n")
+    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
+    writer.close()
+    (seen,) = world.portal.seen
+    assert seen.body == b"abcde"
+    assert b"expect" not in seen.head.lower()
+
+
+async def test_pipelined_requests_are_answered_in_order(world: World) -> None:
+    world.portal.answers["/b"] = OK.replace(b"ok", b"bb")
+    answer = await world.say(world.ask("GET", "/a") + world.ask("POST", "/final") + world.ask("GET", "/b"))
+    assert [part[:3] for part in answer.split(b"HTTP/1.1 ")[1:]] == [b"200", b"403", b"200"]
+    assert answer.endswith(b"bb")
+    assert world.portal.count("/final") == 0
+
+
+@pytest.mark.parametrize(
+    ("method", "portal_says", "browser_reads"),
+    [
+        ("HEAD", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", b""),
+        ("GET", b"HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n", b""),
+        ("GET", b"HTTP/1.1 204 No Content\r\n\r\n", b""),
+        ("GET", b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + OK, b"ok"),
+        ("GET", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", b"2\r\nok\r\n0\r\n\r\n"),
+        ("GET", b"HTTP/1.0 200 OK\r\n\r\nuntil the end", b"d\r\nuntil the end\r\n0\r\n\r\n"),
+    ],
+)
+async def test_answers_of_every_framing_cross(
+    world: World, method: str, portal_says: bytes, browser_reads: bytes
+) -> None:
+    world.portal.answers["/a"] = portal_says
+    answer = await world.say(world.ask(method, "/a", "Accept: */*"))
+    assert answer.split(b"\r\n\r\n", 1)[1] == browser_reads
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
+async def test_an_answer_that_breaks_off_is_seen_to_break_off(world: World) -> None:
+    world.portal.answers["/a"] = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"
+    reader, writer = await asyncio.open_connection(world.host, world.port)
+    writer.write(world.ask("GET", "/a"))
+    with pytest.raises((asyncio.IncompleteReadError, ConnectionResetError)):
+        await reader.readexactly(len(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n") + 9)
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    "answer", [b"nonsense\r\n\r\n", b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n", b""]
+)
+async def test_an_answer_that_is_none_becomes_502(world: World, answer: bytes) -> None:
+    world.portal.answers["/a"] = answer
+    assert (await world.say(world.ask("GET", "/a"))).startswith(b"HTTP/1.1 502")
+
+
+async def test_a_silent_portal_becomes_502(hasty: World) -> None:
+    hasty.portal.hold.add("/a")
+    assert (await hasty.say(hasty.ask("GET", "/a"))).startswith(b"HTTP/1.1 502")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"GET / HTTP/1.1\r\nHost: portal\r\n\r\n",
+        b"GET https://127.0.0.1:1/ HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET http://user:pass@127.0.0.1/ HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"CONNECT nowhere:x HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\r\n\r\n",
+        b"POST http://a/ HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+    ],
+)
+async def test_what_is_not_for_a_proxy_becomes_400(world: World, text: bytes) -> None:
+    assert (await world.say(text)).startswith(b"HTTP/1.1 400")
+    assert world.portal.seen == []
+
+
+async def test_refusals_are_reported_without_anything_private(world: World) -> None:
+    answer = await world.say(world.ask("POST", "/final;jsessionid=secret?name=Ada", body=b"member=Ada"))
+    assert answer.startswith(b"HTTP/1.1 403")
+    assert world.refusals == [
+        Refusal(
+            method="POST",
+            origin=world.portal.url(""),
+            path="/final",
+            reason=RefusalReason.FINAL_NOT_RELEASED,
+            final=True,
+        )
+    ]
+
+
+async def test_a_tunnel_elsewhere_is_refused_and_inside_a_tunnel_all_is_judged(world: World) -> None:
+    assert (await world.say(b"CONNECT example.com:443 HTTP/1.1\r\nHost: x\r\n\r\n")).startswith(b"HTTP/1.1 403")
+    reader, writer = await asyncio.open_connection(world.host, world.port)
+    writer.write(f"CONNECT 127.0.0.1:{world.portal.port} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
+    writer.write(b"POST /final HTTP/1.1\r\nHost: elsewhere\r\nContent-Length: 0\r\n\r\n")
+    assert b" 403 " in await reader.readuntil(b"final_not_released.")
+    writer.write(b"GET /a HTTP/1.1\r\nHost: elsewhere\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+    assert b" 403 " in await reader.readuntil(b"upgrade.")
+    writer.write(b"GET http://127.0.0.1:1/ HTTP/1.1\r\nHost: elsewhere\r\n\r\n")
+    assert b" 400 " in await reader.readuntil(b"\r\n\r\n")
+    writer.close()
+    assert [refusal.reason.value for refusal in world.refusals] == ["foreign_host", "final_not_released", "upgrade"]
+    assert world.portal.seen == []
+
+
+async def test_a_reporter_that_fails_changes_no_refusal(world: World) -> None:
+    def fail(_: Refusal) -> None:
+        raise RuntimeError("reporting is broken")
+
+    gate = Gate(world.guard, on_refused=fail)
+    host, port = (await gate.start()).removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(world.ask("POST", "/final"))
+    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 403")
+    writer.close()
+    await gate.close()
+
+
+async def test_a_body_too_large_to_look_at_is_refused(hasty: World) -> None:
+    answer = await hasty.say(hasty.ask("POST", "/final", body=b"x" * 1001), end=False)
+    assert answer.startswith(b"HTTP/1.1 403")
+    hasty.guard.release()
+    await hasty.say(hasty.ask("POST", "/final", body=b"x" * 1001), end=False)
+    assert [(r.reason.value, r.final) for r in hasty.refusals] == [("final_not_released", True), ("too_large", True)]
+    assert hasty.guard.state is PermitState.RELEASED
+    assert hasty.portal.seen == []
+
+
+@pytest.mark.parametrize(
+    "piece", [b"", b"GET http://a/ HT", b"POST http://a/ HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc"]
+)
+async def test_a_client_that_does_not_go_on_is_dropped(hasty: World, piece: bytes) -> None:
+    with suppress(ConnectionResetError):
+        assert await hasty.say(piece, end=False) == b""
+    assert hasty.portal.seen == []
+
+
+async def test_a_final_request_crosses_once(world: World) -> None:
+    world.guard.release()
+    first = await world.say(world.ask("POST", "/final", body=b"a=1") + world.ask("POST", "/final", body=b"a=1"))
+    assert [part[:3] for part in first.split(b"HTTP/1.1 ")[1:]] == [b"200", b"403"]
+    assert await world.gate.settled() is PermitState.ANSWERED
+    assert world.portal.count("/final") == 1
+    assert world.portal.seen[0].body == b"a=1"
+
+
+async def test_of_final_requests_at_the_same_moment_one_crosses(world: World) -> None:
+    world.guard.release()
+    answers = await asyncio.gather(*(world.say(world.ask("POST", "/final")) for _ in range(8)))
+    assert sorted(answer[9:12] for answer in answers) == [b"200"] + [b"403"] * 7
+    assert world.portal.count("/final") == 1
+
+
+@pytest.mark.parametrize(
+    "answer", [b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", b"nonsense\r\n\r\n", b"", None]
+)
+async def test_a_final_request_without_a_whole_answer_is_lost(world: World, answer: bytes | None) -> None:
+    if answer is None:
+        world.portal.reset.add("/final")
+    else:
+        world.portal.answers["/final"] = answer
+    world.guard.release()
+    assert (await world.say(world.ask("POST", "/final"))).startswith(b"HTTP/1.1 502")
+    assert world.guard.state is PermitState.LOST
+    assert (await world.say(world.ask("POST", "/final"))).startswith(b"HTTP/1.1 403")
+    assert world.portal.count("/final") == 1
+
+
+async def test_a_portal_that_resets_before_reading_leaves_the_request_lost(world: World) -> None:
+    world.portal.reset_unread.add("/final")
+    world.guard.release()
+    assert (await world.say(world.ask("POST", "/final"))).startswith(b"HTTP/1.1 502")
+    assert await world.gate.settled() is PermitState.LOST
+
+
+async def test_a_final_answer_that_has_no_end_is_lost(hasty: World) -> None:
+    hasty.portal.answers["/final"] = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + b"x" * 6000
+    hasty.guard.release()
+    assert (await hasty.say(hasty.ask("POST", "/final"))).startswith(b"HTTP/1.1 502")
+    assert hasty.guard.state is PermitState.LOST
+
+
+async def test_a_portal_that_cannot_be_reached_leaves_the_permit_unused(world: World) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        origin = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        guard = SubmitGuard(Boundary(origins=(origin,), writes=(), final=(Rule(POST, "/final"),)))
+        gate = Gate(guard, on_refused=world.refusals.add)
+        host, port = (await gate.start()).removeprefix("http://").split(":")
+        guard.release()
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(f"POST {origin}/final HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".encode())
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 502")
+        writer.close()
+        await gate.close()
+    assert guard.state is PermitState.RELEASED
+
+
+async def test_a_permit_withdrawn_while_connecting_stops_the_request(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect = UpstreamWire.connect
+
+    async def withdrawing(*args: object, **kwargs: object) -> UpstreamWire:
+        upstream = await connect(*args, **kwargs)  # type: ignore[arg-type]
+        assert world.guard.withdraw()
+        return upstream
+
+    monkeypatch.setattr(UpstreamWire, "connect", withdrawing)
+    world.guard.release()
+    assert (await world.say(world.ask("POST", "/final"))).startswith(b"HTTP/1.1 403")
+    assert world.guard.state is PermitState.ARMED
+    assert world.portal.seen == []
+
+
+async def test_a_browser_that_leaves_meanwhile_changes_nothing(world: World) -> None:
+    world.portal.hold.add("/final")
+    world.guard.release()
+    _, writer = await asyncio.open_connection(world.host, world.port)
+    writer.write(world.ask("POST", "/final"))
+    await world.portal.watch.until(lambda: world.portal.count("/final"))
+    writer.transport.abort()
+    assert (await world.say(world.ask("POST", "/final"))).startswith(b"HTTP/1.1 403")
+    world.portal.let_go()
+    assert await world.gate.settled() is PermitState.ANSWERED
+    assert world.portal.count("/final") == 1
+
+
+async def test_closing_the_gate_lets_a_final_answer_arrive_or_records_it_lost(hasty: World) -> None:
+    hasty.portal.hold.add("/final")
+    hasty.guard.release()
+    asking = asyncio.create_task(hasty.say(hasty.ask("POST", "/final")))
+    await hasty.portal.watch.until(lambda: hasty.portal.count("/final"))
+    await hasty.gate.close()
+    assert hasty.guard.state is PermitState.LOST
+    await asyncio.gather(asking, return_exceptions=True)
+    with pytest.raises(OSError, match=r"\d"):
+        await asyncio.open_connection(hasty.host, hasty.port)
+
+
+async def test_each_gate_has_an_address_of_its_own(world: World) -> None:
+    other = Gate(world.guard, on_refused=world.refusals.add)
+    assert world.host not in await other.start()
+    await other.close()
