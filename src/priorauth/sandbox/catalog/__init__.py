@@ -1,0 +1,106 @@
+"""What the sandbox contains: payers, providers, portals and scenarios, read once from the JSON files beside it.
+
+Every call returns fresh objects, so that no caller can change another one's catalog. All of it is invented.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any, TypeAlias
+
+JsonObject: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """One deterministic case: what to send, how to answer, what comes of it, and what the payer's side must know."""
+
+    id: str
+    title: str
+    description: str
+    create: JsonObject
+    resolves: JsonObject
+    expects: list[JsonObject]
+    timeout_seconds: int
+    portal: JsonObject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Portal:
+    """A simulated portal that this package can serve."""
+
+    id: str
+    display_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortalCredentials:
+    """How its one user signs in."""
+
+    user_name: str
+    password: str
+
+
+PORTALS: tuple[Portal, ...] = (Portal(id="larkspur", display_name="Larkspur Provider Connection"),)
+
+# Public by design: they open nothing but the simulated portal.
+PORTAL_CREDENTIALS: dict[str, PortalCredentials] = {
+    "larkspur": PortalCredentials(user_name="cedar-hollow", password="larkspur-sandbox"),  # noqa: S106
+}
+
+
+def scenarios() -> tuple[Scenario, ...]:
+    """All scenarios, ordered by id."""
+    return tuple(_scenario(json.loads(text)) for text in _texts("scenarios"))
+
+
+def scenario(scenario_id: str) -> Scenario | None:
+    """The scenario of this id, if there is one."""
+    return next((each for each in scenarios() if each.id == scenario_id), None)
+
+
+def payers() -> list[JsonObject]:
+    """All payers, ordered by id."""
+    return [json.loads(text) for text in _texts("payers")]
+
+
+def providers() -> list[JsonObject]:
+    """All providers that a case may be created for."""
+    entries: list[JsonObject] = json.loads(_provider_text())
+    return entries
+
+
+def sample_document() -> bytes:
+    """A clinical note as PDF, of an invented patient."""
+    return files(__package__).joinpath("documents", "clinical-notes.pdf").read_bytes()
+
+
+def _scenario(entry: JsonObject) -> Scenario:
+    return Scenario(
+        id=entry["id"],
+        title=entry["title"],
+        description=entry["description"],
+        create=entry["create"],
+        resolves=entry["resolves"],
+        expects=entry["expects"],
+        timeout_seconds=entry["timeoutSeconds"],
+        portal=entry["portal"],
+    )
+
+
+@cache
+def _texts(folder: str) -> tuple[str, ...]:
+    return tuple(text for _, text in sorted(_named_texts(folder)))
+
+
+def _named_texts(folder: str) -> Iterator[tuple[str, str]]:
+    for entry in files(__package__).joinpath(folder).iterdir():
+        if entry.name.endswith(".json"):
+            yield entry.name.removesuffix(".json"), entry.read_text(encoding="utf-8")
+
+
+@cache
+def _provider_text() -> str:
+    return files(__package__).joinpath("providers.json").read_text(encoding="utf-8")

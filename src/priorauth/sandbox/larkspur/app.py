@@ -1,0 +1,201 @@
+"""The portal's application: sign-in, home, member search, requests and their status; the wizard is in its own file."""
+
+import hmac
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from priorauth.sandbox.larkspur import control, decisions, wizard
+from priorauth.sandbox.larkspur.entities import Session, Submission
+from priorauth.sandbox.larkspur.pages import (
+    COOKIE,
+    Portal,
+    Visit,
+    expired_form,
+    failure,
+    form_is_of,
+    not_found,
+    portal_of,
+    render,
+    see_other,
+    signed_in,
+)
+from priorauth.sandbox.larkspur.records import Records
+
+_WRONG_CREDENTIALS = "The user name or password is not correct."
+_NO_MEMBER = "No member matches these details."
+
+
+def create_app(
+    records: Records,
+    *,
+    user_name: str,
+    password: str,
+    clock: Callable[[], datetime],
+    sleep: Callable[[float], Awaitable[object]],
+) -> Starlette:
+    """The application over these records; signing in is for one user."""
+    app = Starlette(
+        routes=[*_ROUTES, *wizard.ROUTES, *control.ROUTES],
+        exception_handlers={HTTPException: _refused, Exception: _broken},
+    )
+    app.state.portal = Portal(records=records, user_name=user_name, password=password, clock=clock, sleep=sleep)
+    return app
+
+
+def _with_cookie(response: Response, session: Session) -> Response:
+    response.set_cookie(COOKIE, session.token, httponly=True, samesite="lax", path="/")
+    return response
+
+
+async def login(request: Request) -> Response:
+    """Show the sign-in form."""
+    portal = portal_of(request)
+    session = portal.session_of(request)
+    if session is not None and session.user_name is not None:
+        return see_other("/home")
+    # The form of a visitor carries a token too, so the visitor has a session without a user.
+    session = session or portal.open_session(None)
+    return _with_cookie(render("login.html", session=session, user_name="", alert=None), session)
+
+
+async def sign_in(request: Request) -> Response:
+    """Open a session for the right credentials."""
+    portal = portal_of(request)
+    session = portal.session_of(request)
+    if session is None:
+        return see_other("/login")
+    async with request.form() as form:
+        user_name, password = str(form.get("user_name", "")).strip(), str(form.get("password", ""))
+        if not form_is_of(session, form):
+            return expired_form(session)
+    known = hmac.compare_digest(user_name.encode(), portal.user_name.encode())
+    if not hmac.compare_digest(password.encode(), portal.password.encode()) or not known:
+        return render("login.html", session=session, user_name=user_name, alert=_WRONG_CREDENTIALS)
+    # A new token: whoever knew the visitor's must not be signed in with it.
+    portal.records.end_session(session.token)
+    return _with_cookie(see_other("/home"), portal.open_session(user_name))
+
+
+async def sign_out(visit: Visit) -> Response:
+    """End the user's session."""
+    visit.portal.records.end_session(visit.session.token)
+    response = see_other("/login")
+    response.delete_cookie(COOKIE, path="/")
+    return response
+
+
+async def home(visit: Visit) -> Response:
+    """Greet, with the notices of the plan."""
+    return visit.page("home.html")
+
+
+async def members(visit: Visit) -> Response:
+    """Show the search form."""
+    return visit.page("members.html", entered={}, member=None, coverage="", alert=None)
+
+
+async def search_members(visit: Visit) -> Response:
+    """Look a member up by number and date of birth, both of which have to match."""
+    entered = {name: visit.entries.get(name, "").strip() for name in ("member_id", "birth_date")}
+    member = visit.portal.records.member(entered["member_id"].upper())
+    if member is not None:
+        await visit.meet("member_search", member=member)
+    if member is None or member.birth_date != entered["birth_date"]:
+        return visit.page("members.html", entered=entered, member=None, coverage="", alert=_NO_MEMBER)
+    covered = member.effective_from <= visit.portal.clock().date().isoformat()
+    coverage = "Active" if covered else "Not active"
+    return visit.page("members.html", entered=entered, member=member, coverage=coverage, alert=None)
+
+
+async def start_request(visit: Visit) -> Response:
+    """Open a draft for a member."""
+    member = visit.portal.records.member(visit.entries.get("member_id", ""))
+    if member is None:
+        raise visit.missing()
+    await visit.meet("start", member=member)
+    draft_id = visit.portal.records.create_draft(member.member_id, now=visit.portal.clock())
+    return see_other(f"/drafts/{draft_id}/service")
+
+
+async def requests(visit: Visit) -> Response:
+    """List requests: the latest, or those that a search hits."""
+    text = visit.request.query_params.get("q", "").strip()
+    found = visit.portal.records.search(text)
+    if text:
+        for member_id, case_reference in dict.fromkeys((each.member_id, each.case_reference) for each in found):
+            member = visit.portal.records.member(member_id)
+            if member is not None:
+                await visit.meet("requests", member=member, case_reference=case_reference)
+    rows = [(each, _status(visit, each)) for each in found]
+    return visit.page("requests.html", text=text, rows=rows)
+
+
+def _status(visit: Visit, submission: Submission) -> str:
+    decision = submission.decision(visit.portal.clock())
+    return decision.status if decision else decisions.UNDER_REVIEW
+
+
+def _submission(visit: Visit) -> Submission:
+    submission = visit.portal.records.submission(visit.request.path_params["reference"])
+    if submission is None:
+        raise visit.missing()
+    return submission
+
+
+async def confirmation(visit: Visit) -> Response:
+    """Tell the reference number of what was received."""
+    return visit.page("confirmation.html", submission=_submission(visit))
+
+
+async def request_status(visit: Visit) -> Response:
+    """Tell a request's status and, once decided, the decision."""
+    submission = _submission(visit)
+    member = visit.portal.records.member(submission.member_id)
+    if member is not None:
+        await visit.meet("status", member=member, case_reference=submission.case_reference)
+    return visit.page(
+        "request.html",
+        submission=submission,
+        status=_status(visit, submission),
+        decision=submission.decision(visit.portal.clock()),
+    )
+
+
+async def _root(_visit: Visit) -> Response:
+    return see_other("/home")
+
+
+async def _refused(request: Request, _error: Exception) -> Response:
+    """What no route takes: a page for who is signed in, the sign-in page for everybody else."""
+    session = portal_of(request).session_of(request)
+    if session is None or session.user_name is None:
+        return see_other("/login")
+    return not_found(session)
+
+
+async def _broken(_request: Request, _error: Exception) -> Response:
+    return failure(None)
+
+
+_ROUTES = [
+    Route("/", signed_in(_root), methods=["GET"]),
+    Route("/login", login, methods=["GET"]),
+    Route("/login", sign_in, methods=["POST"]),
+    Route("/logout", signed_in(sign_out), methods=["POST"]),
+    Route("/home", signed_in(home), methods=["GET"]),
+    Route("/members", signed_in(members), methods=["GET"]),
+    Route("/members/search", signed_in(search_members), methods=["POST"]),
+    Route("/requests", signed_in(requests), methods=["GET"]),
+    Route("/requests/start", signed_in(start_request), methods=["POST"]),
+    Route("/requests/{reference}", signed_in(request_status), methods=["GET"]),
+    Route("/requests/{reference}/confirmation", signed_in(confirmation), methods=["GET"]),
+    Mount("/static", StaticFiles(directory=Path(__file__).with_name("static")), name="static"),
+]

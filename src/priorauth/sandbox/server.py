@@ -1,0 +1,134 @@
+"""Runs the simulated portal on the event loop of its caller, at an address of its own.
+
+Leaves the process alone: no signal handlers, no logging configuration. Its data outlive it.
+"""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from priorauth.sandbox import catalog
+from priorauth.sandbox.larkspur.app import create_app
+from priorauth.sandbox.larkspur.records import Records
+
+_CREDENTIALS = catalog.PORTAL_CREDENTIALS["larkspur"]
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class PortalServer:
+    """One simulated portal over the data of one folder; it may be started again after it was stopped."""
+
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        user_name: str = _CREDENTIALS.user_name,
+        password: str = _CREDENTIALS.password,
+        clock: Callable[[], datetime] = _utc_now,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        self._data_dir = data_dir
+        self._user_name = user_name
+        self._password = password
+        self._clock = clock
+        self._sleep = sleep
+        self._records: Records | None = None
+        self._server: _Server | None = None
+        self._running: asyncio.Task[None] | None = None
+
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
+        """Serve, and return the base URL; port 0 takes a free one."""
+        if self._running is not None:
+            raise RuntimeError("the portal is running already")
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        # With the protocol spelled out: without it asyncio leaves Nagle's algorithm on, which costs each page 40 ms.
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((host, port))
+            self._records = self._open_records()
+        except BaseException:
+            listener.close()
+            raise
+        self._server = _Server(self._configuration(self._records))
+        self._running = asyncio.create_task(self._server.serve(sockets=[listener]), name="sandbox-portal")
+        started = asyncio.create_task(self._server.listening.wait())
+        await asyncio.wait({self._running, started}, return_when=asyncio.FIRST_COMPLETED)
+        started.cancel()
+        if self._running.done():
+            await self.stop()
+        shown = f"[{host}]" if family == socket.AF_INET6 else host
+        return f"http://{shown}:{listener.getsockname()[1]}"
+
+    async def stop(self) -> None:
+        """Finish what is being answered and close; harmless where nothing runs."""
+        running, self._running = self._running, None
+        records, self._records = self._records, None
+        if self._server is not None:
+            self._server.should_exit = True
+        try:
+            if running is not None:
+                await running
+        finally:
+            if records is not None:
+                records.close()
+
+    def _open_records(self) -> Records:
+        self._data_dir.mkdir(parents=True, exist_ok=True)
+        records = Records(self._data_dir / "larkspur.sqlite3")
+        for scenario in catalog.scenarios():
+            # A scenario may be about somebody whom the plan does not know.
+            if scenario.portal["member"] is not None:
+                records.seed_member(scenario.portal["member"], scenario.portal["behaviour"], now=self._clock())
+        return records
+
+    def _configuration(self, records: Records) -> uvicorn.Config:
+        app = create_app(
+            records, user_name=self._user_name, password=self._password, clock=self._clock, sleep=self._sleep
+        )
+        return uvicorn.Config(
+            app,
+            http=_Connection,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            # Loopback decides who may steer the sandbox: no header may claim it.
+            proxy_headers=False,
+            server_header=False,
+            headers=[("Server", "LPC-Web/4.2")],
+            timeout_keep_alive=15,
+            timeout_graceful_shutdown=1,
+        )
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """The signals belong to the process that this server is a guest of."""
+        yield
+
+
+class _Connection(H11Protocol):
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        # A fault that breaks the connection needs it; one connection must not see another one's.
+        self.app_state = {**self.app_state, "transport": transport}
+        # Off for this server only: the switch in the configuration turns off the whole process's access log.
+        self.access_log = False

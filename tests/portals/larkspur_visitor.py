@@ -1,0 +1,130 @@
+"""A visitor of the simulated portal without a browser: fills forms as a person would and reads what a page shows."""
+
+import html
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+
+from priorauth.sandbox import catalog
+
+CREDENTIALS = catalog.PORTAL_CREDENTIALS["larkspur"]
+MEMBER = {
+    "memberId": "LKS900000001",
+    "firstName": "Odell",
+    "lastName": "Brackenridge",
+    "birthDate": "1970-02-28",
+    "plan": "Larkspur Choice PPO",
+    "state": "TX",
+    "effectiveFrom": "2026-01-01",
+}
+SLEEP = {"diagnosis": "G47.33", "sleep_study_date": "2026-10-06", "ahi": "31.5", "symptom": "EDS", "justification": ""}
+PDF = b"%PDF-1.4\n% invented\n"
+
+
+@dataclass
+class Clock:
+    """A time that moves only when it is told to."""
+
+    now: datetime = field(default_factory=lambda: datetime(2026, 11, 20, 9, 30, tzinfo=UTC))
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+def service(reference: str, **changes: str) -> dict[str, str]:
+    return {
+        "request_type": "OP",
+        "code_system": "HCPCS",
+        "procedure_code": "E0601",
+        "units": "1",
+        "start_date": "2026-12-01",
+        "provider_npi": "1234567893",
+        "reference": reference,
+    } | changes
+
+
+def entries(page: httpx.Response, kind: str) -> dict[str, str]:
+    """The labels and values of a page's `<dl class="...">`."""
+    matches = re.findall(rf'<dl class="{kind}">(.*?)</dl>', page.text, re.DOTALL)
+    pairs = re.findall(r"<dt>(.*?)</dt>\s*<dd>(.*?)</dd>", "".join(matches), re.DOTALL)
+    return {html.unescape(label): html.unescape(re.sub(r"<.*?>", "", value)) for label, value in pairs}
+
+
+def heading(page: httpx.Response) -> str:
+    return html.unescape("|".join(re.findall(r"<h1>(.*?)</h1>", page.text)))
+
+
+def browser(base_url: str, **more: Any) -> httpx.AsyncClient:
+    # Loading the certificates of the world takes longer than a test, and nothing here speaks TLS.
+    return httpx.AsyncClient(base_url=base_url, verify=False, **more)
+
+
+@dataclass
+class Visitor:
+    http: httpx.AsyncClient
+    form_token: str = ""
+
+    async def get(self, path: str) -> httpx.Response:
+        page = await self.http.get(path)
+        self._remember(page)
+        return page
+
+    async def post(self, path: str, data: dict[str, str], **more: Any) -> httpx.Response:
+        page = await self.http.post(path, data={"form_token": self.form_token} | data, **more)
+        self._remember(page)
+        return page
+
+    def _remember(self, page: httpx.Response) -> None:
+        if found := re.search(r'name="form_token" value="([^"]+)"', page.text):
+            self.form_token = found[1]
+
+    async def sign_in(self, password: str = CREDENTIALS.password) -> httpx.Response:
+        await self.get("/login")
+        answer = await self.post("/login", {"user_name": CREDENTIALS.user_name, "password": password})
+        if answer.status_code == 303:
+            await self.get("/home")
+        return answer
+
+    async def put_member(self, *faults: dict[str, Any], decision: dict[str, Any] | None = None) -> None:
+        body = {"member": MEMBER, "behaviour": {"decision": decision, "faults": list(faults)}}
+        answer = await self.http.put(f"/sandbox/members/{MEMBER['memberId']}", json=body)
+        assert answer.status_code == 200, answer.text
+
+    async def search_member(self) -> httpx.Response:
+        return await self.post("/members/search", {"member_id": MEMBER["memberId"], "birth_date": MEMBER["birthDate"]})
+
+    async def start(self) -> str:
+        """Open a draft and return its path."""
+        answer = await self.post("/requests/start", {"member_id": MEMBER["memberId"]})
+        assert answer.status_code == 303, answer.text
+        return answer.headers["location"].removesuffix("/service")
+
+    async def upload(self, draft: str, *, name: str = "notes.pdf", content: bytes = PDF) -> httpx.Response:
+        data = {"action": "upload", "document_type": "NOTES"}
+        return await self.post(f"{draft}/documents", data, files={"file": (name, content, "application/pdf")})
+
+    async def fill(self, reference: str) -> str:
+        """A draft that is ready for its review."""
+        draft = await self.start()
+        await self.post(f"{draft}/service", service(reference))
+        await self.post(f"{draft}/clinical", SLEEP)
+        await self.upload(draft)
+        await self.post(f"{draft}/documents", {"action": "continue"})
+        return draft
+
+    async def submit(self, draft: str) -> str:
+        """Submit and return the reference number."""
+        answer = await self.post(f"{draft}/submit", {})
+        assert answer.status_code == 303, answer.text
+        return answer.headers["location"].split("/")[2]
+
+    async def submissions(self) -> list[dict[str, Any]]:
+        answer = await self.http.get("/sandbox/submissions")
+        data: list[dict[str, Any]] = answer.json()["data"]
+        return data

@@ -1,0 +1,136 @@
+"""The catalog agrees with itself: a scenario asks for nothing that its payer does not offer."""
+
+from typing import Any
+
+import pytest
+
+from priorauth.sandbox import catalog
+from priorauth.sandbox.catalog import Scenario
+from priorauth.sandbox.larkspur.control import check_portal
+from priorauth.sandbox.larkspur.forms import check_service
+
+SCENARIOS = catalog.scenarios()
+PAYERS = {payer["id"]: payer for payer in catalog.payers()}
+VALUE_KEYS = {
+    "string": "valueString",
+    "text": "valueString",
+    "integer": "valueInteger",
+    "decimal": "valueDecimal",
+    "boolean": "valueBoolean",
+    "date": "valueDate",
+    "choice": "valueCoding",
+}
+every_scenario = pytest.mark.parametrize("scenario", SCENARIOS, ids=[each.id for each in SCENARIOS])
+
+
+def service_of(scenario: Scenario) -> dict[str, Any]:
+    """The payer's entry for the requested service: the first with its code, else the one for all others."""
+    request = scenario.create["request"]
+    code = request["serviceCode"]
+    services = PAYERS[request["payerId"]]["services"]
+    exact = [each for each in services if each["system"] == code["system"] and code["code"] in each["codes"]]
+    service: dict[str, Any] = [*exact, *[each for each in services if each["system"] is None]][0]
+    return service
+
+
+def questions_of(scenario: Scenario) -> dict[str, dict[str, Any]]:
+    questionnaires = {each["id"]: each for each in PAYERS[scenario.create["request"]["payerId"]]["questionnaires"]}
+    asked = [questionnaires[name] for name in service_of(scenario)["questionnaires"]]
+    return {item["linkId"]: item for questionnaire in asked for item in questionnaire["item"]}
+
+
+def answers_of(response: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {item["linkId"]: item["answer"][0] for item in response["item"]}
+
+
+def test_ids_are_unique_and_every_scenario_is_found_by_its_own() -> None:
+    assert len({each.id for each in SCENARIOS}) == len(SCENARIOS) > 0
+    assert [catalog.scenario(each.id) for each in SCENARIOS] == list(SCENARIOS)
+    assert catalog.scenario("nobody") is None
+
+
+def test_callers_cannot_change_each_others_catalog() -> None:
+    catalog.payers()[0]["id"] = "changed"
+    catalog.scenarios()[0].create.clear()
+    assert catalog.payers()[0]["id"] != "changed"
+    assert catalog.scenarios()[0].create
+
+
+def test_every_payers_portal_is_served_and_has_credentials() -> None:
+    portals = {portal.id for portal in catalog.PORTALS}
+    assert portals == set(catalog.PORTAL_CREDENTIALS)
+    assert {payer["portal"]["id"] for payer in PAYERS.values()} <= portals
+
+
+@every_scenario
+def test_scenario_is_for_a_known_provider_and_a_route_of_its_payer(scenario: Scenario) -> None:
+    request = scenario.create["request"]
+    assert scenario.create["providerNpi"] in {provider["npi"] for provider in catalog.providers()}
+    assert any(
+        route["coverageState"] == request["coverageState"]
+        and route["requestType"] == request["requestType"]
+        and request["serviceCode"]["system"] in route["serviceCodeSystems"]
+        for route in PAYERS[request["payerId"]]["routes"]
+    )
+
+
+@every_scenario
+def test_answers_exist_in_the_questionnaires_with_the_right_type(scenario: Scenario) -> None:
+    questions = questions_of(scenario)
+    given = answers_of(scenario.create["questionnaireResponse"]) | answers_of(
+        scenario.resolves["questionnaireResponse"]
+    )
+    for link_id, answer in given.items():
+        question = questions[link_id]
+        assert list(answer) == [VALUE_KEYS[question["type"]]]
+        if question["type"] == "choice":
+            assert answer["valueCoding"]["code"] in {option["code"] for option in question["options"]}
+
+
+@every_scenario
+def test_with_what_resolves_it_nothing_required_is_missing(scenario: Scenario) -> None:
+    given = answers_of(scenario.create["questionnaireResponse"]) | answers_of(
+        scenario.resolves["questionnaireResponse"]
+    )
+    required = {link_id for link_id, item in questions_of(scenario).items() if item["required"]}
+    assert required <= given.keys()
+    documents = {document["type"] for document in service_of(scenario)["documents"]}
+    assert documents <= set(scenario.resolves["documentTypes"])
+
+
+@every_scenario
+def test_the_portal_part_is_valid_and_is_about_the_member_of_the_answers(scenario: Scenario) -> None:
+    member = scenario.portal["member"]
+    if member is None:
+        return
+    assert check_portal(scenario.portal) is None
+    answers = answers_of(scenario.create["questionnaireResponse"])
+    assert answers["patient.memberId"] == {"valueString": member["memberId"]}
+    assert answers["patient.birthDate"] == {"valueDate": member["birthDate"]}
+
+
+@every_scenario
+def test_a_member_belongs_to_one_scenario_only(scenario: Scenario) -> None:
+    answers = answers_of(scenario.create["questionnaireResponse"])
+    same = [
+        each.id
+        for each in SCENARIOS
+        if answers_of(each.create["questionnaireResponse"])["patient.memberId"] == answers["patient.memberId"]
+    ]
+    assert same == [scenario.id]
+
+
+@every_scenario
+def test_the_portal_takes_the_scenarios_service(scenario: Scenario) -> None:
+    answers = answers_of(scenario.create["questionnaireResponse"])
+    code = scenario.create["request"]["serviceCode"]
+    entries = {
+        "request_type": "OP",
+        "code_system": code["system"].upper(),
+        "procedure_code": code["code"],
+        "units": str(answers["service.units"]["valueInteger"]),
+        "start_date": answers["service.startDate"]["valueDate"],
+        "provider_npi": scenario.create["providerNpi"],
+        "reference": "auth_1",
+    }
+    assert check_service(entries) == (entries, {})
