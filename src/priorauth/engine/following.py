@@ -1,0 +1,81 @@
+"""The payer's move: look at a submitted case from time to time until the payer has decided.
+
+One look is one workflow; the next is delayed work that the look enqueues. A look that fails counts as one that brought
+nothing new: the next comes later, and nothing is given up.
+"""
+
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from priorauth.channels.contract import Channel, ChannelFault, Pending
+from priorauth.commands import processing as moves
+from priorauth.commands import submissions
+from priorauth.commands.record import load
+from priorauth.domain.authorizations import Authorization
+from priorauth.domain.events import SERVICE
+from priorauth.domain.lifecycle import Status
+from priorauth.domain.moment import Moment
+from priorauth.domain.submissions import Decision
+from priorauth.engine.jobs import job_of
+from priorauth.engine.processing import Verdict, frames_of
+from priorauth.store.database import Database
+
+_log = structlog.get_logger(__name__)
+
+
+class Following:
+    """The step of the workflow `follow_authorization`."""
+
+    def __init__(self, *, database: Database, channels: Mapping[str, Channel], present: Callable[[], Moment]) -> None:
+        self._database = database
+        self._channels = channels
+        self._present = present
+
+    async def look(self, authorization_id: str, run: int, checks: int) -> str:
+        """Read the payer's decision; record it, or schedule the next look."""
+        case = await self._database.read(lambda tx: load(tx, authorization_id))
+        due = case.status is Status.WAITING_ON_PAYER and (case.journal.run, case.journal.status_checks) == (run, checks)
+        if not due:
+            return Verdict.ENDED
+        seen = await self._seen(case)
+        if isinstance(seen, Decision):
+            await self._database.write(
+                lambda tx: submissions.record_decision(
+                    tx,
+                    self._present(),
+                    authorization_id=case.id,
+                    run=run,
+                    observation_id=f"decision:{run}:{checks}",
+                    decision=seen,
+                )
+            )
+            return Verdict.ENDED
+        await self._database.write(
+            lambda tx: moves.keep_following(tx, authorization_id=case.id, run=run, checks=checks)
+        )
+        return Verdict.AGAIN
+
+    async def _seen(self, case: Authorization) -> Decision | Pending:
+        receipt = case.submission.payer_receipt
+        if receipt is None:
+            raise LookupError("a case that waits on its payer has no receipt")
+        job = await self._database.read(lambda tx: job_of(tx, case))
+        try:
+            return await self._channels[case.route.channel].read_status(job, reference_number=receipt.reference_number)
+        except ChannelFault as fault:
+            code = fault.code
+        except Exception as error:  # noqa: BLE001 - an adapter's fault, whatever it is, costs one look
+            code = "internal_error"
+            _log.error("following_fault", authorization_id=case.id, error=type(error).__name__, frames=frames_of(error))
+        await self._database.write(
+            lambda tx: moves.note(
+                tx,
+                self._present(),
+                authorization_id=case.id,
+                event="channel_fault",
+                actor=SERVICE,
+                details={"code": code},
+            )
+        )
+        return Pending()

@@ -1,0 +1,57 @@
+"""Proves that no case is stuck: whatever is the service's or the payer's move has work under way, or gets it again."""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from priorauth.commands import processing as moves
+from priorauth.domain.lifecycle import Status
+from priorauth.domain.moment import Moment
+from priorauth.engine.processing import Bounds
+from priorauth.store.database import Database
+
+_log = structlog.get_logger(__name__)
+
+
+class Sweeper:
+    """Looks through the open cases every `interval_seconds`."""
+
+    def __init__(
+        self, *, database: Database, present: Callable[[], Moment], bounds: Bounds, interval_seconds: float
+    ) -> None:
+        self._database = database
+        self._present = present
+        self._bounds = bounds
+        self._interval_seconds = interval_seconds
+
+    async def sweep(self) -> int:
+        """Start the work of every case that has lost it; return how many cases that were."""
+        open_cases = await self._database.read(
+            lambda tx: [case.id for case in tx.authorizations.in_status(Status.PROCESSING, Status.WAITING_ON_PAYER)]
+        )
+        resumed = 0
+        for authorization_id in open_cases:
+            resumed += await self._resume(authorization_id)
+        return resumed
+
+    async def run(self) -> None:
+        """Sweep until canceled; a sweep that fails is logged, and the next one comes."""
+        while True:
+            try:
+                resumed = await self.sweep()
+                if resumed:
+                    _log.warning("work_resumed", cases=resumed)
+            except Exception:  # noqa: BLE001 - the next sweep comes, whatever happened to this one
+                _log.exception("sweep_failed")
+            await asyncio.sleep(self._interval_seconds)
+
+    async def _resume(self, authorization_id: str) -> bool:
+        if not await self._database.read(lambda tx: moves.is_stuck(tx, authorization_id)):
+            return False
+        await self._database.write(
+            lambda tx: moves.resume(
+                tx, self._present(), authorization_id=authorization_id, at_most=self._bounds.at_most
+            )
+        )
+        return True
