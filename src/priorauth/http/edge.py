@@ -1,0 +1,187 @@
+"""The edge: what every request meets before and after its command, in one fixed order.
+
+Method and path, size and content type, authentication, scope, visibility, an idempotent replay, headers, body; then
+the command itself. One request is one transaction, committed here; a stored answer commits with what it answers.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, Generic, TypeVar
+
+from fastapi import Depends, Request
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from priorauth.commands.organizations import authenticate
+from priorauth.domain.errors import IdempotencyKeyRequired, IdempotencyKeyReused, Unauthorized
+from priorauth.domain.moment import Moment
+from priorauth.domain.organizations import Caller, Environment, Scope
+from priorauth.http.answers import Answer
+from priorauth.http.bodies import expected_version, fingerprint, idempotency_key, parse, parse_query, read_body
+from priorauth.http.schemas.base import NoQuery
+from priorauth.store.blobs import Blobs
+from priorauth.store.database import Database
+from priorauth.store.idempotency import IdempotencyScope, StoredAnswer
+from priorauth.store.transaction import Transaction
+
+PREFIX = "/v1/prior-authorizations"
+SECOND_PREFIX = "/v1/prior-auth/authorizations"
+
+Shape = TypeVar("Shape", bound=BaseModel)
+Parameters = TypeVar("Parameters", bound=BaseModel)
+See = Callable[[Transaction, Caller], object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxPortal:
+    """A simulated payer's portal as clients are told of it."""
+
+    id: str
+    display_name: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiSettings:
+    """What the API needs to know of the server's settings. Times in seconds, sizes in bytes."""
+
+    environment: Environment
+    public_base_url: str
+    server_key: bytes
+    automatic_submission_allowed: bool = True
+    upload_seconds: int = 900
+    file_bytes_limit: int = 25 * 1024 * 1024
+    idempotency_days: int = 30
+    sandbox_portals: tuple[SandboxPortal, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the routes work with."""
+
+    database: Database
+    blobs: Blobs
+    settings: ApiSettings
+    present: Callable[[], Moment]
+
+
+@dataclass(frozen=True, slots=True)
+class Writing(Generic[Shape]):
+    """One write as its command sees it: within the transaction, everything judged that comes before the command."""
+
+    tx: Transaction
+    caller: Caller
+    moment: Moment
+    body: Shape
+    expected_version: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One authenticated request."""
+
+    request: Request
+    services: Services
+    caller: Caller
+    body: bytes
+
+    async def read(
+        self, query: Callable[[Transaction, Parameters], Answer], *, parameters: type[Parameters], see: See | None = None
+    ) -> Response:
+        """Answer with what `query` reads. Raises whatever it raises, BadRequest for unknown parameters."""
+        self.caller.require(Scope.READ)
+
+        def operation(tx: Transaction) -> Answer:
+            if see is not None:
+                see(tx, self.caller)
+            return query(tx, parse_query(parameters, self.request))
+
+        return (await self.services.database.read(operation)).response()
+
+    async def write(
+        self,
+        run: Callable[[Writing[Shape]], Answer],
+        *,
+        body: type[Shape],
+        scope: Scope = Scope.WRITE,
+        see: See | None = None,
+        version_required: bool = False,
+        key_required: bool = False,
+    ) -> Response:
+        """Answer with what `run` did, once: a repeated request under the same key gets the first answer again."""
+        self.caller.require(scope)
+
+        def operation(tx: Transaction) -> Answer:
+            moment = self.services.present()
+            if see is not None:
+                see(tx, self.caller)
+            repeatable = self._repeatable()
+            if repeatable is not None:
+                kept = self._kept(tx, repeatable, moment)
+                if kept is not None:
+                    return kept
+            elif key_required:
+                raise IdempotencyKeyRequired
+            expected = expected_version(self.request, required=version_required)
+            parse_query(NoQuery, self.request)
+            answer = run(Writing(tx, self.caller, moment, parse(body, self.body), expected))
+            if repeatable is not None:
+                stored = StoredAnswer(fingerprint(self.body), answer.status_code, answer.version, answer.body)
+                tx.idempotency.keep(repeatable, stored, now=moment.now)
+            return answer
+
+        return (await self.services.database.write(operation)).response()
+
+    def _repeatable(self) -> IdempotencyScope | None:
+        key = idempotency_key(self.request) if self.request.method == "POST" else None
+        if key is None:
+            return None
+        path = self.request.url.path
+        if path.startswith(SECOND_PREFIX):
+            path = PREFIX + path.removeprefix(SECOND_PREFIX)
+        return IdempotencyScope(
+            self.caller.organization_id, self.caller.environment, self.request.method, path.rstrip("/"), key
+        )
+
+    def _kept(self, tx: Transaction, scope: IdempotencyScope, moment: Moment) -> Answer | None:
+        since = moment.now - timedelta(days=self.services.settings.idempotency_days)
+        kept = tx.idempotency.find(scope, since=since)
+        if kept is None:
+            return None
+        if kept.body_hash != fingerprint(self.body):
+            raise IdempotencyKeyReused
+        return Answer(kept.body, kept.status_code, kept.version, replayed=True)
+
+
+async def authenticated(request: Request) -> Call:
+    """Return the call behind a request. Raises PayloadTooLarge, UnsupportedMediaType or Unauthorized."""
+    services: Services = request.app.state.services
+    body = await read_body(request)
+    scheme, _, presented = request.headers.get("authorization", "").partition(" ")
+    environment = services.settings.environment
+    caller = None
+    if scheme.lower() == "bearer" and presented:
+        caller = await services.database.read(
+            lambda tx: authenticate(
+                tx, services.present(), presented=presented.strip(), environment=environment
+            )
+        )
+    if caller is None:
+        raise Unauthorized
+    return Call(request, services, caller, body)
+
+
+AuthenticatedCall = Annotated[Call, Depends(authenticated)]
+
+
+def sees_authorization(authorization_id: str) -> See:
+    """Return the check that the caller may see this case; it raises AuthorizationNotFound."""
+    return lambda tx, caller: tx.authorizations.require(caller, authorization_id)
+
+
+def sees_file(file_id: str) -> See:
+    """Return the check that the caller may see this file; it raises FileNotFound."""
+    return lambda tx, caller: tx.files.require(caller, file_id)
+
+

@@ -1,0 +1,230 @@
+"""Authorizations: create, read, list, answer, confirm, cancel, and the timeline."""
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from priorauth.commands import authorizations as commands
+from priorauth.domain.authorizations import Authorization
+from priorauth.domain.catalog import ServiceCode, ServiceRequest, is_npi
+from priorauth.domain.errors import (
+    AuthorizationNotFound,
+    BadRequest,
+    FinalSubmissionPolicyNotAllowed,
+    FinalSubmissionPolicyRequired,
+    Issue,
+    NextActionMismatch,
+    NextActionNotConfirmable,
+    NextActionRequired,
+    NotConfirmable,
+    NotMutable,
+    PayerNotFound,
+    ProviderAccessNotConfigured,
+    ProviderNotFound,
+    RequirementsNotSatisfied,
+    ReviewStale,
+    UnsupportedRoute,
+)
+from priorauth.domain.organizations import Scope
+from priorauth.http.answers import Answer, answer
+from priorauth.http.edge import AuthenticatedCall, Writing, sees_authorization
+from priorauth.http.operations import describes
+from priorauth.http.schemas.authorizations import (
+    AnswersBody,
+    AuthorizationView,
+    CancelBody,
+    ConfirmBody,
+    CreateBody,
+    ListQuery,
+    view,
+)
+from priorauth.http.schemas.base import ListView, NoQuery, PageQuery, Pagination
+from priorauth.http.schemas.events import EventView
+from priorauth.queries import authorizations as queries
+from priorauth.store.authorizations import Filter
+from priorauth.store.transaction import Transaction
+
+router = APIRouter(tags=["Authorizations"])
+
+_CREATE_ERRORS = (
+    FinalSubmissionPolicyRequired,
+    FinalSubmissionPolicyNotAllowed,
+    ProviderNotFound,
+    PayerNotFound,
+    UnsupportedRoute,
+    ProviderAccessNotConfigured,
+)
+_CONFIRM_ERRORS = (
+    AuthorizationNotFound,
+    NextActionRequired,
+    ReviewStale,
+    NextActionNotConfirmable,
+    NotConfirmable,
+    NextActionMismatch,
+    RequirementsNotSatisfied,
+)
+
+
+@router.post("", **describes(gives=AuthorizationView, status=201, takes=CreateBody, idempotency=True, errors=_CREATE_ERRORS))
+async def create_authorization(call: AuthenticatedCall) -> Response:
+    """Create a case. It is checked and stored; nothing is sent to the payer before it is confirmed."""
+    automatic_allowed = call.services.settings.automatic_submission_allowed
+
+    def run(writing: Writing[CreateBody]) -> Answer:
+        body = writing.body
+        if body.policy is None or body.policy.final_submission is None:
+            raise FinalSubmissionPolicyRequired
+        case = commands.create(
+            writing.tx,
+            writing.caller,
+            writing.moment,
+            provider_npi=_checked_npi(body.provider_npi),
+            request=_service_request(body),
+            final_submission=body.policy.final_submission,
+            portal_auth_mode=body.portal_auth_mode,
+            answers=body.questionnaire_response.to_domain() if body.questionnaire_response else (),
+            metadata=body.metadata or {},
+            automatic_allowed=automatic_allowed,
+        )
+        return rendered(writing.tx, case, status_code=201)
+
+    return await call.write(run, body=CreateBody, key_required=True)
+
+
+@router.get("", **describes(gives=ListView[AuthorizationView], query=ListQuery))
+async def list_authorizations(call: AuthenticatedCall) -> Response:
+    """List cases, newest first."""
+
+    def query(tx: Transaction, parameters: ListQuery) -> Answer:
+        filters = parameters.model_dump(exclude={"limit", "cursor"})
+        page, payers = queries.listed(
+            tx, call.caller, narrowed=Filter(**filters), cursor=parameters.cursor, limit=parameters.limit
+        )
+        data = [view(case, payers[case.payer_version]) for case in page.data]
+        return answer(ListView(data=data, pagination=Pagination(next_cursor=page.next_cursor)))
+
+    return await call.read(query, parameters=ListQuery)
+
+
+@router.get("/{authorization_id}", **describes(gives=AuthorizationView, errors=(AuthorizationNotFound,)))
+async def read_authorization(call: AuthenticatedCall, authorization_id: str) -> Response:
+    """Read a case. With If-None-Match of its present ETag the answer is 304."""
+    known = call.request.headers.get("if-none-match", "")
+
+    def query(tx: Transaction, _: NoQuery) -> Answer:
+        case = tx.authorizations.require(call.caller, authorization_id)
+        if f'"{case.version}"' in (tag.strip() for tag in known.split(",")):
+            return Answer(b"", 304, case.version)
+        return rendered(tx, case)
+
+    return await call.read(query, parameters=NoQuery)
+
+
+@router.patch(
+    "/{authorization_id}/answers",
+    **describes(gives=AuthorizationView, takes=AnswersBody, if_match=True, errors=(AuthorizationNotFound, NotMutable)),
+)
+async def answer_questions(call: AuthenticatedCall, authorization_id: str) -> Response:
+    """Merge answers: the named items are replaced, the others stay, an empty `answer` clears."""
+
+    def run(writing: Writing[AnswersBody]) -> Answer:
+        case = commands.answer(
+            writing.tx,
+            writing.caller,
+            writing.moment,
+            authorization_id=authorization_id,
+            expected_version=writing.expected_version,
+            patch=writing.body.questionnaire_response.to_domain(),
+        )
+        return rendered(writing.tx, case)
+
+    return await call.write(run, body=AnswersBody, see=sees_authorization(authorization_id), version_required=True)
+
+
+@router.post(
+    "/{authorization_id}/confirm",
+    **describes(gives=AuthorizationView, takes=ConfirmBody, if_match=True, idempotency=False, errors=_CONFIRM_ERRORS),
+)
+async def confirm_next_action(call: AuthenticatedCall, authorization_id: str) -> Response:
+    """Confirm the current next action: the service goes on, and after an approval it submits."""
+
+    def run(writing: Writing[ConfirmBody]) -> Answer:
+        if writing.body.next_action_id is None:
+            raise NextActionRequired
+        case = commands.confirm(
+            writing.tx,
+            writing.caller,
+            writing.moment,
+            authorization_id=authorization_id,
+            expected_version=writing.expected_version,
+            next_action_id=writing.body.next_action_id,
+        )
+        return rendered(writing.tx, case)
+
+    see = sees_authorization(authorization_id)
+    return await call.write(run, body=ConfirmBody, scope=Scope.CONFIRM, see=see, version_required=True)
+
+
+@router.post(
+    "/{authorization_id}/cancel",
+    **describes(
+        gives=AuthorizationView,
+        takes=CancelBody,
+        if_match=False,
+        idempotency=False,
+        errors=(AuthorizationNotFound, NotMutable),
+    ),
+)
+async def cancel_authorization(call: AuthenticatedCall, authorization_id: str) -> Response:
+    """Cancel a case: the service stops. What the payer has received stays with the payer."""
+
+    def run(writing: Writing[CancelBody]) -> Answer:
+        case = commands.cancel(
+            writing.tx,
+            writing.caller,
+            writing.moment,
+            authorization_id=authorization_id,
+            expected_version=writing.expected_version,
+            reason=writing.body.reason,
+        )
+        return rendered(writing.tx, case)
+
+    return await call.write(run, body=CancelBody, see=sees_authorization(authorization_id))
+
+
+@router.get(
+    "/{authorization_id}/events",
+    **describes(gives=ListView[EventView], query=PageQuery, errors=(AuthorizationNotFound,)),
+)
+async def list_events(call: AuthenticatedCall, authorization_id: str) -> Response:
+    """Read the timeline of a case, newest first."""
+
+    def query(tx: Transaction, parameters: PageQuery) -> Answer:
+        page = queries.timeline(
+            tx, call.caller, authorization_id=authorization_id, cursor=parameters.cursor, limit=parameters.limit
+        )
+        data = [EventView.model_validate(entry) for entry in page.data]
+        return answer(ListView(data=data, pagination=Pagination(next_cursor=page.next_cursor)))
+
+    return await call.read(query, parameters=PageQuery, see=sees_authorization(authorization_id))
+
+
+def rendered(tx: Transaction, case: Authorization, *, status_code: int = 200) -> Answer:
+    """Return a case as an answer with its ETag."""
+    payer = tx.catalog.payer_version(case.payer_version)
+    return answer(view(case, payer), status_code=status_code, version=case.version)
+
+
+def _checked_npi(number: str) -> str:
+    if not is_npi(number):
+        message = "An NPI has ten digits, begins with 1 or 2, and ends with its check digit."
+        raise BadRequest(issues=(Issue("invalid_npi", message, "providerNpi"),))
+    return number
+
+
+def _service_request(body: CreateBody) -> ServiceRequest:
+    request = body.request
+    code = ServiceCode(request.service_code.system, request.service_code.code)
+    if not code.is_well_formed:
+        message = f"This is not the form of a {code.system.upper()} code."
+        raise BadRequest(issues=(Issue("invalid_service_code", message, "request.serviceCode.code"),))
+    return ServiceRequest(request.payer_id, request.coverage_state, request.request_type, code)

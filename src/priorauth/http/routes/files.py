@@ -1,0 +1,105 @@
+"""Files: declare, upload once, complete, read, download."""
+
+import asyncio
+import hmac
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from priorauth.commands import files as commands
+from priorauth.domain.errors import FileAlreadyCompleted, FileNotFound, FileNotReady, FileTooLarge
+from priorauth.domain.files import FileFailure, FileStatus
+from priorauth.http.answers import Answer, answer
+from priorauth.http.edge import AuthenticatedCall, Call, Services, Writing, sees_file
+from priorauth.http.operations import describes
+from priorauth.http.schemas.base import Body, NoQuery
+from priorauth.http.schemas.files import DeclareFileBody, DeclaredFileView, FileView, UploadView, file_view
+from priorauth.http.uploads import receive_bytes
+from priorauth.store.data_folder import proof
+from priorauth.store.inspection import inspect
+from priorauth.store.transaction import Transaction
+
+router = APIRouter(prefix="/v1/files", tags=["Files"])
+uploads = APIRouter(tags=["Files"])
+
+
+@router.post("", **describes(gives=DeclaredFileView, status=201, takes=DeclareFileBody, idempotency=False))
+async def declare_file(call: AuthenticatedCall) -> Response:
+    """Declare a file and get the address that takes its bytes."""
+    settings = call.services.settings
+
+    def run(writing: Writing[DeclareFileBody]) -> Answer:
+        file = commands.declare(
+            writing.tx,
+            writing.caller,
+            writing.moment,
+            file_name=writing.body.file_name,
+            content_type=writing.body.content_type,
+            purpose=writing.body.purpose,
+            upload_seconds=settings.upload_seconds,
+        )
+        url = f"{settings.public_base_url}/uploads/{file.id}.{proof(settings.server_key, f'upload:{file.id}')}"
+        upload = UploadView(url=url, headers={"Content-Type": file.content_type})
+        declared = DeclaredFileView(file=file_view(file, base_url=settings.public_base_url), upload=upload)
+        return answer(declared, status_code=201)
+
+    return await call.write(run, body=DeclareFileBody)
+
+
+@router.get("/{file_id}", **describes(gives=FileView, errors=(FileNotFound,)))
+async def read_file(call: AuthenticatedCall, file_id: str) -> Response:
+    """Read a file's state."""
+
+    def query(tx: Transaction, _: NoQuery) -> Answer:
+        file = tx.files.require(call.caller, file_id)
+        return answer(file_view(file, base_url=call.services.settings.public_base_url))
+
+    return await call.read(query, parameters=NoQuery)
+
+
+@router.post(
+    "/{file_id}/complete",
+    **describes(gives=FileView, takes=Body, idempotency=False, errors=(FileNotFound, FileNotReady, FileAlreadyCompleted)),
+)
+async def complete_file(call: AuthenticatedCall, file_id: str) -> Response:
+    """Have the uploaded bytes checked: the file becomes ready, or failed with the reason."""
+    failure = await _inspected(call, file_id)
+
+    def run(writing: Writing[Body]) -> Answer:
+        file = commands.complete(writing.tx, writing.caller, writing.moment, file_id=file_id, failure=failure)
+        return answer(file_view(file, base_url=call.services.settings.public_base_url))
+
+    return await call.write(run, body=Body, see=sees_file(file_id))
+
+
+@router.get("/{file_id}/content", **describes(errors=(FileNotFound, FileNotReady)))
+async def download_file(call: AuthenticatedCall, file_id: str) -> Response:
+    """Download a ready file's bytes."""
+    file = await call.services.database.read(lambda tx: tx.files.require(call.caller, file_id))
+    file.require_ready()
+    content = await call.services.blobs.get(file.stored_as or "")
+    headers = {"Content-Disposition": f'attachment; filename="{file.id}"'}
+    return Response(content, media_type=file.content_type, headers=headers)
+
+
+@uploads.put("/uploads/{target}", include_in_schema=False)
+async def upload(request: Request, target: str) -> Response:
+    """Take a file's bytes at its upload address, which is its own proof; no key is needed."""
+    services: Services = request.app.state.services
+    file_id, _, shown = target.partition(".")
+    if not hmac.compare_digest(shown.encode(), proof(services.settings.server_key, f"upload:{file_id}").encode()):
+        raise FileNotFound("This upload address is unknown or has expired. Declare the file again.")
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > services.settings.file_bytes_limit:
+        raise FileTooLarge
+    file = await receive_bytes(services, file_id=file_id, chunks=request.stream())
+    return answer(file_view(file, base_url=services.settings.public_base_url)).response()
+
+
+async def _inspected(call: Call, file_id: str) -> FileFailure | None:
+    """Inspect the bytes before the write: they are written once, so the verdict cannot change in between."""
+    file = await call.services.database.read(lambda tx: tx.files.require(call.caller, file_id))
+    if file.status is not FileStatus.UPLOADED or file.stored_as is None:
+        return None
+    content = await call.services.blobs.get(file.stored_as)
+    return await asyncio.to_thread(inspect, content, content_type=file.content_type)

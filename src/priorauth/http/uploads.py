@@ -1,0 +1,55 @@
+"""Receiving a file's bytes: streamed into the object store, measured on the way, recorded once."""
+
+import hashlib
+import secrets
+from collections.abc import AsyncIterator
+
+from priorauth.commands import files as commands
+from priorauth.domain.errors import FileTooLarge, PriorAuthError
+from priorauth.domain.files import StoredFile
+from priorauth.http.edge import Services
+
+
+class _Measured:
+    """Passes bytes on while it counts and hashes them. Raises FileTooLarge above the limit."""
+
+    def __init__(self, chunks: AsyncIterator[bytes], *, limit: int) -> None:
+        self._chunks = chunks
+        self._limit = limit
+        self._hash = hashlib.sha256()
+        self.size = 0
+
+    @property
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._chunks:
+            self.size += len(chunk)
+            if self.size > self._limit:
+                raise FileTooLarge
+            self._hash.update(chunk)
+            if chunk:
+                yield chunk
+
+
+async def receive_bytes(services: Services, *, file_id: str, chunks: AsyncIterator[bytes]) -> StoredFile:
+    """Store the bytes and record them. Raises FileNotFound, FileAlreadyCompleted or FileTooLarge.
+
+    A crash before the record leaves bytes that nothing names, and the address open for another try.
+    """
+    database, present = services.database, services.present
+    await database.read(lambda tx: commands.open_for_upload(tx, present(), file_id=file_id))
+    measured = _Measured(chunks, limit=services.settings.file_bytes_limit)
+    name = f"{file_id}/{secrets.token_hex(8)}"
+    await services.blobs.put(name, measured)
+    try:
+        return await database.write(
+            lambda tx: commands.receive(
+                tx, present(), file_id=file_id, size_bytes=measured.size, stored_as=name, sha256=measured.sha256
+            )
+        )
+    except PriorAuthError:
+        # Another upload to the same address was faster.
+        await services.blobs.delete(name)
+        raise
