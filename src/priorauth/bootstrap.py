@@ -1,0 +1,251 @@
+"""The only place that wires everything: settings in, a running server out, and the way back in order."""
+
+import asyncio
+import json
+import logging
+import secrets
+import socket
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+
+from priorauth.channels.portals.adapter import Credential
+from priorauth.channels.portals.channel import PortalAccess, PortalChannel
+from priorauth.channels.portals.larkspur.flow import LarkspurPortal
+from priorauth.channels.portals.sessions import SessionHost, SessionSettings
+from priorauth.commands import catalog as catalog_commands
+from priorauth.commands import live_sessions
+from priorauth.commands.organizations import create_key, ensure_organization
+from priorauth.domain.catalog import Payer, Provider
+from priorauth.domain.organizations import ApiKey, Environment
+from priorauth.engine.following import Following
+from priorauth.engine.ledger import Ledger
+from priorauth.engine.processing import Bounds, Processing
+from priorauth.engine.runtime import Engine
+from priorauth.engine.sweeper import Sweeper
+from priorauth.http.app import create_app
+from priorauth.http.edge import ApiSettings, SandboxPortal, Services
+from priorauth.sandbox import catalog as sandbox_catalog
+from priorauth.sandbox.server import PortalServer
+from priorauth.settings import Settings
+from priorauth.store import data_folder
+from priorauth.store.blobs import Blobs
+from priorauth.store.database import Database
+from priorauth.store.ids import present
+from priorauth.store.transaction import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class RunningServer:
+    """A server that can serve: its address, and the wait for its end."""
+
+    url: str
+    stopped: asyncio.Event
+
+
+def configure_logging(level: str) -> None:
+    """Log as JSON lines on standard error, ours and the libraries' alike."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.processors.JSONRenderer()],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    handler = logging.StreamHandler()
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processor=structlog.processors.JSONRenderer(), foreign_pre_chain=shared
+        )
+    )
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+
+
+@contextmanager
+def opened_database(settings: Settings) -> Iterator[Database]:
+    """Open the data folder's database, creating folder, schema and, in the sandbox, the catalog where they are missing."""
+    database = Database(data_folder.prepare(settings.data_dir))
+    try:
+        if settings.environment is Environment.SANDBOX:
+            _install_sandbox_catalog(database)
+        yield database
+    finally:
+        database.close()
+
+
+def issue_key(database: Database, *, organization_name: str, environment: Environment) -> tuple[ApiKey, str]:
+    """Create a key for an organization, which is created when it is new and, in the sandbox, gets the whole catalog."""
+    providers, payers = _sandbox_entries()
+
+    def operation(tx: Transaction) -> tuple[ApiKey, str]:
+        moment = present()
+        organization = ensure_organization(tx, moment, name=organization_name)
+        if environment is Environment.SANDBOX:
+            catalog_commands.grant_all(
+                tx, organization=organization, environment=environment, providers=providers, payers=payers
+            )
+        return create_key(tx, moment, organization=organization, environment=environment)
+
+    return database.write_now(operation)
+
+
+def openapi_document(environment: Environment) -> str:
+    """Return the OpenAPI document of an environment as JSON."""
+    return json.dumps(create_app(environment).openapi(), indent=2)
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[RunningServer]:
+    """Run API, engine and, in the sandbox, the simulated payer; on leaving, stop them in order."""
+    async with AsyncExitStack() as stack:
+        stack.enter_context(data_folder.held(settings.data_dir))
+        database = stack.enter_context(opened_database(settings))
+        await database.write(live_sessions.release_all)
+        blobs = Blobs(settings.data_dir / "files")
+        portals = await _sandbox_portals(settings, stack)
+        host = SessionHost(_session_settings(settings), Ledger(database, present))
+        stack.push_async_callback(host.shut_down)
+        channel = PortalChannel(
+            host=host, portals=_portal_access(portals), documents=blobs, hold_seconds=settings.review_hold_seconds
+        )
+        engine = _engine(settings, database, channel)
+        listener = _listen(settings)
+        url = settings.public_base_url or _address(settings, listener)
+        api_settings = ApiSettings(
+            environment=settings.environment,
+            public_base_url=url.rstrip("/"),
+            server_key=data_folder.secret(settings.data_dir),
+            automatic_submission_allowed=settings.automatic_submission_allowed,
+            upload_seconds=settings.upload_seconds,
+            file_bytes_limit=settings.file_bytes_limit,
+            idempotency_days=settings.idempotency_days,
+            sandbox_portals=portals,
+        )
+        await engine.start()
+        stack.push_async_callback(engine.stop, within_seconds=settings.shutdown_seconds)
+        app = create_app(settings.environment)
+        app.state.services = Services(database, blobs, api_settings, present)
+        stopped = await stack.enter_async_context(_serving(app, listener))
+        yield RunningServer(url, stopped)
+
+
+def _engine(settings: Settings, database: Database, channel: PortalChannel) -> Engine:
+    channels = {"portal": channel}
+    bounds = Bounds(at_most=settings.fresh_starts)
+    return Engine(
+        database_url=database.url,
+        processing=Processing(database=database, channels=channels, present=present, bounds=bounds),
+        following=Following(database=database, channels=channels, present=present),
+        sweeper=Sweeper(database=database, present=present, bounds=bounds, interval_seconds=settings.sweep_seconds),
+        concurrency=settings.concurrent_sessions,
+        polling_seconds=settings.queue_polling_seconds,
+    )
+
+
+def _session_settings(settings: Settings) -> SessionSettings:
+    if settings.screenshots_dir is not None:
+        settings.screenshots_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return SessionSettings(
+        worker=f"worker_{secrets.token_hex(8)}",
+        chromium=settings.chromium_path,
+        sandbox=settings.chromium_sandbox,
+        page_timeout_seconds=settings.page_timeout_seconds,
+        screenshots=settings.screenshots_dir,
+    )
+
+
+async def _sandbox_portals(settings: Settings, stack: AsyncExitStack) -> tuple[SandboxPortal, ...]:
+    if settings.environment is not Environment.SANDBOX:
+        return ()
+    server = PortalServer(settings.data_dir / "sandbox")
+    url = await server.start("127.0.0.1", settings.sandbox_portal_port)
+    stack.push_async_callback(server.stop)
+    return tuple(
+        SandboxPortal(id=portal.id, display_name=portal.display_name, url=url) for portal in sandbox_catalog.PORTALS
+    )
+
+
+def _portal_access(portals: tuple[SandboxPortal, ...]) -> dict[str, PortalAccess]:
+    adapters = {adapter.id: adapter for adapter in (LarkspurPortal(),)}
+    credentials = sandbox_catalog.PORTAL_CREDENTIALS
+    return {
+        portal.id: PortalAccess(
+            adapter=adapters[portal.id],
+            base_url=portal.url,
+            credential=Credential(credentials[portal.id].user_name, credentials[portal.id].password),
+        )
+        for portal in portals
+    }
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    # The protocol is named, since asyncio switches Nagle's algorithm off only for sockets that name it.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((settings.host, settings.port))
+    return listener
+
+
+def _address(settings: Settings, listener: socket.socket) -> str:
+    anywhere = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - named in order not to be shown
+    host = anywhere.get(settings.host) or (f"[{settings.host}]" if ":" in settings.host else settings.host)
+    return f"http://{host}:{listener.getsockname()[1]}"
+
+
+class _ApiServer(uvicorn.Server):
+    """A guest of this process: it takes no signals, and tells when it listens."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals to the command line."""
+        yield
+
+
+@asynccontextmanager
+async def _serving(app: FastAPI, listener: socket.socket) -> AsyncIterator[asyncio.Event]:
+    stopped = asyncio.Event()
+    server = _ApiServer(
+        uvicorn.Config(
+            app, ws="none", lifespan="off", log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=5
+        )
+    )
+    task = asyncio.create_task(server.serve(sockets=[listener]), name="api")
+    task.add_done_callback(lambda _: stopped.set())
+    await server.listening.wait()
+    try:
+        yield stopped
+    finally:
+        server.should_exit = True
+        await task
+
+
+def _install_sandbox_catalog(database: Database) -> None:
+    providers, payers = _sandbox_entries()
+    database.write_now(
+        lambda tx: catalog_commands.install(
+            tx, environment=Environment.SANDBOX, providers=providers, payers=payers
+        )
+    )
+
+
+def _sandbox_entries() -> tuple[tuple[Provider, ...], tuple[Payer, ...]]:
+    return (
+        tuple(catalog_commands.provider_of(entry) for entry in sandbox_catalog.providers()),
+        tuple(catalog_commands.payer_of(entry) for entry in sandbox_catalog.payers()),
+    )

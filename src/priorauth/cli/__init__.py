@@ -1,0 +1,1 @@
+"""The command line: `priorauth serve`, `demo`, `keys`, `openapi`, `settings`."""

@@ -1,0 +1,216 @@
+"""The demo: one case from its creation to the payer's decision, driven over HTTP as an integrator would.
+
+It starts a server of its own on free ports, in a folder of its own, and says what it sees: each status as it comes,
+what the browser does at the payer's portal, the review snapshot before it is approved, and what the payer has counted.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import typer
+
+from priorauth.sandbox import catalog
+
+_SCENARIO = "approved_after_review"
+_PATIENCE_SECONDS = 90.0
+_PROGRAM = (sys.executable, "-m", "priorauth.cli")
+
+
+def demo(
+    *,
+    watch: Annotated[bool, typer.Option("--watch", help="Wait for Enter before the submission is approved.")] = False,
+) -> None:
+    """Take one case from creation to the payer's decision, and show each step."""
+    folder = Path(tempfile.mkdtemp(prefix="priorauth-demo-"))
+    say = _narrator()
+    say("Starting the server, its engine and a simulated health plan.")
+    with _server(folder) as base_url:
+        say(f"Serving at {base_url}")
+        client = httpx.Client(
+            base_url=base_url, headers={"Authorization": f"Bearer {_api_key(folder)}"}, timeout=10, trust_env=False
+        )
+        with client:
+            decided = _Integrator(client, say, watch=watch).run()
+    say(f"Pictures of the payer's pages: {folder / 'screenshots'}")
+    raise typer.Exit(0 if decided else 1)
+
+
+class _Integrator:
+    """A client that follows `status` and `nextAction`, and narrates."""
+
+    def __init__(self, client: httpx.Client, say: Callable[[str], None], *, watch: bool) -> None:
+        self._client = client
+        self._say = say
+        self._watch = watch
+        self._seen: set[str] = set()
+        self._scenario = self._get(f"/v1/sandbox/scenarios/{_SCENARIO}")
+
+    def run(self) -> bool:
+        """Drive the case to its end; say whether the payer's decision is the expected one."""
+        self._say(f"Scenario: {self._scenario['title']}. {self._scenario['description']}")
+        case = self._post("/v1/prior-authorizations", self._scenario["create"], key="demo-create")
+        self._say(f"POST /v1/prior-authorizations: {case['id']}, {_state(case)}")
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while case["status"] not in ("completed", "canceled") and time.monotonic() < deadline:
+            case = self._move(case) if case["nextAction"] else self._wait(case)
+        expected = self._scenario["expects"][-1]
+        self._show_end(case)
+        return bool(case["status"] == expected["status"] and case["outcome"] == expected["outcome"])
+
+    def _move(self, case: dict[str, Any]) -> dict[str, Any]:
+        if case["nextAction"]["type"] == "provide_requirements":
+            return self._provide(case)
+        if case["nextAction"]["type"] == "approve_submission":
+            self._show_review(case["submission"]["reviewSnapshot"])
+            if self._watch:
+                input("          Press Enter to approve the submission … ")
+        confirmed = self._post(
+            f"/v1/prior-authorizations/{case['id']}/confirm",
+            {"nextActionId": case["nextAction"]["id"]},
+            key=f"demo-{case['nextAction']['id']}",
+            version=case["version"],
+        )
+        self._say(f"POST …/confirm ({case['nextAction']['type']}): {_state(confirmed)}")
+        return confirmed
+
+    def _provide(self, case: dict[str, Any]) -> dict[str, Any]:
+        for question in case["requirements"]["questions"]:
+            self._say(f"  open question: {question['message']}")
+        for missing in case["requirements"]["documents"]:
+            self._say(f"  missing document {missing['type']}: {missing['message']}")
+            case = self._attach(case, missing["type"])
+        return case
+
+    def _attach(self, case: dict[str, Any], document_type: str) -> dict[str, Any]:
+        content = catalog.sample_document()
+        declared = self._post(
+            "/v1/files",
+            {"fileName": "clinical-notes.pdf", "contentType": "application/pdf", "purpose": "authorization_attachment"},
+        )
+        upload = declared["upload"]
+        _checked(httpx.put(upload["url"], content=content, headers=upload["headers"], trust_env=False))
+        file = self._post(f"/v1/files/{declared['file']['id']}/complete", {})
+        self._say(f"Uploaded clinical-notes.pdf ({len(content)} bytes): {file['status']}")
+        attached = self._post(
+            f"/v1/prior-authorizations/{case['id']}/attachments",
+            {"fileId": file["id"], "documentTypes": [document_type]},
+            version=case["version"],
+        )
+        self._say(f"POST …/attachments: {_state(attached)}")
+        return attached
+
+    def _wait(self, case: dict[str, Any]) -> dict[str, Any]:
+        time.sleep(0.15)
+        self._show_events(case["id"])
+        now = self._get(f"/v1/prior-authorizations/{case['id']}")
+        if now["version"] != case["version"]:
+            self._say(f"Status: {_state(now)}")
+            receipt = now["submission"]["payerReceipt"]
+            if receipt and not case["submission"]["payerReceipt"]:
+                self._say(f"  the payer's receipt: {receipt['referenceNumber']}, received {receipt['receivedAt']}")
+        return now
+
+    def _show_events(self, authorization_id: str) -> None:
+        entries = self._get(f"/v1/prior-authorizations/{authorization_id}/events?limit=50")["data"]
+        for entry in reversed(entries):
+            if entry["id"] not in self._seen and entry["type"] == "portal_page":
+                self._say(f"  browser at the payer's portal: {entry['details']['page']}")
+            elif entry["id"] not in self._seen and entry["type"] == "submission_intended":
+                self._say("  the intent to submit is on disk; one final request is released")
+            self._seen.add(entry["id"])
+
+    def _show_review(self, snapshot: dict[str, Any]) -> None:
+        self._say(f"Review snapshot {snapshot['id']} ({snapshot['status']}), to be approved:")
+        summary = snapshot["summary"]
+        for group in ("patient", "coverage", "provider", "service", "destination"):
+            values = ", ".join(str(value) for value in summary[group].values() if value is not None)
+            self._say(f"    {group:<12}{values}")
+        self._say(f"    {'diagnoses':<12}{', '.join(summary['diagnoses'])}")
+        for answered in summary["clinical"]:
+            self._say(f"    {'clinical':<12}{answered['question']} {answered['answer']}")
+        for attached in summary["documents"]:
+            self._say(f"    {'document':<12}{attached['label']} ({', '.join(attached['documentTypes'])})")
+        for warning in snapshot["warnings"]:
+            self._say(f"    {'warning':<12}{warning['message']}")
+
+    def _show_end(self, case: dict[str, Any]) -> None:
+        decision = case["submission"]["decision"]
+        self._say(f"The end: {case['status']}, outcome {case['outcome']}")
+        if decision:
+            shown = ("authorizationNumber", "approvedUnits", "effectiveFrom", "effectiveTo", "message")
+            self._say("  " + ", ".join(f"{name} {decision[name]}" for name in shown if decision[name] is not None))
+        portal = self._get("/v1/sandbox/portals")["data"][0]
+        taken = _checked(httpx.get(portal["submissionsUrl"], trust_env=False)).json()["data"]
+        count = sum(submission["caseReference"] == case["id"] for submission in taken)
+        self._say(f"{portal['displayName']} has counted {count} submission of this case.")
+
+    def _get(self, path: str) -> dict[str, Any]:
+        found: dict[str, Any] = _checked(self._client.get(path)).json()
+        return found
+
+    def _post(
+        self, path: str, body: dict[str, Any], *, key: str | None = None, version: int | None = None
+    ) -> dict[str, Any]:
+        headers = {**({"Idempotency-Key": key} if key else {}), **({"If-Match": f'"{version}"'} if version else {})}
+        answered: dict[str, Any] = _checked(self._client.post(path, json=body, headers=headers)).json()
+        return answered
+
+
+def _narrator() -> Callable[[str], None]:
+    began = time.monotonic()
+
+    def say(text: str) -> None:
+        typer.echo(f"{time.monotonic() - began:6.1f} s  {text}")
+
+    return say
+
+
+@contextmanager
+def _server(folder: Path) -> Iterator[str]:
+    log = folder / "server.log"
+    command = [*_PROGRAM, "serve", "--port", "0", "--data-dir", str(folder / "data")]
+    with log.open("wb") as errors:
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=errors, text=True, env=_environment(folder)
+        )
+    with process:
+        try:
+            line = process.stdout.readline() if process.stdout else ""
+            if not line:
+                typer.echo(f"The server did not start:\n{log.read_text()}", err=True)
+                raise typer.Exit(1)
+            yield line.split()[-1]
+        finally:
+            process.terminate()
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    return {**os.environ, "PRIORAUTH_SCREENSHOTS_DIR": str(folder / "screenshots"), "PRIORAUTH_ENVIRONMENT": "sandbox"}
+
+
+def _api_key(folder: Path) -> str:
+    command = [*_PROGRAM, "keys", "create", "--data-dir", str(folder / "data"), "--organization", "Demo Clinic", "--json"]
+    made = subprocess.run(command, check=True, capture_output=True, text=True)
+    key: str = json.loads(made.stdout)["key"]
+    return key
+
+
+def _checked(response: httpx.Response) -> httpx.Response:
+    if response.is_error:
+        typer.echo(f"{response.request.method} {response.request.url.path}: {response.status_code} {response.text}", err=True)
+        raise typer.Exit(1)
+    return response
+
+
+def _state(case: dict[str, Any]) -> str:
+    action = case["nextAction"]
+    return f"{case['status']}{', next: ' + action['type'] if action else ''} (version {case['version']})"

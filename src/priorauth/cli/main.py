@@ -1,0 +1,92 @@
+"""The commands. Each turns its options into settings and calls one thing."""
+
+import asyncio
+import json
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from priorauth import bootstrap
+from priorauth.channels.portals.chromium import ChromiumError, find_chromium
+from priorauth.cli.demo import demo
+from priorauth.domain.organizations import Environment
+from priorauth.settings import Settings
+from priorauth.store.data_folder import DataFolderInUse
+
+app = typer.Typer(
+    help="priorauth: a self-hosted prior-authorization server.", no_args_is_help=True, add_completion=False,
+    pretty_exceptions_enable=False,
+)
+keys = typer.Typer(help="API keys.", no_args_is_help=True)
+app.add_typer(keys, name="keys")
+app.command()(demo)
+
+DataDir = Annotated[Path | None, typer.Option(help="The data folder; by default PRIORAUTH_DATA_DIR or ./priorauth-data.")]
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="The address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="The port to listen on; 0 takes a free one.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Run the API, the engine and, in the sandbox environment, the simulated payer."""
+    given = {"host": host, "port": port, "data_dir": data_dir}
+    settings = Settings(**{name: value for name, value in given.items() if value is not None})
+    bootstrap.configure_logging(settings.log_level)
+    try:
+        find_chromium(settings.chromium_path)
+        asyncio.run(_serve(settings))
+    except (DataFolderInUse, ChromiumError, OSError) as error:
+        typer.echo(f"priorauth: {error}", err=True)
+        raise typer.Exit(1) from None
+
+
+@keys.command("create")
+def create_key(
+    organization: Annotated[str, typer.Option(help="The organization's name; a new one is created.")],
+    environment: Annotated[Environment, typer.Option(help="Where the key opens something.")] = Environment.SANDBOX,
+    data_dir: DataDir = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Create an API key. Its text is shown once and stored nowhere."""
+    settings = Settings(environment=environment, **({"data_dir": data_dir} if data_dir else {}))
+    bootstrap.configure_logging("warning")
+    with bootstrap.opened_database(settings) as database:
+        key, text = bootstrap.issue_key(database, organization_name=organization, environment=environment)
+    if as_json:
+        shown = {"id": key.id, "key": text, "organizationId": key.organization_id, "organization": organization}
+        typer.echo(json.dumps({**shown, "environment": key.environment, "scopes": key.scopes}))
+    else:
+        typer.echo(text)
+
+
+@app.command()
+def openapi(environment: Annotated[Environment, typer.Option(help="Whose API.")] = Environment.SANDBOX) -> None:
+    """Print the OpenAPI document."""
+    typer.echo(bootstrap.openapi_document(environment))
+
+
+@app.command("settings")
+def explain_settings() -> None:
+    """Explain every setting: its variable, its present value, what it means."""
+    present = Settings()
+    for name, field in Settings.model_fields.items():
+        typer.echo(f"PRIORAUTH_{name.upper()} = {getattr(present, name)}\n    {field.description}")
+
+
+async def _serve(settings: Settings) -> None:
+    asked_to_stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, asked_to_stop.set)
+    async with bootstrap.running(settings) as server:
+        sys.stdout.write(f"priorauth is serving at {server.url}\n")
+        sys.stdout.flush()
+        waits = [asyncio.create_task(event.wait()) for event in (asked_to_stop, server.stopped)]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()

@@ -1,0 +1,56 @@
+"""Every setting of the server, in one class: read from `PRIORAUTH_…` variables, explained by `priorauth settings`."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from priorauth.domain.organizations import Environment
+
+
+class Settings(BaseSettings):
+    """The settings. Times in seconds, sizes in bytes."""
+
+    model_config = SettingsConfigDict(env_prefix="PRIORAUTH_", extra="forbid")
+
+    environment: Environment = Field(
+        Environment.SANDBOX, description="sandbox meets simulated payers; production meets real ones."
+    )
+    host: str = Field("127.0.0.1", description="The address to listen on.")
+    port: int = Field(8080, ge=0, le=65535, description="The port to listen on; 0 takes a free one.")
+    data_dir: Path = Field(
+        Path("priorauth-data"), description="The folder of the database, the files and the server's key. One server each."
+    )
+    public_base_url: str | None = Field(
+        None, description="The URL under which clients reach the server; by default the address that it listens on."
+    )
+    automatic_submission_allowed: bool = Field(
+        True, description="Whether a case may be created with policy.finalSubmission = automatic."
+    )
+    upload_seconds: int = Field(900, gt=0, description="How long an upload address takes bytes.")
+    file_bytes_limit: int = Field(25 * 1024 * 1024, gt=0, description="The largest file.")
+    idempotency_days: int = Field(30, gt=0, description="How many days an answer is kept under its idempotency key.")
+    concurrent_sessions: int = Field(4, gt=0, description="How many cases are worked on at once, a browser each.")
+    review_hold_seconds: float = Field(
+        900, ge=0, description="How long a browser session stays up while a review waits for its approval."
+    )
+    page_timeout_seconds: float = Field(15, gt=0, description="How long a portal's page may take.")
+    fresh_starts: int = Field(
+        8, ge=0, description="How often the work of a case is started again after faults, with growing delays."
+    )
+    sweep_seconds: float = Field(30, gt=0, description="How often open cases are checked for lost work.")
+    queue_polling_seconds: float = Field(0.2, gt=0, description="How often the queue is looked at for new work.")
+    shutdown_seconds: int = Field(10, ge=0, description="How long running work may go on after a request to stop.")
+    chromium_path: Path | None = Field(None, description="The Chromium to use; by default one that is found.")
+    chromium_sandbox: Literal["auto", "on", "off"] = Field(
+        "auto", description="Chromium's own sandbox; auto keeps it wherever the machine allows it."
+    )
+    screenshots_dir: Path | None = Field(
+        None,
+        description="A folder for pictures of the portal's pages. They show patients' data: for trying out, never for production.",
+    )
+    sandbox_portal_port: int = Field(
+        0, ge=0, le=65535, description="The port of the simulated payer's portal; 0 takes a free one."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
