@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Playwright, async_playwright
 
-from priorauth.channels.portals.chromium import find_chromium
+from priorauth.channels.portals.chromium import find_chromium, keeps_sandbox, launch_arguments
 from priorauth.channels.portals.gate import Gate
 from priorauth.channels.portals.gate_tls import EphemeralCertificates
 from priorauth.channels.portals.guard import Boundary, PermitState, RefusalReason, Rule, SubmitGuard
@@ -106,11 +106,14 @@ async def a_session(
         guard = SubmitGuard(boundary)
         gate = Gate(guard, on_refused=refusals.add, upstream_tls=trusting)
         url = await gate.start()
+        executable = find_chromium(None)
+        # As in service, but with pings, which one of the ways tries.
+        arguments = [argument for argument in launch_arguments(executable=executable) if argument != "--no-pings"]
         browser = await playwright.chromium.launch(
-            executable_path=find_chromium(None),
-            chromium_sandbox=False,
+            executable_path=executable,
+            chromium_sandbox=keeps_sandbox(arguments),
             proxy={"server": await cable.lay(url) if cable else url},
-            args=[f"--ignore-certificate-errors-spki-list={','.join(gate.spki_pins)}"],
+            args=[*arguments, f"--ignore-certificate-errors-spki-list={','.join(gate.spki_pins)}"],
         )
         try:
             yield Session(portal=portal, guard=guard, gate=gate, refusals=refusals, browser=browser)
@@ -187,6 +190,35 @@ async def test_a_page_cannot_reach_another_host(playwright: Playwright) -> None:
         assert stranger.seen == []
 
 
+class Datagrams(asyncio.DatagramProtocol):
+    """Counts what arrives over UDP."""
+
+    count = 0
+
+    def datagram_received(self, data: bytes, addr: object) -> None:
+        self.count += bool(data or addr)
+
+
+GATHER = """async port => {
+  const connection = new RTCPeerConnection({iceServers: [{urls: `stun:127.0.0.1:${port}`}]});
+  connection.createDataChannel('x');
+  const gathered = new Promise(done => connection.onicegatheringstatechange =
+    () => connection.iceGatheringState == 'complete' && done());
+  await connection.setLocalDescription(await connection.createOffer());
+  await gathered;
+}"""
+
+
+async def test_webrtc_finds_no_road_beside_the_gate(playwright: Playwright) -> None:
+    transport, received = await asyncio.get_running_loop().create_datagram_endpoint(Datagrams, ("127.0.0.1", 0))
+    async with a_session(playwright) as session:
+        page = await session.browser.new_page()
+        await page.goto(session.portal.url("/"))
+        await page.evaluate(GATHER, transport.get_extra_info("sockname")[1])
+        assert received.count == 0
+    transport.close()
+
+
 @pytest.mark.parametrize("warm", [False, True])
 @pytest.mark.parametrize("way", ["form", "fetch", "beacon", "keepalive on leaving"])
 async def test_a_portal_that_takes_the_request_and_resets_gets_it_once(
@@ -235,9 +267,9 @@ async def test_without_its_gate_a_browser_has_no_road(playwright: Playwright) ->
         session.guard.release()
         await session.gate.close()
         reached = len(session.portal.seen)
-        failed = asyncio.create_task(page.wait_for_event("requestfailed"))
-        await page.evaluate(f"() => {{ {POST_FETCH}.catch(() => 0) }}")
-        assert "ERR_PROXY_CONNECTION_FAILED" in str((await failed).failure)
+        async with page.expect_event("requestfailed") as failed:
+            await page.evaluate(f"() => {{ {POST_FETCH}.catch(() => 0) }}")
+        assert "ERR_PROXY_CONNECTION_FAILED" in str((await failed.value).failure)
         assert len(session.portal.seen) == reached
 
 

@@ -328,7 +328,19 @@ async def test_a_browser_that_leaves_meanwhile_changes_nothing(world: World) -> 
     assert world.portal.count("/final") == 1
 
 
-async def test_closing_the_gate_lets_a_final_answer_arrive_or_records_it_lost(hasty: World) -> None:
+async def test_closing_the_gate_waits_a_moment_for_a_final_answer(world: World) -> None:
+    world.portal.hold.add("/final")
+    world.guard.release()
+    asking = asyncio.create_task(world.say(world.ask("POST", "/final")))
+    await world.portal.watch.until(lambda: world.portal.count("/final"))
+    closing = asyncio.create_task(world.gate.close())
+    world.portal.let_go()
+    await closing
+    assert world.guard.state is PermitState.ANSWERED
+    await asyncio.gather(asking, return_exceptions=True)
+
+
+async def test_closing_the_gate_records_a_final_request_without_answer_as_lost(hasty: World) -> None:
     hasty.portal.hold.add("/final")
     hasty.guard.release()
     asking = asyncio.create_task(hasty.say(hasty.ask("POST", "/final")))

@@ -90,7 +90,7 @@ Preparation = AtBoundary | Rejected | Refused
 Submission = PayerReceipt | AtBoundary | Rejected | Refused | Withheld | Unresolved
 
 
-class ChannelFault(Exception):  # noqa: N818 - a fault of the way, not of ours
+class ChannelFault(Exception):
     """The payer cannot be reached or read now. `code` names it for the timeline; it holds no patient's data."""
 
     def __init__(self, code: str, message: str) -> None:
@@ -134,6 +134,10 @@ class Channel(Protocol):
 
     async def read_status(self, job: Job, *, reference_number: str) -> Decision | Pending:
         """Read what the payer has decided. Only reads."""
+        ...
+
+    def sessions(self) -> tuple[str, ...]:
+        """Return the cases that have a session at the payer now."""
         ...
 
     async def let_go(self, authorization_id: str) -> None:

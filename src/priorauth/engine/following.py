@@ -13,12 +13,13 @@ from priorauth.commands import processing as moves
 from priorauth.commands import submissions
 from priorauth.commands.record import load
 from priorauth.domain.authorizations import Authorization
+from priorauth.domain.errors import whereabouts
 from priorauth.domain.events import SERVICE
 from priorauth.domain.lifecycle import Status
 from priorauth.domain.moment import Moment
 from priorauth.domain.submissions import Decision
 from priorauth.engine.jobs import job_of
-from priorauth.engine.processing import Verdict, frames_of
+from priorauth.engine.processing import Verdict
 from priorauth.store.database import Database
 
 _log = structlog.get_logger(__name__)
@@ -67,7 +68,7 @@ class Following:
             code = fault.code
         except Exception as error:  # noqa: BLE001 - an adapter's fault, whatever it is, costs one look
             code = "internal_error"
-            _log.error("following_fault", authorization_id=case.id, error=type(error).__name__, frames=frames_of(error))
+            _log.error("following_fault", authorization_id=case.id, **whereabouts(error))
         await self._database.write(
             lambda tx: moves.note(
                 tx,

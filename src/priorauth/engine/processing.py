@@ -5,7 +5,6 @@ Each step ends in a verdict of one word. No step raises: a fault of the channel 
 bounded, and what an exception says is never written anywhere, since it may quote a page.
 """
 
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -28,9 +27,10 @@ from priorauth.commands import processing as moves
 from priorauth.commands import submissions
 from priorauth.commands.record import load
 from priorauth.domain.authorizations import Authorization, FinalSubmission, Reason
-from priorauth.domain.errors import NotMutable
+from priorauth.domain.errors import NotMutable, whereabouts
 from priorauth.domain.events import SERVICE
 from priorauth.domain.lifecycle import Status
+from priorauth.domain.live_sessions import needs_session
 from priorauth.domain.moment import Moment
 from priorauth.domain.processing import approved_differences, may_submit
 from priorauth.domain.submissions import PayerReceipt
@@ -121,7 +121,7 @@ class Processing:
     async def end(self, authorization_id: str) -> None:
         """Let the case's session go, unless a human is about to review what it shows."""
         case = await self._database.read(lambda tx: load(tx, authorization_id))
-        if case.status is not Status.REQUIRES_CONFIRMATION:
+        if case.status is Status.PROCESSING or not needs_session(case):
             await self._channels[case.route.channel].let_go(authorization_id)
 
     async def _submit(self, channel: Channel, case: Authorization, job: Job) -> Submission:
@@ -168,7 +168,7 @@ class Processing:
         )
 
     async def _unforeseen(self, case: Authorization, error: Exception, *, unresolved: bool = False) -> str:
-        _log.error("processing_fault", authorization_id=case.id, error=type(error).__name__, frames=frames_of(error))
+        _log.error("processing_fault", authorization_id=case.id, **whereabouts(error))
         return await self._postpone(
             case, "internal_error", "The service met an unforeseen fault.", unresolved=unresolved
         )
@@ -250,8 +250,3 @@ def _unapproved(boundary: AtBoundary) -> Reason:
         "portal_shows_other_values",
         f"The payer's form shows other values than the case: {fields}. Nothing was submitted.",
     )
-
-
-def frames_of(error: BaseException) -> list[str]:
-    """Return where an error was raised, innermost last, as module:line, without anything that it says."""
-    return [f"{frame.name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)][-6:]

@@ -1,12 +1,20 @@
-"""Proves that no case is stuck: whatever is the service's or the payer's move has work under way, or gets it again."""
+"""Proves that no case is stuck and no session forgotten.
+
+Whatever is the service's or the payer's move has work under way, or gets it again; a session that its case no longer
+needs, because it was canceled or rewritten at the review, is let go.
+"""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import structlog
 
+from priorauth.channels.contract import Channel
 from priorauth.commands import processing as moves
+from priorauth.commands.record import load
+from priorauth.domain.errors import whereabouts
 from priorauth.domain.lifecycle import Status
+from priorauth.domain.live_sessions import needs_session
 from priorauth.domain.moment import Moment
 from priorauth.engine.processing import Bounds
 from priorauth.store.database import Database
@@ -18,9 +26,16 @@ class Sweeper:
     """Looks through the open cases every `interval_seconds`."""
 
     def __init__(
-        self, *, database: Database, present: Callable[[], Moment], bounds: Bounds, interval_seconds: float
+        self,
+        *,
+        database: Database,
+        channels: Mapping[str, Channel],
+        present: Callable[[], Moment],
+        bounds: Bounds,
+        interval_seconds: float,
     ) -> None:
         self._database = database
+        self._channels = channels
         self._present = present
         self._bounds = bounds
         self._interval_seconds = interval_seconds
@@ -33,6 +48,9 @@ class Sweeper:
         resumed = 0
         for authorization_id in open_cases:
             resumed += await self._resume(authorization_id)
+        for channel in self._channels.values():
+            for authorization_id in channel.sessions():
+                await self._let_go(channel, authorization_id)
         return resumed
 
     async def run(self) -> None:
@@ -55,3 +73,8 @@ class Sweeper:
             )
         )
         return True
+
+    async def _let_go(self, channel: Channel, authorization_id: str) -> None:
+        case = await self._database.read(lambda tx: load(tx, authorization_id))
+        if not needs_session(case):
+            await channel.let_go(authorization_id)

@@ -4,6 +4,7 @@ An adapter knows pages and nothing else: no session, no guard, no case. Each of 
 is open and says what it saw.
 """
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -50,7 +51,7 @@ class Package:
 class Step(Protocol):
     """Called at each page that an adapter reaches, with the page's name."""
 
-    async def __call__(self, name: str) -> None: ...
+    def __call__(self, name: str) -> Awaitable[None]: ...
 
 
 class PortalAdapter(Protocol):
@@ -80,12 +81,8 @@ class PortalAdapter(Protocol):
         """Read the review page that is open."""
         ...
 
-    async def press_submit(self, page: Page) -> None:
-        """Press the final button and return without waiting for what follows."""
-        ...
-
-    async def read_receipt(self, page: Page, *, case_reference: str) -> PayerReceipt | None:
-        """Wait for the confirmation and read it; None when the open page is no confirmation of this very case."""
+    async def submit(self, page: Page, *, case_reference: str) -> PayerReceipt | None:
+        """Press the final button and read the confirmation; None when it is not of this very case."""
         ...
 
     async def find(self, page: Page, *, base_url: str, case_reference: str) -> PayerReceipt | None:

@@ -49,20 +49,17 @@ class PortalChannel:
 
     capabilities = Capabilities(can_find_case=True, can_read_status=True, can_show_live=True, can_take_human=False)
 
-    def __init__(
-        self, *, host: SessionHost, portals: Mapping[str, PortalAccess], documents: DocumentSource, hold_seconds: float
-    ) -> None:
+    def __init__(self, *, host: SessionHost, portals: Mapping[str, PortalAccess], documents: DocumentSource) -> None:
         self._host = host
         self._portals = portals
         self._documents = documents
-        self._hold_seconds = hold_seconds
 
     async def prepare(self, job: Job) -> Preparation:
         """Fill the portal's form up to its review page and compare that page with the job."""
         session = await self._walk(job)
         if not isinstance(session, PortalSession):
             return session
-        self._host.hold(session, seconds=self._hold_seconds)
+        await self._host.hold(session)
         return AtBoundary(await self._differences(session))
 
     async def submit(self, job: Job, *, allowed: tuple[Difference, ...], intend: Intend) -> Submission:
@@ -72,7 +69,7 @@ class PortalChannel:
             return session
         differences = await self._differences(session)
         if differences != allowed:
-            self._host.hold(session, seconds=self._hold_seconds)
+            await self._host.hold(session)
             return AtBoundary(differences)
         if not await intend():
             return Withheld()
@@ -81,9 +78,7 @@ class PortalChannel:
     async def find(self, job: Job) -> PayerReceipt | Absent:
         """Search the case at the portal by its own reference."""
         async with self._signed_in(job) as (session, access):
-            found = await access.adapter.find(
-                session.page, base_url=access.base_url, case_reference=job.case_reference
-            )
+            found = await access.adapter.find(session.page, base_url=access.base_url, case_reference=job.case_reference)
             await self._host.step(session, "case searched")
             return found or Absent()
 
@@ -99,6 +94,10 @@ class PortalChannel:
             await self._host.step(session, "status read")
             return status
 
+    def sessions(self) -> tuple[str, ...]:
+        """Return the cases that have a browser session."""
+        return self._host.sessions()
+
     async def let_go(self, authorization_id: str) -> None:
         """End the case's browser session."""
         await self._host.close(authorization_id)
@@ -109,8 +108,7 @@ class PortalChannel:
         session.guard.release()
         await self._host.mark(session, BoundaryState.CROSSED)
         try:
-            await access.adapter.press_submit(session.page)
-            receipt = await access.adapter.read_receipt(session.page, case_reference=session.job.case_reference)
+            receipt = await access.adapter.submit(session.page, case_reference=session.job.case_reference)
         except ChannelFault as fault:
             _log.warning("final_submit_unresolved", authorization_id=session.job.authorization_id, code=fault.code)
             receipt = None
@@ -122,9 +120,13 @@ class PortalChannel:
         return receipt
 
     async def _at_boundary(self, job: Job) -> PortalSession | Rejected | Refused:
-        """Return the session of this very job at the portal's review page, freshly loaded; fill it anew if it is lost."""
+        """Return the job's session at the portal's review page, freshly loaded; fill the form anew if it is lost."""
         session = self._host.of(job.authorization_id)
-        if session is not None and session.claim.boundary is BoundaryState.AT_BOUNDARY and _same_package(session.job, job):
+        if (
+            session is not None
+            and session.claim.boundary is BoundaryState.AT_BOUNDARY
+            and _same_package(session.job, job)
+        ):
             try:
                 async with portal_faults():
                     await session.page.reload(wait_until="domcontentloaded")

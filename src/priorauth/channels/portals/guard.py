@@ -19,8 +19,6 @@ from priorauth.channels.portals.outgoing import (
     methods_of,
     path_spellings,
     plain_path,
-    readings_of,
-    readings_of_query,
     spelled_ambiguously,
 )
 
@@ -152,7 +150,7 @@ def judge_tunnel(boundary: Boundary, *, host: str, port: int) -> Url | None:
 def _is_final(boundary: Boundary, request: OutgoingRequest, *, methods: frozenset[str]) -> bool:
     """Match in every spelling that some server takes for the same: a false alarm is harmless, a miss is not."""
     paths = set(path_spellings(request.url.path))
-    texts = (*readings_of(request), *readings_of_query(request))
+    texts = (*request.body_readings, *request.query_readings)
     return any(
         rule.covers(method=method, path=path, texts=texts, flags=re.IGNORECASE)
         for rule in boundary.final
@@ -163,7 +161,7 @@ def _is_final(boundary: Boundary, request: OutgoingRequest, *, methods: frozense
 
 def _is_write(boundary: Boundary, request: OutgoingRequest, *, methods: frozenset[str]) -> bool:
     """Every method that the portal may take the request for has to be declared."""
-    path, texts = plain_path(request.url.path), readings_of(request)
+    path, texts = plain_path(request.url.path), request.body_readings
     return all(
         any(rule.covers(method=method, path=path, texts=texts) for rule in boundary.writes) for method in methods
     )

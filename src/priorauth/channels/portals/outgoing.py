@@ -9,6 +9,7 @@ May not know: rules, permits, sockets.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, Self
 from urllib.parse import unquote, unquote_to_bytes
 
@@ -79,7 +80,29 @@ class OutgoingRequest:
     upgrade: bool = False
 
     def header(self, name: str) -> str:
+        """The header's value, several joined by commas; empty where there is none."""
         return ",".join(value for key, value in self.headers if key == name)
+
+    @cached_property
+    def body_readings(self) -> tuple[bytes, ...]:
+        """The body as sent, and as parsers of forms and JSON read it: a page chooses how, a rule need not care.
+
+        Large bodies are percent-decoded only where they claim to be a form; the others are files.
+        """
+        readings = {self.body}
+        if b"form-data" in self.body:
+            readings.add(_multipart_fields(self.body))
+        if len(self.body) <= _DECODE_ALWAYS_BELOW or "urlencoded" in self.header("content-type").lower():
+            readings.add(unquote_to_bytes(self.body.replace(b"+", b" ")))
+            if b"\\u00" in self.body:
+                readings.add(_JSON_ESCAPE.sub(lambda match: bytes([int(match[1], 16)]), self.body))
+        return tuple(readings)
+
+    @property
+    def query_readings(self) -> tuple[bytes, ...]:
+        """The query string as sent and decoded: some servers read fields there as if the body had them."""
+        query = self.url.query.encode()
+        return (query, unquote_to_bytes(query.replace(b"+", b" ")))
 
 
 def spelled_ambiguously(request: OutgoingRequest) -> bool:
@@ -91,30 +114,9 @@ def spelled_ambiguously(request: OutgoingRequest) -> bool:
 def methods_of(request: OutgoingRequest) -> frozenset[str]:
     """The method, and those that frameworks put in its place when a header or a form field asks them to."""
     named = {value.strip().upper() for key, value in request.headers if key in _OVERRIDE_HEADERS}
-    texts = (request.url.query.encode(), *(readings_of(request) if b"_method" in request.body else ()))
+    texts = (request.url.query.encode(), *(request.body_readings if b"_method" in request.body else ()))
     named.update(value.decode().upper() for text in texts for value in _OVERRIDE_FIELD.findall(text))
     return frozenset({request.method.upper(), *named})
-
-
-def readings_of(request: OutgoingRequest) -> tuple[bytes, ...]:
-    """The body as sent, and as parsers of forms and JSON read it: a page chooses the encoding, a rule need not care.
-
-    Large bodies are percent-decoded only where they claim to be a form; the others are files.
-    """
-    body = request.body
-    texts = {body}
-    if b"form-data" in body:
-        texts.add(_multipart_fields(body))
-    if len(body) <= _DECODE_ALWAYS_BELOW or "urlencoded" in request.header("content-type").lower():
-        texts.add(unquote_to_bytes(body.replace(b"+", b" ")))
-        texts.add(_JSON_ESCAPE.sub(lambda match: bytes([int(match[1], 16)]), body))
-    return tuple(texts)
-
-
-def readings_of_query(request: OutgoingRequest) -> tuple[bytes, ...]:
-    """The query string as sent and decoded: some servers read fields there as if the body had them."""
-    query = request.url.query.encode()
-    return (query, unquote_to_bytes(query.replace(b"+", b" ")))
 
 
 def _multipart_fields(body: bytes) -> bytes:

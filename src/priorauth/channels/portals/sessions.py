@@ -21,6 +21,7 @@ from priorauth.channels.contract import ChannelFault, Job, SessionLedger
 from priorauth.channels.portals.chromium import SandboxMode, find_chromium, keeps_sandbox, launch_arguments
 from priorauth.channels.portals.gate import Gate, Refusal
 from priorauth.channels.portals.guard import Boundary, SubmitGuard
+from priorauth.domain.errors import whereabouts
 from priorauth.domain.live_sessions import BoundaryState, SessionClaim
 
 _log = structlog.get_logger(__name__)
@@ -28,20 +29,27 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionSettings:
-    """How sessions are held. Times in seconds."""
+    """How sessions are held. Times in seconds.
+
+    `hold_seconds` and `held_at_most` bound the browsers that stay up while a human reviews: how long, and how many.
+    """
 
     worker: str
     chromium: Path | None
     sandbox: SandboxMode
     claim_seconds: float = 15.0
     page_timeout_seconds: float = 15.0
+    hold_seconds: float = 900.0
+    held_at_most: int = 8
     screenshots: Path | None = None
 
 
 class PortalSession:
     """One browser at one portal for one case."""
 
-    def __init__(self, *, job: Job, browser: Browser, page: Page, gate: Gate, guard: SubmitGuard, claim: SessionClaim) -> None:
+    def __init__(
+        self, *, job: Job, browser: Browser, page: Page, gate: Gate, guard: SubmitGuard, claim: SessionClaim
+    ) -> None:
         self.job = job
         self.page = page
         self.guard = guard
@@ -80,7 +88,7 @@ class SessionHost:
         session = self._sessions.get(authorization_id)
         return session if session is not None and session.is_up else None
 
-    def held(self) -> tuple[str, ...]:
+    def sessions(self) -> tuple[str, ...]:
         """Return the cases that have a session."""
         return tuple(self._sessions)
 
@@ -119,9 +127,14 @@ class SessionHost:
             with suppress(PlaywrightError):
                 await session.page.screenshot(path=self._settings.screenshots / file, full_page=True)
 
-    def hold(self, session: PortalSession, *, seconds: float) -> None:
-        """Keep the session up for a human's pause, but no longer than `seconds`."""
-        session.held_until = datetime.now(UTC) + timedelta(seconds=seconds)
+    async def hold(self, session: PortalSession) -> None:
+        """Keep the session up for a human's pause; of too many that are held, the oldest one ends."""
+        session.held_until = datetime.now(UTC) + timedelta(seconds=self._settings.hold_seconds)
+        held = sorted(
+            (held_until, case) for case, each in self._sessions.items() if (held_until := each.held_until) is not None
+        )
+        for _, case in held[: -self._settings.held_at_most]:
+            await self.close(case)
 
     async def close(self, authorization_id: str) -> None:
         """End the case's session: the claim first, then the browser."""
@@ -188,8 +201,8 @@ class SessionHost:
     async def _noted(self, note: Awaitable[None]) -> None:
         try:
             await note
-        except Exception:
-            _log.exception("refusal_not_noted")
+        except Exception as error:  # noqa: BLE001 - a refusal stands, whether or not it could be noted
+            _log.error("refusal_not_noted", **whereabouts(error))
 
     async def _keep(self) -> None:
         while True:
@@ -197,8 +210,8 @@ class SessionHost:
             for authorization_id, session in list(self._sessions.items()):
                 try:
                     await self._keep_one(authorization_id, session)
-                except Exception:
-                    _log.exception("session_not_kept", authorization_id=authorization_id)
+                except Exception as error:  # noqa: BLE001 - the other sessions must be kept all the same
+                    _log.error("session_not_kept", authorization_id=authorization_id, **whereabouts(error))
 
     async def _keep_one(self, authorization_id: str, session: PortalSession) -> None:
         over = session.held_until is not None and session.held_until <= datetime.now(UTC)
@@ -207,5 +220,3 @@ class SessionHost:
         else:
             session.claim = self._renewed(session.claim)
             await self._ledger.claim(session.claim)
-
-

@@ -10,7 +10,15 @@ from priorauth.channels.contract import ChannelFault, DocumentSource, Job, Pendi
 from priorauth.channels.portals.adapter import Credential, Package, Step
 from priorauth.channels.portals.guard import Boundary, Rule
 from priorauth.channels.portals.larkspur.wording import Entry, Widget, Wording, document_line
-from priorauth.channels.portals.pages import described, heading, portal_faults, press, require_heading, table_rows, visit
+from priorauth.channels.portals.pages import (
+    described,
+    heading,
+    portal_faults,
+    press,
+    require_heading,
+    table_rows,
+    visit,
+)
 from priorauth.domain.errors import Issue
 from priorauth.domain.submissions import Decision, DenialReason, Outcome, PayerReceipt
 
@@ -82,15 +90,10 @@ class LarkspurPortal:
         rows = await table_rows(page, "table.documents")
         return Package(tuple(fields.items()), tuple(document_line(*row[:4]) for row in rows))
 
-    async def press_submit(self, page: Page) -> None:
-        """Press “Submit request” and do not wait."""
-        async with portal_faults():
-            await page.get_by_role("button", name="Submit request", exact=True).click(no_wait_after=True)
-
-    async def read_receipt(self, page: Page, *, case_reference: str) -> PayerReceipt | None:
-        """Wait for “Request received” and read it."""
-        async with portal_faults():
-            await page.get_by_role("heading", level=1, name="Request received").wait_for()
+    async def submit(self, page: Page, *, case_reference: str) -> PayerReceipt | None:
+        """Press “Submit request” and read “Request received”."""
+        await press(page, "Submit request")
+        await require_heading(page, "Request received")
         return _receipt(await described(page, "dl.request"), case_reference)
 
     async def find(self, page: Page, *, base_url: str, case_reference: str) -> PayerReceipt | None:

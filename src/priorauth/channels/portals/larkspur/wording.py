@@ -102,7 +102,10 @@ class Wording:
             ("Date of birth", _reviewed(date.fromisoformat(birth_date))),
             *((entry.label, entry.reviewed) for entry in (*self.service_page(), *self.clinical_page())),
         ]
-        lines = (document_line(kind, each.file_name, str(each.size_bytes), each.sha256[:12]) for kind, each in self.documents())
+        lines = (
+            document_line(kind, each.file_name, str(each.size_bytes), each.sha256[:12])
+            for kind, each in self.documents()
+        )
         return Package(tuple(fields), tuple(lines))
 
     def link_of(self, label: str) -> str | None:

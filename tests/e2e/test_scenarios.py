@@ -1,0 +1,109 @@
+"""The scenarios, over HTTP alone: real server process, real browser, real payer."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from priorauth.sandbox import catalog
+from tests.factories.servers import Integrator, ServerProcess, path_of, state_of
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def integrator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Integrator]:
+    """A client of a fresh server."""
+    server = ServerProcess(tmp_path_factory.mktemp("scenarios") / "data").start()
+    yield Integrator(server, server.new_key())
+    assert server.stop() == 0
+
+
+@pytest.mark.parametrize("scenario", catalog.scenarios(), ids=lambda scenario: scenario.id)
+def test_a_scenario_ends_as_it_says(integrator: Integrator, scenario: catalog.Scenario) -> None:
+    expected = [(each["status"], each["nextActionType"], each["outcome"]) for each in scenario.expects]
+
+    case = integrator.create(scenario.id)
+    seen = integrator.drive(
+        case, scenario.id, until=lambda case: state_of(case) == expected[-1], seconds=scenario.timeout_seconds
+    )
+
+    states = [state_of(each) for each in seen]
+    assert [state for state in dict.fromkeys(states) if state in expected] == expected
+    assert integrator.counted(case) == 1
+    versions = [each["version"] for each in seen]
+    assert versions == sorted(set(versions))
+
+
+def test_an_approved_case_tells_its_whole_story(integrator: Integrator) -> None:
+    scenario = "approved_after_review"
+    created = integrator.create(scenario)
+    seen = integrator.drive(created, scenario, until=lambda case: case["status"] == "completed")
+    review = next(case for case in seen if case["nextAction"] and case["nextAction"]["type"] == "approve_submission")
+    end = seen[-1]
+
+    assert review["nextAction"]["covers"]["reviewSnapshotId"] == review["submission"]["reviewSnapshot"]["id"]
+    assert review["submission"]["reviewSnapshot"]["covers"]["authorizationVersion"] == review["version"]
+    assert review["submission"]["reviewSnapshot"]["summary"]["patient"]["familyName"] == "Ashgrove"
+    assert end["submission"]["reviewSnapshot"]["id"] == review["submission"]["reviewSnapshot"]["id"]
+    assert end["submission"]["payerReceipt"]["channel"] == "portal"
+    decision = end["submission"]["decision"]
+    assert (decision["outcome"], decision["approvedUnits"]) == ("approved", 1)
+    assert decision["authorizationNumber"]
+    assert decision["denialReason"] is None
+
+    story = [event["type"] for event in integrator.events(end) if event["type"] != "portal_page"]
+    assert story == [
+        "created",
+        "document_attached",
+        "advance_confirmed",
+        "approval_required",
+        "submission_approved",
+        "submission_intended",
+        "receipt_proven",
+        "decision_observed",
+    ]
+
+
+def test_a_denied_case_says_why(integrator: Integrator) -> None:
+    scenario = "denied_medical_necessity"
+    end = integrator.drive(integrator.create(scenario), scenario, until=lambda case: case["status"] == "completed")[-1]
+
+    reason = end["submission"]["decision"]["denialReason"]
+    assert reason["code"] == "MN-204"
+    assert "conservative treatment" in reason["text"]
+
+
+def test_the_live_session_shows_the_work_and_the_pause(integrator: Integrator) -> None:
+    scenario = "approved_after_review"
+    case = integrator.create(scenario)
+    assert integrator.get(f"{path_of(case)}/live-session")["state"] == "not_live"
+
+    paused = integrator.drive(case, scenario, until=lambda case: state_of(case)[1] == "approve_submission")[-1]
+    live = integrator.get(f"{path_of(case)}/live-session")
+
+    assert (live["state"], live["channel"], live["owner"]["type"]) == ("live", "portal", "automation")
+    assert live["safety"] == {
+        "irreversibleBoundaryState": "at_boundary",
+        "finalSubmitCapable": False,
+        "requiresReviewApprovalForSubmit": True,
+        "reviewSnapshotId": paused["submission"]["reviewSnapshot"]["id"],
+    }
+    assert live["handoff"]["reason"] == "customer_owns_case"
+
+
+def test_answers_changed_at_the_review_make_it_stale_and_issue_another(integrator: Integrator) -> None:
+    scenario = "approved_after_review"
+    paused = integrator.drive(
+        integrator.create(scenario), scenario, until=lambda case: state_of(case)[1] == "approve_submission"
+    )[-1]
+    body = {"questionnaireResponse": {"item": [{"linkId": "service.units", "answer": [{"valueInteger": 2}]}]}}
+    version = {"If-Match": f'"{paused["version"]}"'}
+    changed = integrator.call("PATCH", f"{path_of(paused)}/answers", json=body, headers=version).json()
+
+    old = {"nextActionId": paused["nextAction"]["id"]}
+    stale = integrator.call("POST", f"{path_of(paused)}/confirm", json=old, headers={"If-Match": '"1"'})
+    assert stale.json()["error"]["code"] == "review_stale"
+
+    end = integrator.drive(changed, scenario, until=lambda case: case["status"] == "completed")[-1]
+    assert end["outcome"] == "approved"
+    assert integrator.counted(end) == 1

@@ -1,0 +1,113 @@
+"""Portal channels over the simulated payer, with a ledger that remembers."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from priorauth.channels.portals.adapter import Credential
+from priorauth.channels.portals.channel import PortalAccess, PortalChannel
+from priorauth.channels.portals.larkspur.flow import LarkspurPortal
+from priorauth.channels.portals.sessions import PortalSession, SessionHost, SessionSettings
+from priorauth.domain.live_sessions import SessionClaim
+from priorauth.sandbox import catalog
+from priorauth.sandbox.server import PortalServer
+from tests.factories.jobs import Documents
+
+
+class Remembering:
+    """A session ledger in memory."""
+
+    def __init__(self) -> None:
+        self.claims: dict[str, SessionClaim] = {}
+        self.noted: list[tuple[str, str, Mapping[str, str]]] = []
+        self._changed = asyncio.Condition()
+
+    async def claim(self, claim: SessionClaim) -> None:
+        """Take or renew."""
+        self.claims[claim.authorization_id] = claim
+
+    async def release(self, *, authorization_id: str, session_id: str) -> None:
+        """Let go."""
+        claim = self.claims.get(authorization_id)
+        if claim is not None and claim.session_id == session_id:
+            del self.claims[authorization_id]
+
+    async def note(self, authorization_id: str, event: str, details: Mapping[str, str]) -> None:
+        """Remember."""
+        async with self._changed:
+            self.noted.append((authorization_id, event, details))
+            self._changed.notify_all()
+
+    async def until_noted(self, event: str, *, times: int = 1) -> list[Mapping[str, str]]:
+        """Wait until `event` was noted so often, and return the details."""
+        async with asyncio.timeout(10), self._changed:
+            await self._changed.wait_for(lambda: len(self._of(event)) >= times)
+            return self._of(event)
+
+    def forget(self) -> None:
+        """Forget what was noted."""
+        self.noted.clear()
+
+    def _of(self, event: str) -> list[Mapping[str, str]]:
+        return [details for _, noted, details in self.noted if noted == event]
+
+
+@dataclass(frozen=True)
+class PortalWorld:
+    """A payer, a channel to it, and what both remember."""
+
+    base_url: str
+    host: SessionHost
+    channel: PortalChannel
+    ledger: Remembering
+
+    def session(self, case: str) -> PortalSession:
+        """The session of a case, which must be up."""
+        session = self.host.of(case)
+        assert session is not None
+        return session
+
+    async def counted(self, case: str) -> int:
+        """How many submissions of a case the payer has counted."""
+        async with httpx.AsyncClient(trust_env=False) as client:
+            taken = (await client.get(f"{self.base_url}/sandbox/submissions")).json()["data"]
+        return sum(submission["caseReference"] == case for submission in taken)
+
+    async def tell(self, scenario_id: str, **behaviour: Any) -> None:
+        """Tell the payer how to treat the member of a scenario."""
+        scenario = catalog.scenario(scenario_id)
+        assert scenario is not None
+        member = scenario.portal["member"]
+        told = {"member": member, "behaviour": {**scenario.portal["behaviour"], **behaviour}}
+        async with httpx.AsyncClient(trust_env=False) as client:
+            answer = await client.put(f"{self.base_url}/sandbox/members/{member['memberId']}", json=told)
+        answer.raise_for_status()
+
+
+@asynccontextmanager
+async def portal_world(folder: Path, *, page_timeout_seconds: float = 10.0) -> AsyncIterator[PortalWorld]:
+    """Run a payer and a channel to it."""
+    server = PortalServer(folder)
+    base_url = await server.start()
+    ledger = Remembering()
+    host = SessionHost(
+        SessionSettings(worker="worker_test", chromium=None, sandbox="auto", page_timeout_seconds=page_timeout_seconds),
+        ledger,
+    )
+    credentials = catalog.PORTAL_CREDENTIALS["larkspur"]
+    access = PortalAccess(
+        adapter=LarkspurPortal(),
+        base_url=base_url,
+        credential=Credential(credentials.user_name, credentials.password),
+    )
+    channel = PortalChannel(host=host, portals={"larkspur": access}, documents=Documents())
+    try:
+        yield PortalWorld(base_url, host, channel, ledger)
+    finally:
+        await host.shut_down()
+        await server.stop()

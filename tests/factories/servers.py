@@ -1,0 +1,193 @@
+"""Real server processes, and an integrator that drives cases over HTTP by `status` and `nextAction` alone."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from priorauth.sandbox import catalog
+
+PROGRAM = (sys.executable, "-m", "priorauth.cli")
+Case = dict[str, Any]
+
+
+class ServerProcess:
+    """`priorauth serve` on a free port over a folder, started and killed at will."""
+
+    def __init__(self, data_dir: Path, **settings: object) -> None:
+        self.data_dir = data_dir
+        self.url = ""
+        self._settings = {f"PRIORAUTH_{name.upper()}": str(value) for name, value in settings.items()}
+        self._process: subprocess.Popen[str] | None = None
+        self.log = data_dir.parent / f"{data_dir.name}.log"
+
+    def start(self) -> "ServerProcess":
+        """Start, and return once it can serve."""
+        command = [*PROGRAM, "serve", "--port", "0", "--data-dir", str(self.data_dir)]
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=log, text=True, env={**os.environ, **self._settings}
+            )
+        line = self._running.stdout.readline() if self._running.stdout else ""
+        assert "serving at" in line, self.log.read_text()
+        self.url = line.split()[-1]
+        return self
+
+    def kill(self) -> None:
+        """kill -9, and wait until the process is gone."""
+        self._running.kill()
+        self._end()
+
+    def stop(self) -> int:
+        """SIGTERM; return the exit status."""
+        if self._process is None:
+            return 0
+        self._running.send_signal(signal.SIGTERM)
+        return self._end()
+
+    def new_key(self, organization: str = "Cedar Hollow") -> str:
+        """Create an API key by the command line."""
+        return str(new_key(self.data_dir, organization)["key"])
+
+    @property
+    def _running(self) -> "subprocess.Popen[str]":
+        assert self._process is not None
+        return self._process
+
+    def _end(self) -> int:
+        process, self._process = self._running, None
+        status = process.wait(timeout=30)
+        if process.stdout is not None:
+            process.stdout.close()
+        return status
+
+
+def new_key(data_dir: Path, organization: str) -> dict[str, Any]:
+    """Run `priorauth keys create --json`."""
+    command = [*PROGRAM, "keys", "create", "--data-dir", str(data_dir), "--organization", organization]
+    command += ["--environment", "sandbox", "--json"]
+    made = subprocess.run(command, check=True, capture_output=True, text=True)
+    found: dict[str, Any] = json.loads(made.stdout)
+    return found
+
+
+class Integrator:
+    """A client of one server. `server` may be restarted at another address in between."""
+
+    def __init__(self, server: ServerProcess, key: str) -> None:
+        self._server = server
+        self._client = httpx.Client(headers={"Authorization": f"Bearer {key}"}, trust_env=False, timeout=20)
+
+    def call(self, method: str, path: str, **more: Any) -> httpx.Response:
+        """Send one request."""
+        return self._client.request(method, self._server.url + path, **more)
+
+    def get(self, path: str) -> Any:
+        """GET, which must succeed."""
+        return self._checked(self.call("GET", path))
+
+    def create(self, scenario_id: str) -> Case:
+        """Create the case of a scenario as it is."""
+        scenario = catalog.scenario(scenario_id)
+        assert scenario is not None
+        headers = {"Idempotency-Key": uuid.uuid4().hex}
+        created = self.call("POST", "/v1/prior-authorizations", json=scenario.create, headers=headers)
+        assert created.status_code == 201, created.text
+        found: Case = created.json()
+        return found
+
+    def read(self, case: Case) -> Case:
+        """Read a case again."""
+        found: Case = self.get(path_of(case))
+        return found
+
+    def drive(self, case: Case, scenario_id: str, *, until: Callable[[Case], bool], seconds: float = 60) -> list[Case]:
+        """Follow the case until `until` says enough; return it as it was at each new version that was seen."""
+        seen = [case]
+        deadline = time.monotonic() + seconds
+        while not until(case):
+            assert time.monotonic() < deadline, f"{case['status']} {case['statusReason']} {self._server.log}"
+            case = self._move(case, scenario_id) if case["nextAction"] else self._next_version(case)
+            if case["version"] != seen[-1]["version"]:
+                seen.append(case)
+        return seen
+
+    def events(self, case: Case) -> list[dict[str, Any]]:
+        """Read the whole timeline, oldest first."""
+        found: list[dict[str, Any]] = []
+        cursor = ""
+        while True:
+            page = self.get(f"{path_of(case)}/events?limit=100{cursor}")
+            found += page["data"]
+            if page["pagination"]["nextCursor"] is None:
+                return found[::-1]
+            cursor = f"&cursor={page['pagination']['nextCursor']}"
+
+    def counted(self, case: Case) -> int:
+        """How many submissions of the case the payer has counted."""
+        portal = self.get("/v1/sandbox/portals")["data"][0]
+        taken = httpx.get(portal["submissionsUrl"], trust_env=False).json()["data"]
+        return sum(submission["caseReference"] == case["id"] for submission in taken)
+
+    def tell_payer(self, scenario_id: str, **behaviour: Any) -> None:
+        """Tell the simulated payer how to treat the member of a scenario."""
+        scenario = catalog.scenario(scenario_id)
+        assert scenario is not None
+        member = scenario.portal["member"]
+        url = self.get("/v1/sandbox/portals")["data"][0]["url"]
+        told = {"member": member, "behaviour": {**scenario.portal["behaviour"], **behaviour}}
+        httpx.put(f"{url}/sandbox/members/{member['memberId']}", json=told, trust_env=False).raise_for_status()
+
+    def _move(self, case: Case, scenario_id: str) -> Case:
+        version = {"If-Match": f'"{case["version"]}"'}
+        if case["nextAction"]["type"] != "provide_requirements":
+            body = {"nextActionId": case["nextAction"]["id"]}
+            return self._checked(self.call("POST", f"{path_of(case)}/confirm", json=body, headers=version))
+        scenario = catalog.scenario(scenario_id)
+        assert scenario is not None
+        wanted = {question["linkId"] for question in case["requirements"]["questions"]}
+        items = [each for each in scenario.resolves["questionnaireResponse"]["item"] if each["linkId"] in wanted]
+        if items:
+            body = {"questionnaireResponse": {"item": items}}
+            return self._checked(self.call("PATCH", f"{path_of(case)}/answers", json=body, headers=version))
+        missing = case["requirements"]["documents"][0]["type"]
+        body = {"fileId": self.upload(), "documentTypes": [missing]}
+        return self._checked(self.call("POST", f"{path_of(case)}/attachments", json=body, headers=version))
+
+    def upload(self) -> str:
+        """Upload the sample document; return the ready file's id."""
+        declaration = {"fileName": "notes.pdf", "contentType": "application/pdf", "purpose": "authorization_attachment"}
+        declared = self._checked(self.call("POST", "/v1/files", json=declaration))
+        upload = declared["upload"]
+        httpx.put(upload["url"], content=catalog.sample_document(), headers=upload["headers"], trust_env=False)
+        file_id = declared["file"]["id"]
+        assert self._checked(self.call("POST", f"/v1/files/{file_id}/complete"))["status"] == "ready"
+        return str(file_id)
+
+    def _next_version(self, case: Case) -> Case:
+        waited = self.call("GET", f"{path_of(case)}?afterVersion={case['version']}&waitSeconds=2")
+        return case if waited.status_code == 304 else self._checked(waited)
+
+    def _checked(self, response: httpx.Response) -> Case:
+        assert response.is_success, response.text
+        found: Case = response.json()
+        return found
+
+
+def path_of(case: Case) -> str:
+    """The path of a case."""
+    return f"/v1/prior-authorizations/{case['id']}"
+
+
+def state_of(case: Case) -> tuple[str, str | None, str | None]:
+    """What a scenario's `expects` speaks of."""
+    action = case["nextAction"]
+    return case["status"], action["type"] if action else None, case["outcome"]
