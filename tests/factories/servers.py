@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -180,6 +181,15 @@ class Integrator:
         assert response.is_success, response.text
         found: Case = response.json()
         return found
+
+
+def until(reached: Callable[[], bool], *, seconds: float = 60) -> None:
+    """Wait for a condition that only asking can tell."""
+    deadline = time.monotonic() + seconds
+    breath = threading.Event()
+    while not reached():
+        assert time.monotonic() < deadline
+        breath.wait(0.02)
 
 
 def path_of(case: Case) -> str:

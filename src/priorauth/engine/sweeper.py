@@ -60,8 +60,8 @@ class Sweeper:
                 resumed = await self.sweep()
                 if resumed:
                     _log.warning("work_resumed", cases=resumed)
-            except Exception:  # noqa: BLE001 - the next sweep comes, whatever happened to this one
-                _log.exception("sweep_failed")
+            except Exception as error:  # noqa: BLE001 - the next sweep comes, whatever happened to this one
+                _log.error("sweep_failed", **whereabouts(error))
             await asyncio.sleep(self._interval_seconds)
 
     async def _resume(self, authorization_id: str) -> bool:
