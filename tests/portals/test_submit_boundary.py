@@ -65,7 +65,7 @@ async def test_nothing_final_reaches_the_payer_before_the_release(world: PortalW
     await WAYS[way](world.session(CASE).page)
 
     refused = await world.ledger.until_noted("submit_refused")
-    assert refused[0] == {"method": "POST", "reason": "final_not_released", "final": "true"}
+    assert refused[0] == {"method": "POST", "origin": world.base_url, "reason": "final_not_released"}
     assert await world.counted(CASE) == 0
 
 

@@ -4,7 +4,7 @@ An adapter knows pages and nothing else: no session, no guard, no case. Each of 
 is open and says what it saw.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -48,10 +48,8 @@ class Package:
         return (*fields, Difference("Documents", "; ".join(self.documents), "; ".join(shown.documents)))
 
 
-class Step(Protocol):
-    """Called at each page that an adapter reaches, with the page's name."""
-
-    def __call__(self, name: str) -> Awaitable[None]: ...
+# Called at each page that an adapter reaches, with the page's name.
+Step = Callable[[str], Awaitable[None]]
 
 
 class PortalAdapter(Protocol):

@@ -10,6 +10,7 @@ from priorauth.channels.contract import ChannelFault, DocumentSource, Job, Pendi
 from priorauth.channels.portals.adapter import Credential, Package, Step
 from priorauth.channels.portals.guard import Boundary, Rule
 from priorauth.channels.portals.larkspur.wording import Entry, Widget, Wording, document_line
+from priorauth.channels.portals.outgoing import Url
 from priorauth.channels.portals.pages import (
     described,
     heading,
@@ -39,7 +40,7 @@ class LarkspurPortal:
     def boundary(self, base_url: str) -> Boundary:
         """Declare the portal's writes: signing in, searching, saving drafts; and the one that submits."""
         return Boundary(
-            origins=(base_url,),
+            origins=(Url.parse(base_url).origin,),
             writes=(
                 Rule(_POST, r"/(login|logout|members/search|requests/start)"),
                 Rule(_POST, r"/drafts/\d+/(service|clinical|documents)"),
