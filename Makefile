@@ -26,12 +26,13 @@ serve: setup ## the server, on this machine
 test: setup ## all tests
 	@$(BIN)/python -m pytest $(ARGS)
 
-lint: setup ## format, rules, types, layers and sizes; changes nothing
+lint: setup ## format, rules, types, layers, sizes and generated pages; changes nothing
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python scripts/check_sizes.py
+	@$(BIN)/python scripts/generate_docs.py --check
 
 format: setup ## let ruff put right what it can
 	@$(BIN)/ruff format .

@@ -15,7 +15,7 @@ from pathlib import Path
 MAX_FILE_LINES = 500
 MAX_FUNCTION_LINES = 60
 # A room has one module a noun, and the house has about a dozen nouns; the store adds how a database is reached.
-MAX_FOLDER_MODULES = 18
+MAX_FOLDER_MODULES = 20
 
 PYTHON_FOLDERS = ("src", "tests", "scripts", "migrations", "benchmarks")
 # Tests stand one file a rule, so that many in a folder are no fault.

@@ -5,6 +5,7 @@ and OpenAPI and the documentation's table of codes are generated from `every_err
 path, a secret, or another organization's data; whoever raises it puts only what the caller may read into `details`.
 """
 
+import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -73,6 +74,15 @@ def every_error() -> Iterator[type[PriorAuthError]]:
         if "code" in cls.__dict__:
             yield cls
         pending[:0] = cls.__subclasses__()
+
+
+def whereabouts(error: BaseException) -> dict[str, object]:
+    """Return what a log may say of an unforeseen error: its type and where it was raised, innermost last.
+
+    Never what it says: the text of an error may quote a page, a statement, or a patient's record.
+    """
+    frames = traceback.extract_tb(error.__traceback__)[-6:]
+    return {"error": type(error).__name__, "frames": [f"{frame.name}:{frame.lineno}" for frame in frames]}
 
 
 class InvalidError(PriorAuthError):

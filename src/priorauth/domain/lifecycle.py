@@ -5,6 +5,7 @@ asked keeps the value that they had. The state diagram and the transition table 
 """
 
 from enum import StrEnum
+from typing import Self
 
 from priorauth.domain.errors import ConflictError, ManualHandoffNotAllowed, NotConfirmable, NotMutable
 
@@ -27,24 +28,36 @@ class Status(StrEnum):
 
 
 class Event(StrEnum):
-    """What can happen to a case."""
+    """What can happen to a case, and what that means in a sentence."""
 
-    CUSTOMER_WROTE = "customer_wrote"
-    BLOCKERS_CLEARED = "blockers_cleared"
-    BLOCKER_OPENED = "blocker_opened"
-    ADVANCE_CONFIRMED = "advance_confirmed"
-    SUBMISSION_APPROVED = "submission_approved"
-    MORE_INFORMATION_NEEDED = "more_information_needed"
-    APPROVAL_REQUIRED = "approval_required"
-    RECEIPT_PROVEN = "receipt_proven"
-    DECISION_OBSERVED = "decision_observed"
-    FAILED = "failed"
-    HUMAN_NEEDED = "human_needed"
-    HANDOFF_CREATED = "handoff_created"
-    HANDOFF_CLOSED = "handoff_closed"
-    INTERACTION_LOST = "interaction_lost"
-    CANCELED = "canceled"
-    LATE_EVIDENCE_RECORDED = "late_evidence_recorded"
+    meaning: str
+
+    def __new__(cls, value: str, meaning: str) -> Self:
+        """Return the member `value`, which knows its meaning."""
+        event = str.__new__(cls, value)
+        event._value_ = value
+        event.meaning = meaning
+        return event
+
+    CUSTOMER_WROTE = "customer_wrote", "Answers or attachments changed; the case is as open, or as complete, as before."
+    BLOCKERS_CLEARED = "blockers_cleared", "A write answered the last open requirement."
+    BLOCKER_OPENED = "blocker_opened", "A write opened a requirement."
+    ADVANCE_CONFIRMED = "advance_confirmed", "The customer let the service go on with the case."
+    SUBMISSION_APPROVED = "submission_approved", "The customer approved the package of the current review snapshot."
+    MORE_INFORMATION_NEEDED = "more_information_needed", "The payer does not take what it was given, or wants more."
+    APPROVAL_REQUIRED = (
+        "approval_required",
+        "The package stands before the payer's final boundary and needs an approval.",
+    )
+    RECEIPT_PROVEN = "receipt_proven", "The payer has the case, and gave a reference number for it."
+    DECISION_OBSERVED = "decision_observed", "The payer decided, or wants no authorization for the service."
+    FAILED = "failed", "The service cannot bring the case to an end; the status reason says why."
+    HUMAN_NEEDED = "human_needed", "Only a human can go on in the payer's channel."
+    HANDOFF_CREATED = "handoff_created", "A human took over the interaction with the payer."
+    HANDOFF_CLOSED = "handoff_closed", "The human is done; the service reads what is true at the payer."
+    INTERACTION_LOST = "interaction_lost", "The session that a human was to take over is gone."
+    CANCELED = "canceled", "The customer canceled the case."
+    LATE_EVIDENCE_RECORDED = "late_evidence_recorded", "The payer's receipt or decision arrived after the cancel."
 
 
 _S, _E = Status, Event

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from priorauth.domain.authorizations import Authorization, FinalSubmission
+from priorauth.domain.authorizations import ActionType, Authorization, FinalSubmission
 from priorauth.domain.lifecycle import Status
 from priorauth.domain.processing import may_submit
 from priorauth.domain.reviews import SnapshotStatus
@@ -59,6 +59,14 @@ class LiveSession:
     review_snapshot_id: str | None
 
 
+def needs_session(case: Authorization) -> bool:
+    """Say whether a channel session of the case still serves something."""
+    if case.status is Status.REQUIRES_CONFIRMATION:
+        return case.next_action is not None and case.next_action.type is ActionType.APPROVE_SUBMISSION
+    working = case.status in (Status.PROCESSING, Status.WAITING_ON_PAYER, Status.REQUIRES_ACTION)
+    return working or case.journal.open_attempt is not None
+
+
 _REASONS = {
     Status.REQUIRES_INPUT: "customer_owns_case",
     Status.REQUIRES_CONFIRMATION: "customer_owns_case",
@@ -72,7 +80,7 @@ _REASONS = {
 
 def project(case: Authorization, claim: SessionClaim | None, *, now: datetime) -> LiveSession:
     """Return the live session of `case` as of `now`."""
-    live = claim is not None and claim.is_valid(now)
+    live = claim is not None and claim.is_valid(now) and needs_session(case)
     handoff = case.active_handoff
     state = HandoffState.UNAVAILABLE
     if handoff is not None:

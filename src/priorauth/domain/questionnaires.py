@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from typing import TypeVar
 
 from priorauth.domain.errors import BadRequest, Issue
 
@@ -51,6 +52,7 @@ class Coding:
 
 
 Value = str | bool | date | int | Decimal | Coding
+Comparable = TypeVar("Comparable", Decimal, str, date)
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,19 +358,27 @@ def _tree(items: tuple[Item, ...], answers: Mapping[str, tuple[Answer, ...]]) ->
 
 
 def _holds(value: Value, operator: Operator, expected: Value) -> bool:
+    # Python takes True for 1; an answer of another type is simply another one.
+    equal = value == expected and isinstance(value, bool) is isinstance(expected, bool)
     if operator is Operator.EQUAL:
-        return value == expected
+        return equal
     if operator is Operator.NOT_EQUAL:
-        return value != expected
-    numbers = isinstance(value, int | Decimal) and isinstance(expected, int | Decimal)
-    if not (numbers or type(value) is type(expected)) or isinstance(value, bool | Coding):
+        return not equal
+    if isinstance(value, bool | Coding) or isinstance(expected, bool | Coding):
         return False
-    left, right = (Decimal(value), Decimal(expected)) if numbers else (value, expected)  # type: ignore[arg-type]
+    if isinstance(value, int | Decimal) and isinstance(expected, int | Decimal):
+        return _ordered(Decimal(value), operator, Decimal(expected))
+    if isinstance(value, str) and isinstance(expected, str):
+        return _ordered(value, operator, expected)
+    return isinstance(value, date) and isinstance(expected, date) and _ordered(value, operator, expected)
+
+
+def _ordered(left: Comparable, operator: Operator, right: Comparable) -> bool:
     comparisons = {
-        Operator.GREATER: left > right,  # type: ignore[operator]
-        Operator.LESS: left < right,  # type: ignore[operator]
-        Operator.GREATER_OR_EQUAL: left >= right,  # type: ignore[operator]
-        Operator.LESS_OR_EQUAL: left <= right,  # type: ignore[operator]
+        Operator.GREATER: left > right,
+        Operator.LESS: left < right,
+        Operator.GREATER_OR_EQUAL: left >= right,
+        Operator.LESS_OR_EQUAL: left <= right,
     }
     return comparisons[operator]
 

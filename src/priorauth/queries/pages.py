@@ -49,7 +49,7 @@ def _position(cursor: str) -> str:
         position = base64.b64decode(padded, altchars=b"-_", validate=True).decode("ascii")
     except (binascii.Error, ValueError):
         position = ""
-    if _ID.fullmatch(position) is None:
+    if _ID.fullmatch(position) is None or _cursor(position) != cursor:
         issue = Issue("invalid_cursor", "Send pagination.nextCursor of the page before, unchanged.", "cursor")
         raise BadRequest("The cursor was not issued by this server.", issues=(issue,))
     return position

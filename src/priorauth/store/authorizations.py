@@ -35,16 +35,17 @@ class Filter:
             if wanted is not None:
                 yield _table.c[name] == wanted
         if self.created_after is not None:
-            yield _table.c.created_at > sortable(self.created_after)
+            yield _table.c.created_at >= sortable(self.created_after)
         if self.created_before is not None:
             yield _table.c.created_at < sortable(self.created_before)
 
 
 class Authorizations:
-    """The cases, within one transaction."""
+    """The cases, within one transaction. `changed` names those that were saved in it."""
 
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
+        self.changed: set[str] = set()
 
     def add(self, case: Authorization) -> None:
         """Store a new case."""
@@ -53,6 +54,7 @@ class Authorizations:
     def save(self, case: Authorization) -> None:
         """Store a changed case."""
         self._connection.execute(_table.update().where(_table.c.id == case.id).values(**_columns(case)))
+        self.changed.add(case.id)
 
     def get(self, authorization_id: str) -> Authorization | None:
         """Return a case whoever owns it; a writing transaction holds it until its end. For the engine alone."""

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 
+import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from dbos import DBOS
@@ -54,13 +55,19 @@ def prepare(data_dir: Path) -> str:
         secret(data_dir)
         engine = sqlite.create_engine(url, writing=True)
         with engine.connect() as connection:
-            configuration = Config()
-            configuration.set_main_option("script_location", str(_migrations()).replace("%", "%%"))
-            configuration.attributes["connection"] = connection
-            command.upgrade(configuration, "head")
+            command.upgrade(alembic_configuration(connection), "head")
         engine.dispose()
         DBOS.migrate(url)
     return url
+
+
+def alembic_configuration(connection: sa.Connection) -> Config:
+    """Return what Alembic needs to run the migrations over `connection`."""
+    configuration = Config()
+    # It is an ini file's value to Alembic, where % begins an interpolation.
+    configuration.set_main_option("script_location", str(_migrations()).replace("%", "%%"))
+    configuration.attributes["connection"] = connection
+    return configuration
 
 
 def secret(data_dir: Path) -> bytes:

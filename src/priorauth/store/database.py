@@ -15,6 +15,7 @@ from typing import TypeVar
 import sqlalchemy as sa
 
 from priorauth.store import sqlite
+from priorauth.store.changes import Changes
 from priorauth.store.transaction import Transaction
 from priorauth.store.work import WorkQueue
 
@@ -51,6 +52,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self.changes = Changes()
         self._writing = sqlite.create_engine(url, writing=True)
         self._reading = sqlite.create_engine(url, writing=False)
         self._queue = WorkQueue(self._writing)
@@ -119,3 +121,4 @@ class Database:
             return
         for write in done:
             write.outcome.set_result(write.result)
+        self.changes.announce(transaction.authorizations.changed)

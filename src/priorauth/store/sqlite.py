@@ -8,12 +8,14 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 
 def database_url(data_dir: Path) -> str:
     """Return the URL of the database in `data_dir`."""
-    return f"sqlite:///{data_dir / 'priorauth.db'}"
+    return sa.URL.create("sqlite", database=str(data_dir / "priorauth.db")).render_as_string()
 
 
 def create_engine(url: str, *, writing: bool) -> sa.Engine:
     """Return an engine whose transactions begin IMMEDIATE when `writing`: a deferred one could fail after its reads."""
-    engine = sa.create_engine(url, connect_args={"check_same_thread": False}, pool_size=1, max_overflow=4)
+    engine = sa.create_engine(
+        url, connect_args={"check_same_thread": False}, pool_size=1, max_overflow=4, hide_parameters=True
+    )
     begin = "BEGIN IMMEDIATE" if writing else "BEGIN"
 
     @sa.event.listens_for(engine, "connect")

@@ -1,0 +1,72 @@
+"""Word of committed changes: who waits for a case is told when it changed, and nobody asks the database meanwhile."""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+
+class Watch:
+    """One waiter for the changes of one case, on the event loop that made it."""
+
+    def __init__(self, changes: "Changes") -> None:
+        self._changes = changes
+        self._loop = asyncio.get_running_loop()
+        self._told = asyncio.Event()
+
+    async def following(self, *, until: float) -> bool:
+        """Wait for the next word of a change; False when the loop's time `until` is over, or all waiting has ended."""
+        try:
+            async with asyncio.timeout_at(until):
+                await self._told.wait()
+        except TimeoutError:
+            return False
+        self._told.clear()
+        return not self._changes.ended
+
+    def tell(self) -> None:
+        """Wake the waiter, from whatever thread."""
+        # A loop that was closed has nobody left who waits.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._told.set)
+
+
+class Changes:
+    """Those who wait. The writer tells them after its COMMIT; word may come without a change, never the other way."""
+
+    def __init__(self) -> None:
+        self.ended = False
+        self._lock = threading.Lock()
+        self._waiting: dict[str, set[Watch]] = {}
+
+    @contextmanager
+    def watched(self, authorization_id: str) -> Iterator[Watch]:
+        """Watch a case. What commits after this began is not missed; read the case only then."""
+        watch = Watch(self)
+        with self._lock:
+            self._waiting.setdefault(authorization_id, set()).add(watch)
+        if self.ended:
+            watch.tell()
+        try:
+            yield watch
+        finally:
+            with self._lock:
+                watchers = self._waiting[authorization_id]
+                watchers.discard(watch)
+                if not watchers:
+                    del self._waiting[authorization_id]
+
+    def announce(self, authorization_ids: Iterable[str]) -> None:
+        """Tell whoever waits for one of these cases."""
+        with self._lock:
+            told = [watch for each in authorization_ids for watch in self._waiting.get(each, ())]
+        for watch in told:
+            watch.tell()
+
+    def end(self) -> None:
+        """End all waiting, present and future: the server is about to stop."""
+        self.ended = True
+        with self._lock:
+            waiting = list(self._waiting)
+        self.announce(waiting)

@@ -1,0 +1,17 @@
+"""Every kind of database that the store's promises are tested on."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.factories.databases import Home, sqlite_home
+
+HOMES = {"sqlite": sqlite_home}
+
+
+@pytest.fixture(params=list(HOMES))
+def home(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Home]:
+    """A furnished database of one kind."""
+    with HOMES[request.param](tmp_path / "data") as opened:
+        yield opened

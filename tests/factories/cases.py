@@ -1,0 +1,140 @@
+"""Cases in every status, brought there by the domain's own moves."""
+
+from dataclasses import replace
+from datetime import date
+
+from priorauth.domain import authorizations, processing
+from priorauth.domain.attachments import Attachment
+from priorauth.domain.authorizations import Authorization, FinalSubmission, Knowledge, Reason
+from priorauth.domain.catalog import Payer, PortalAuthMode
+from priorauth.domain.lifecycle import Status
+from priorauth.domain.questionnaires import AnswerItem
+from priorauth.domain.submissions import Decision, DenialReason, Outcome, PayerReceipt
+from priorauth.store.icd10cm import icd10cm
+from tests.factories import payers
+from tests.factories.answers import lumbar_answers
+from tests.factories.moments import Clock
+
+LARKSPUR = Knowledge(payers.larkspur(), icd10cm())
+NOTES = "clinical_notes"
+
+
+def knowing(payer: Payer) -> Knowledge:
+    """What decisions about a case of `payer` rest on."""
+    return Knowledge(payer, icd10cm())
+
+
+def draft(
+    clock: Clock,
+    *,
+    known: Knowledge = LARKSPUR,
+    answers: tuple[AnswerItem, ...] = (),
+    final_submission: FinalSubmission = FinalSubmission.REQUIRES_CONFIRMATION,
+) -> Authorization:
+    """A case as it is created."""
+    request = payers.request(known.payer)
+    return authorizations.create(
+        known,
+        clock.moment(),
+        organization_id="org_000001",
+        environment="sandbox",
+        provider=payers.clinic(),
+        payer_version="v1",
+        request=request,
+        route=known.payer.route_for(request, PortalAuthMode.AUTOMATED),
+        final_submission=final_submission,
+        answers=answers,
+        metadata={"externalCaseId": "EXAMPLE-1"},
+    )
+
+
+def notes(clock: Clock, *, document_type: str = NOTES) -> Attachment:
+    """A document, attached."""
+    return Attachment(clock.new_id("att"), clock.new_id("file"), (document_type,), "notes.pdf", None, clock.now)
+
+
+def ready(clock: Clock, *, final_submission: FinalSubmission = FinalSubmission.REQUIRES_CONFIRMATION) -> Authorization:
+    """Everything is answered and attached; the customer may let the service go on."""
+    case = draft(clock, answers=lumbar_answers(), final_submission=final_submission)
+    return authorizations.attach(case, LARKSPUR, clock.moment(), attachment=notes(clock))
+
+
+def confirmed(case: Authorization, clock: Clock) -> Authorization:
+    """The case after the confirmation of its present action."""
+    assert case.next_action is not None
+    return authorizations.confirm(case, clock.moment(), next_action_id=case.next_action.id)
+
+
+def advancing(
+    clock: Clock, *, final_submission: FinalSubmission = FinalSubmission.REQUIRES_CONFIRMATION
+) -> Authorization:
+    """The service has the case, with no approval yet."""
+    return confirmed(ready(clock, final_submission=final_submission), clock)
+
+
+def under_review(clock: Clock) -> Authorization:
+    """The case waits for an approval."""
+    return processing.propose_review(advancing(clock), LARKSPUR, clock.moment(), differences=())
+
+
+def approved(clock: Clock) -> Authorization:
+    """The service has the case and an approval."""
+    return confirmed(under_review(clock), clock)
+
+
+def attempted(clock: Clock) -> Authorization:
+    """The intent to submit is written down; nobody knows yet what the payer made of it."""
+    case = approved(clock)
+    return processing.begin_attempt(case, case.journal.run, clock.moment())
+
+
+def submitted(clock: Clock) -> Authorization:
+    """The payer has the case."""
+    return processing.record_receipt(attempted(clock), clock.moment(), receipt=receipt(clock))
+
+
+def in_status(status: Status, clock: Clock) -> Authorization:
+    """A case in `status`."""
+    match status:
+        case Status.REQUIRES_INPUT:
+            lab_results = notes(clock, document_type="lab_results")
+            return authorizations.attach(draft(clock), LARKSPUR, clock.moment(), attachment=lab_results)
+        case Status.REQUIRES_CONFIRMATION:
+            return ready(clock)
+        case Status.REQUIRES_ACTION:
+            # Nothing leads there yet.
+            return replace(advancing(clock), status=Status.REQUIRES_ACTION)
+        case Status.PROCESSING:
+            return approved(clock)
+        case Status.WAITING_ON_PAYER:
+            return submitted(clock)
+        case Status.COMPLETED:
+            return processing.record_decision(submitted(clock), clock.moment(), decision=approval(clock))
+        case Status.CANCELED:
+            return authorizations.cancel(ready(clock), clock.moment(), reason=None)
+
+
+def receipt(clock: Clock, number: str = "LK-2026-0001") -> PayerReceipt:
+    """A payer's receipt."""
+    return PayerReceipt(number, clock.now, "portal")
+
+
+def approval(clock: Clock) -> Decision:
+    """A payer's yes."""
+    return Decision(
+        outcome=Outcome.APPROVED,
+        decided_at=clock.now,
+        authorization_number="A-7",
+        effective_from=date(2026, 12, 3),
+        effective_to=date(2027, 3, 3),
+        approved_units=1,
+    )
+
+
+def denial(clock: Clock) -> Decision:
+    """A payer's no."""
+    reason = DenialReason("MN-1", "Not medically necessary.")
+    return Decision(outcome=Outcome.DENIED, decided_at=clock.now, denial_reason=reason)
+
+
+GAVE_UP = Reason("portal_unreachable", "The payer's portal did not answer.")

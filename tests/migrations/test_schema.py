@@ -1,0 +1,62 @@
+"""The migrations build what the code reads, and take it down again."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from priorauth.store import sqlite, tables
+from priorauth.store.data_folder import alembic_configuration
+
+
+@pytest.fixture
+def connection(tmp_path: Path) -> Iterator[sa.Connection]:
+    """A connection to an empty database."""
+    engine = sqlite.create_engine(sqlite.database_url(tmp_path), writing=True)
+    with engine.connect() as opened:
+        yield opened
+    engine.dispose()
+
+
+def our_tables(connection: sa.Connection) -> set[str]:
+    names = set(sa.inspect(connection).get_table_names()) - {"alembic_version"}
+    connection.rollback()
+    return names
+
+
+def differences(connection: sa.Connection) -> list[Any]:
+    context = MigrationContext.configure(
+        connection,
+        opts={"compare_type": True, "compare_server_default": True, "target_metadata": tables.metadata},
+    )
+    found = compare_metadata(context, tables.metadata)
+    connection.rollback()
+    return [difference for difference in found if getattr(difference[1], "name", None) != "alembic_version"]
+
+
+def test_an_upgrade_from_nothing_gives_the_tables_of_the_code(connection: sa.Connection) -> None:
+    command.upgrade(alembic_configuration(connection), "head")
+
+    assert our_tables(connection) == set(tables.metadata.tables)
+    assert differences(connection) == []
+
+
+def test_a_second_upgrade_changes_nothing(connection: sa.Connection) -> None:
+    command.upgrade(alembic_configuration(connection), "head")
+    command.upgrade(alembic_configuration(connection), "head")
+
+    assert differences(connection) == []
+
+
+def test_a_downgrade_leaves_nothing_and_an_upgrade_can_follow(connection: sa.Connection) -> None:
+    command.upgrade(alembic_configuration(connection), "head")
+    command.downgrade(alembic_configuration(connection), "base")
+    assert our_tables(connection) == set()
+
+    command.upgrade(alembic_configuration(connection), "head")
+    assert differences(connection) == []
