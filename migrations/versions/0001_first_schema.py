@@ -64,11 +64,12 @@ def _create_cases() -> None:
         sa.Column("payer_id", sa.String, nullable=False),
         sa.Column("provider_npi", sa.String, nullable=False),
         sa.Column("external_case_id", sa.String),
+        sa.Column("awaits_work", sa.Boolean, nullable=False),
         sa.Column("created_at", sa.String, nullable=False),
         sa.Column("document", sa.LargeBinary, nullable=False),
     )
     op.create_index("ix_authorizations_tenant", "authorizations", ["organization_id", "environment", "id"])
-    op.create_index("ix_authorizations_status", "authorizations", ["status"])
+    op.create_index("ix_authorizations_awaits_work", "authorizations", ["awaits_work"])
     op.create_table(
         "timeline",
         sa.Column("id", sa.String, primary_key=True),

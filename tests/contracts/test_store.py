@@ -20,6 +20,7 @@ from priorauth.domain.lifecycle import Status
 from priorauth.domain.live_sessions import BoundaryState, SessionClaim
 from priorauth.domain.organizations import ApiKey, Caller, Environment, Organization, Scope
 from priorauth.domain.questionnaires import Answer, AnswerItem, Coding
+from priorauth.domain.submissions import Attempt
 from priorauth.queries.authorizations import listed, timeline
 from priorauth.store.authorizations import Filter
 from priorauth.store.idempotency import IdempotencyScope, StoredAnswer
@@ -166,12 +167,17 @@ def test_a_cursor_that_was_never_issued_is_refused(home: Home, cursor: str) -> N
     assert [issue.field for issue in refused.value.issues] == ["cursor"]
 
 
-def test_open_cases_are_found_by_status(home: Home) -> None:
+def test_the_cases_that_await_work_are_found_whatever_their_status(home: Home) -> None:
     first, _, third = stored(home, status=Status.PROCESSING), stored(home), stored(home, status=Status.WAITING_ON_PAYER)
+    canceled = stored(home, status=Status.CANCELED)
+    attempts = (Attempt("sub_1", run=1, intended_at=home.clock.now),)
+    maybe_submitted = replace(canceled, journal=replace(canceled.journal, attempts=attempts))
+    home.database.write_now(lambda tx: tx.authorizations.save(maybe_submitted))
+    stored(home, status=Status.CANCELED)
 
-    found = home.database.read_now(lambda tx: tx.authorizations.in_status(Status.PROCESSING, Status.WAITING_ON_PAYER))
+    found = home.database.read_now(lambda tx: tx.authorizations.awaiting_work())
 
-    assert [case.id for case in found] == [first.id, third.id]
+    assert found == [first.id, third.id, canceled.id]
 
 
 # --- the timeline ----------------------------------------------------------------------------------------------------

@@ -160,7 +160,7 @@ def is_stuck(tx: Transaction, authorization_id: str) -> bool:
 
 
 def resume(tx: Transaction, moment: Moment, *, authorization_id: str, at_most: int) -> Authorization:
-    """Start the work of a case again if it has lost it; fail the case once that was done `at_most` times in a run."""
+    """Start the work of a case again if it has lost it; fail it once that was done `at_most` times while processing."""
     case = load(tx, authorization_id)
     if not is_stuck(tx, authorization_id):
         return case
@@ -171,9 +171,8 @@ def resume(tx: Transaction, moment: Moment, *, authorization_id: str, at_most: i
 def _again(
     tx: Transaction, moment: Moment, *, case: Authorization, delay_seconds: float, at_most: int, gave_up: Reason
 ) -> Authorization:
-    if case.journal.resumptions >= at_most:
-        if case.status.is_final:
-            return case
+    # What the payer has is never given up; neither is the search for what it may have of a canceled case.
+    if case.journal.resumptions >= at_most and case.status is Status.PROCESSING:
         failed = processing.fail(case, moment, reason=gave_up)
         return record(tx, before=case, after=failed, moment=moment, actor=SERVICE, event="failed")
     resumed = processing.resumed(case)

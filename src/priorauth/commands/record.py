@@ -61,11 +61,10 @@ def enqueue_next(tx: Transaction, case: Authorization) -> None:
 def next_work(tx: Transaction, case: Authorization) -> Work | None:
     """Return the work that must be under way for the case in its present state, or None."""
     journal = case.journal
-    if case.status is Status.PROCESSING or (case.status is Status.CANCELED and journal.open_attempt is not None):
-        # A canceled case may have been submitted: its evidence is still looked for.
-        return processing(case.id, run=journal.run, resumptions=journal.resumptions)
-    if case.status is not Status.WAITING_ON_PAYER:
+    if not case.awaits_work:
         return None
+    if case.status is not Status.WAITING_ON_PAYER:
+        return processing(case.id, run=journal.run, resumptions=journal.resumptions)
     schedule = tx.catalog.payer_version(case.payer_version).status_checks
     return following(
         case.id,

@@ -133,6 +133,12 @@ class Authorization:
     canceled_at: datetime | None
     journal: Journal = field(default_factory=Journal)
 
+    @property
+    def awaits_work(self) -> bool:
+        """Whether work must be running or scheduled for the case; a canceled one may still have evidence coming."""
+        submitting = self.status is Status.CANCELED and self.journal.open_attempt is not None
+        return submitting or self.status in (Status.PROCESSING, Status.WAITING_ON_PAYER)
+
     def require_version(self, expected: int | None) -> None:
         """Raise VersionConflict unless `expected` is the present version; None expects nothing."""
         if expected is not None and expected != self.version:

@@ -161,7 +161,7 @@ def fail(case: Authorization, moment: Moment, *, reason: Reason) -> Authorizatio
 
 def checked(case: Authorization) -> Authorization:
     """Return the case after a status check that brought nothing new."""
-    return replace(case, journal=replace(case.journal, status_checks=case.journal.status_checks + 1))
+    return replace(case, journal=replace(case.journal, status_checks=case.journal.status_checks + 1, resumptions=0))
 
 
 def resumed(case: Authorization) -> Authorization:

@@ -13,7 +13,6 @@ from priorauth.channels.contract import Channel
 from priorauth.commands import processing as moves
 from priorauth.commands.record import load
 from priorauth.domain.errors import whereabouts
-from priorauth.domain.lifecycle import Status
 from priorauth.domain.live_sessions import needs_session
 from priorauth.domain.moment import Moment
 from priorauth.engine.processing import Bounds
@@ -42,11 +41,8 @@ class Sweeper:
 
     async def sweep(self) -> int:
         """Start the work of every case that has lost it; return how many cases that were."""
-        open_cases = await self._database.read(
-            lambda tx: [case.id for case in tx.authorizations.in_status(Status.PROCESSING, Status.WAITING_ON_PAYER)]
-        )
         resumed = 0
-        for authorization_id in open_cases:
+        for authorization_id in await self._database.read(lambda tx: tx.authorizations.awaiting_work()):
             resumed += await self._resume(authorization_id)
         for channel in self._channels.values():
             for authorization_id in channel.sessions():

@@ -8,7 +8,6 @@ import sqlalchemy as sa
 
 from priorauth.domain.authorizations import Authorization
 from priorauth.domain.errors import AuthorizationNotFound
-from priorauth.domain.lifecycle import Status
 from priorauth.domain.organizations import Caller
 from priorauth.store import tables
 from priorauth.store.documents import decode, encode, sortable
@@ -85,10 +84,10 @@ class Authorizations:
         rows = self._connection.execute(query.order_by(_table.c.id.desc()).limit(limit)).scalars()
         return [decode(document, Authorization) for document in rows]
 
-    def in_status(self, *statuses: Status) -> list[Authorization]:
-        """Return every case in one of `statuses`, oldest first."""
-        query = sa.select(_table.c.document).where(_table.c.status.in_(statuses)).order_by(_table.c.id)
-        return [decode(document, Authorization) for document in self._connection.execute(query).scalars()]
+    def awaiting_work(self) -> list[str]:
+        """Return the ids of the cases for which work must be running or scheduled, oldest first."""
+        query = sa.select(_table.c.id).where(_table.c.awaits_work.is_(True)).order_by(_table.c.id)
+        return list(self._connection.execute(query).scalars())
 
     def _one(self, query: sa.Select[bytes]) -> Authorization | None:
         document = self._connection.execute(query).scalar()
@@ -105,6 +104,7 @@ def _columns(case: Authorization) -> dict[str, object]:
         "payer_id": case.payer_id,
         "provider_npi": case.provider.npi,
         "external_case_id": case.metadata.get("externalCaseId"),
+        "awaits_work": case.awaits_work,
         "created_at": sortable(case.created_at),
         "document": encode(case),
     }

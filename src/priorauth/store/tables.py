@@ -4,7 +4,18 @@ A case is one JSON document with the columns that lists filter by beside it. Tim
 both databases order them alike.
 """
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, UniqueConstraint
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+)
 
 metadata = MetaData()
 
@@ -69,10 +80,11 @@ authorizations = Table(
     Column("payer_id", String, nullable=False),
     Column("provider_npi", String, nullable=False),
     Column("external_case_id", String),
+    Column("awaits_work", Boolean, nullable=False),
     Column("created_at", String, nullable=False),
     Column("document", LargeBinary, nullable=False),
     Index("ix_authorizations_tenant", "organization_id", "environment", "id"),
-    Index("ix_authorizations_status", "status"),
+    Index("ix_authorizations_awaits_work", "awaits_work"),
 )
 
 timeline = Table(
