@@ -14,6 +14,7 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 
+from priorauth.channels.contract import Channel
 from priorauth.channels.portals.adapter import Credential
 from priorauth.channels.portals.channel import PortalAccess, PortalChannel
 from priorauth.channels.portals.larkspur.flow import LarkspurPortal
@@ -61,16 +62,17 @@ def configure_logging(level: str) -> None:
     )
     handler = logging.StreamHandler()
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            processor=structlog.processors.JSONRenderer(), foreign_pre_chain=shared
-        )
+        structlog.stdlib.ProcessorFormatter(processor=structlog.processors.JSONRenderer(), foreign_pre_chain=shared)
     )
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
 
 
 @contextmanager
 def opened_database(settings: Settings) -> Iterator[Database]:
-    """Open the data folder's database, creating folder, schema and, in the sandbox, the catalog where they are missing."""
+    """Open the data folder's database.
+
+    Creates folder, schema and, in the sandbox, the catalog where they are missing.
+    """
     database = Database(data_folder.prepare(settings.data_dir))
     try:
         if settings.environment is Environment.SANDBOX:
@@ -112,38 +114,50 @@ async def running(settings: Settings) -> AsyncIterator[RunningServer]:
         portals = await _sandbox_portals(settings, stack)
         host = SessionHost(_session_settings(settings), Ledger(database, present))
         stack.push_async_callback(host.shut_down)
-        channel = PortalChannel(
-            host=host, portals=_portal_access(portals), documents=blobs, hold_seconds=settings.review_hold_seconds
-        )
+        channel = PortalChannel(host=host, portals=_portal_access(portals), documents=blobs)
         engine = _engine(settings, database, channel)
         listener = _listen(settings)
         url = settings.public_base_url or _address(settings, listener)
-        api_settings = ApiSettings(
-            environment=settings.environment,
-            public_base_url=url.rstrip("/"),
-            server_key=data_folder.secret(settings.data_dir),
-            automatic_submission_allowed=settings.automatic_submission_allowed,
-            upload_seconds=settings.upload_seconds,
-            file_bytes_limit=settings.file_bytes_limit,
-            idempotency_days=settings.idempotency_days,
-            sandbox_portals=portals,
-        )
         await engine.start()
         stack.push_async_callback(engine.stop, within_seconds=settings.shutdown_seconds)
         app = create_app(settings.environment)
-        app.state.services = Services(database, blobs, api_settings, present)
+        app.state.services = services(settings, database, blobs, url=url, portals=portals)
         stopped = await stack.enter_async_context(_serving(app, listener))
+        stack.callback(database.changes.end)
         yield RunningServer(url, stopped)
 
 
+def services(
+    settings: Settings, database: Database, blobs: Blobs, *, url: str, portals: tuple[SandboxPortal, ...] = ()
+) -> Services:
+    """Return what an API works with that serves under `url`; it needs no engine to be up."""
+    api_settings = ApiSettings(
+        environment=settings.environment,
+        public_base_url=url.rstrip("/"),
+        server_key=data_folder.secret(settings.data_dir),
+        automatic_submission_allowed=settings.automatic_submission_allowed,
+        upload_seconds=settings.upload_seconds,
+        file_bytes_limit=settings.file_bytes_limit,
+        idempotency_days=settings.idempotency_days,
+        sandbox_portals=portals,
+    )
+    return Services(database, blobs, api_settings, present)
+
+
 def _engine(settings: Settings, database: Database, channel: PortalChannel) -> Engine:
-    channels = {"portal": channel}
+    channels: dict[str, Channel] = {"portal": channel}
     bounds = Bounds(at_most=settings.fresh_starts)
     return Engine(
         database_url=database.url,
         processing=Processing(database=database, channels=channels, present=present, bounds=bounds),
         following=Following(database=database, channels=channels, present=present),
-        sweeper=Sweeper(database=database, present=present, bounds=bounds, interval_seconds=settings.sweep_seconds),
+        sweeper=Sweeper(
+            database=database,
+            channels=channels,
+            present=present,
+            bounds=bounds,
+            interval_seconds=settings.sweep_seconds,
+        ),
         concurrency=settings.concurrent_sessions,
         polling_seconds=settings.queue_polling_seconds,
     )
@@ -157,6 +171,8 @@ def _session_settings(settings: Settings) -> SessionSettings:
         chromium=settings.chromium_path,
         sandbox=settings.chromium_sandbox,
         page_timeout_seconds=settings.page_timeout_seconds,
+        hold_seconds=settings.review_hold_seconds,
+        held_at_most=settings.held_sessions,
         screenshots=settings.screenshots_dir,
     )
 
@@ -222,7 +238,13 @@ async def _serving(app: FastAPI, listener: socket.socket) -> AsyncIterator[async
     stopped = asyncio.Event()
     server = _ApiServer(
         uvicorn.Config(
-            app, ws="none", lifespan="off", log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=5
+            app,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=5,
         )
     )
     task = asyncio.create_task(server.serve(sockets=[listener]), name="api")
@@ -238,9 +260,7 @@ async def _serving(app: FastAPI, listener: socket.socket) -> AsyncIterator[async
 def _install_sandbox_catalog(database: Database) -> None:
     providers, payers = _sandbox_entries()
     database.write_now(
-        lambda tx: catalog_commands.install(
-            tx, environment=Environment.SANDBOX, providers=providers, payers=payers
-        )
+        lambda tx: catalog_commands.install(tx, environment=Environment.SANDBOX, providers=providers, payers=payers)
     )
 
 

@@ -20,7 +20,8 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="The address to listen on.")
     port: int = Field(8080, ge=0, le=65535, description="The port to listen on; 0 takes a free one.")
     data_dir: Path = Field(
-        Path("priorauth-data"), description="The folder of the database, the files and the server's key. One server each."
+        Path("priorauth-data"),
+        description="The folder of the database, the files and the server's key. One server each.",
     )
     public_base_url: str | None = Field(
         None, description="The URL under which clients reach the server; by default the address that it listens on."
@@ -35,6 +36,9 @@ class Settings(BaseSettings):
     review_hold_seconds: float = Field(
         900, ge=0, description="How long a browser session stays up while a review waits for its approval."
     )
+    held_sessions: int = Field(
+        8, ge=1, description="How many browsers stay up at most while reviews wait; the oldest ends first."
+    )
     page_timeout_seconds: float = Field(15, gt=0, description="How long a portal's page may take.")
     fresh_starts: int = Field(
         8, ge=0, description="How often the work of a case is started again after faults, with growing delays."
@@ -48,7 +52,8 @@ class Settings(BaseSettings):
     )
     screenshots_dir: Path | None = Field(
         None,
-        description="A folder for pictures of the portal's pages. They show patients' data: for trying out, never for production.",
+        description="A folder for pictures of the portal's pages. They show patients' data: "
+        "for trying out, never for production.",
     )
     sandbox_portal_port: int = Field(
         0, ge=0, le=65535, description="The port of the simulated payer's portal; 0 takes a free one."

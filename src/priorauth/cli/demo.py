@@ -179,9 +179,7 @@ def _server(folder: Path) -> Iterator[str]:
     log = folder / "server.log"
     command = [*_PROGRAM, "serve", "--port", "0", "--data-dir", str(folder / "data")]
     with log.open("wb") as errors:
-        process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=errors, text=True, env=_environment(folder)
-        )
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=_environment(folder))
     with process:
         try:
             line = process.stdout.readline() if process.stdout else ""
@@ -198,7 +196,16 @@ def _environment(folder: Path) -> dict[str, str]:
 
 
 def _api_key(folder: Path) -> str:
-    command = [*_PROGRAM, "keys", "create", "--data-dir", str(folder / "data"), "--organization", "Demo Clinic", "--json"]
+    command = [
+        *_PROGRAM,
+        "keys",
+        "create",
+        "--data-dir",
+        str(folder / "data"),
+        "--organization",
+        "Demo Clinic",
+        "--json",
+    ]
     made = subprocess.run(command, check=True, capture_output=True, text=True)
     key: str = json.loads(made.stdout)["key"]
     return key
@@ -206,7 +213,9 @@ def _api_key(folder: Path) -> str:
 
 def _checked(response: httpx.Response) -> httpx.Response:
     if response.is_error:
-        typer.echo(f"{response.request.method} {response.request.url.path}: {response.status_code} {response.text}", err=True)
+        typer.echo(
+            f"{response.request.method} {response.request.url.path}: {response.status_code} {response.text}", err=True
+        )
         raise typer.Exit(1)
     return response
 

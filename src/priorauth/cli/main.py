@@ -5,7 +5,7 @@ import json
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -17,14 +17,18 @@ from priorauth.settings import Settings
 from priorauth.store.data_folder import DataFolderInUse
 
 app = typer.Typer(
-    help="priorauth: a self-hosted prior-authorization server.", no_args_is_help=True, add_completion=False,
+    help="priorauth: a self-hosted prior-authorization server.",
+    no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_enable=False,
 )
 keys = typer.Typer(help="API keys.", no_args_is_help=True)
 app.add_typer(keys, name="keys")
 app.command()(demo)
 
-DataDir = Annotated[Path | None, typer.Option(help="The data folder; by default PRIORAUTH_DATA_DIR or ./priorauth-data.")]
+DataDir = Annotated[
+    Path | None, typer.Option(help="The data folder; by default PRIORAUTH_DATA_DIR or ./priorauth-data.")
+]
 
 
 @app.command()
@@ -35,7 +39,7 @@ def serve(
 ) -> None:
     """Run the API, the engine and, in the sandbox environment, the simulated payer."""
     given = {"host": host, "port": port, "data_dir": data_dir}
-    settings = Settings(**{name: value for name, value in given.items() if value is not None})
+    settings = _settings(given)
     bootstrap.configure_logging(settings.log_level)
     try:
         find_chromium(settings.chromium_path)
@@ -53,7 +57,7 @@ def create_key(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Create an API key. Its text is shown once and stored nowhere."""
-    settings = Settings(environment=environment, **({"data_dir": data_dir} if data_dir else {}))
+    settings = _settings({"environment": environment, "data_dir": data_dir})
     bootstrap.configure_logging("warning")
     with bootstrap.opened_database(settings) as database:
         key, text = bootstrap.issue_key(database, organization_name=organization, environment=environment)
@@ -76,6 +80,11 @@ def explain_settings() -> None:
     present = Settings()
     for name, field in Settings.model_fields.items():
         typer.echo(f"PRIORAUTH_{name.upper()} = {getattr(present, name)}\n    {field.description}")
+
+
+def _settings(given: dict[str, Any]) -> Settings:
+    """Return the settings with what was given on the command line, which wins over the environment."""
+    return Settings(**{name: value for name, value in given.items() if value is not None})
 
 
 async def _serve(settings: Settings) -> None:

@@ -41,7 +41,7 @@ class Answer:
             headers["ETag"] = f'"{self.version}"'
         if self.replayed:
             headers["Idempotent-Replayed"] = "true"
-        return Response(self.body, self.status_code, headers, media_type="application/json")
+        return Response(self.body, self.status_code, headers, media_type="application/json" if self.body else None)
 
 
 def answer(view: BaseModel, *, status_code: int = 200, version: int | None = None) -> Answer:

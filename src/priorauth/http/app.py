@@ -3,19 +3,29 @@
 from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
 
 import priorauth
-from priorauth.domain.errors import InternalError, MethodNotAllowed, PathNotFound, PriorAuthError
+from priorauth.domain.errors import (
+    InternalError,
+    MethodNotAllowed,
+    PathNotFound,
+    PriorAuthError,
+    TemporarilyUnavailable,
+    Unauthorized,
+)
 from priorauth.domain.organizations import Environment
 from priorauth.http.answers import error_response
 from priorauth.http.edge import PREFIX, SECOND_PREFIX, Services
 from priorauth.http.envelope import RequestEnvelope
-from priorauth.http.operations import install
+from priorauth.http.operations import install, operation_id
+from priorauth.http.reference import reference_page
 from priorauth.http.routes import attachments, authorizations, files, live_sessions, sandbox
 
-_DESCRIPTION = f"""Prior authorizations as one resource: create a case, answer its questionnaire, attach documents,
-confirm. The server operates the payer's portal, pauses for an approval before the irreversible submit, proves the
-payer's receipt and follows its decision. Every path below `{PREFIX}` answers below `{SECOND_PREFIX}` too."""
+_DESCRIPTION = f"""A prior authorization is one resource: create it, answer its questionnaire, attach documents,
+confirm. `status` says whose move it is, `nextAction` what is expected of you. The server works in the payer's portal,
+waits for an approval where the policy asks for one, and reports receipt and decision. Every path below `{PREFIX}`
+answers below `{SECOND_PREFIX}` too."""
 
 
 def create_app(environment: Environment) -> FastAPI:
@@ -27,6 +37,7 @@ def create_app(environment: Environment) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=operation_id,
     )
     for prefix in (PREFIX, SECOND_PREFIX):
         for nouns in (authorizations, attachments, live_sessions):
@@ -35,6 +46,7 @@ def create_app(environment: Environment) -> FastAPI:
     app.include_router(files.uploads)
     if environment is Environment.SANDBOX:
         app.include_router(sandbox.router)
+    app.add_api_route("/docs", reference_page, include_in_schema=False)
     app.add_api_route("/health", _health, include_in_schema=False)
     app.add_api_route("/ready", _ready, include_in_schema=False)
     app.add_exception_handler(PriorAuthError, _known_error)
@@ -52,18 +64,33 @@ async def _health() -> Response:
 async def _ready(request: Request) -> Response:
     """Able to serve: the database answers."""
     services: Services = request.app.state.services
-    await services.database.read(lambda tx: tx.organizations.named(""))
+    try:
+        await services.database.read(lambda tx: tx.organizations.named(""))
+    except Exception as error:
+        raise TemporarilyUnavailable from error
     return JSONResponse({"status": "ready"})
 
 
 async def _known_error(request: Request, error: Exception) -> Response:
     known = error if isinstance(error, PriorAuthError) else InternalError()
-    return error_response(known, request_id=request.state.request_id)
+    headers = {"WWW-Authenticate": "Bearer"} if isinstance(known, Unauthorized) else None
+    return error_response(known, request_id=request.state.request_id, headers=headers)
 
 
 async def _framework_error(request: Request, error: Exception) -> Response:
-    status, headers = (error.status_code, error.headers) if isinstance(error, HTTPException) else (500, None)
-    known: dict[int, PriorAuthError] = {404: PathNotFound(), 405: MethodNotAllowed()}
-    return error_response(known.get(status, InternalError()), request_id=request.state.request_id, headers=headers)
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    if status == 405:
+        headers = {"Allow": ", ".join(_allowed(request))}
+        return error_response(MethodNotAllowed(), request_id=request.state.request_id, headers=headers)
+    known = PathNotFound() if status == 404 else InternalError()
+    return error_response(known, request_id=request.state.request_id)
 
 
+def _allowed(request: Request) -> list[str]:
+    """Return the methods that some route takes at this path; the framework names those of the first one only."""
+    allowed = []
+    for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+        scope = {**request.scope, "method": method}
+        if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes):
+            allowed += ["GET", "HEAD"] if method == "GET" else [method]
+    return allowed

@@ -1,9 +1,10 @@
-"""Reading bodies and headers: JSON that is strict, canonical and safe to store, and the conditions of a request."""
+"""Reading bodies and query parameters: JSON that is strict, canonical and safe to store, faults named one by one."""
 
 import hashlib
 import json
-import re
-from decimal import Decimal
+import math
+from collections import Counter
+from collections.abc import Iterator
 from typing import NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -15,18 +16,18 @@ Shape = TypeVar("Shape", bound=BaseModel)
 
 BODY_LIMIT = 1024 * 1024
 _DEPTH_LIMIT = 60
+_DIGITS_LIMIT = 400
+_ISSUES_LIMIT = 100
+_FIELD_LIMIT = 200
 
-_PRINTABLE = re.compile(r"[\x20-\x7e]{1,255}")
-_STRONG_VERSION = re.compile(r'"(0|[1-9][0-9]{0,17})"')
 _CODES = {"missing": "required", "extra_forbidden": "unknown_field"}
 
 
 async def read_body(request: Request) -> bytes:
-    """Return the body. Raises UnsupportedMediaType or PayloadTooLarge, the latter before all of it was read."""
-    declared = request.headers.get("content-length", "0")
-    if declared.isdecimal() and int(declared) > BODY_LIMIT:
+    """Return the body. Raises PayloadTooLarge before all of it was read, or UnsupportedMediaType."""
+    if declared_size(request) > BODY_LIMIT:
         raise PayloadTooLarge
-    body = b""
+    body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > BODY_LIMIT:
@@ -34,7 +35,13 @@ async def read_body(request: Request) -> bytes:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if body and media_type != "application/json":
         raise UnsupportedMediaType
-    return body
+    return bytes(body)
+
+
+def declared_size(request: Request) -> int:
+    """Return the Content-Length; 0 when there is none to rely on."""
+    declared = request.headers.get("content-length", "")
+    return int(declared[:20]) if declared.isascii() and declared.isdecimal() else 0
 
 
 def parse(shape: type[Shape], body: bytes) -> Shape:
@@ -51,10 +58,13 @@ def parse(shape: type[Shape], body: bytes) -> Shape:
 
 def parse_query(shape: type[Shape], request: Request) -> Shape:
     """Return the query parameters as `shape`. Raises BadRequest, one issue a fault."""
-    names = [name for name, _ in request.query_params.multi_items()]
-    repeated = {name for name in names if names.count(name) > 1}
+    named = Counter(name for name, _ in request.query_params.multi_items())
+    repeated = sorted(name for name, times in named.items() if times > 1)
     if repeated:
-        issues = tuple(Issue("repeated_parameter", "Send the parameter once.", name) for name in sorted(repeated))
+        issues = tuple(
+            Issue("repeated_parameter", "Send the parameter once.", name[:_FIELD_LIMIT])
+            for name in repeated[:_ISSUES_LIMIT]
+        )
         raise BadRequest("A query parameter is repeated.", issues=issues)
     try:
         return shape.model_validate(dict(request.query_params))
@@ -72,10 +82,21 @@ def fingerprint(body: bytes) -> str:
 
 
 def canonical(body: bytes) -> str:
-    """Return the body as canonical JSON. Raises ValueError, in words for a client, when it is no acceptable JSON."""
+    """Return the body as canonical JSON: fields sorted, no spaces, numbers by their value.
+
+    Raises ValueError, in words for a client, when it is no JSON that can be taken and stored.
+    """
     try:
-        value = json.loads(body or b"{}", parse_constant=_no_constant, parse_float=Decimal, object_pairs_hook=_unique)
-        text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+        value = json.loads(
+            body.decode() or "{}",
+            parse_constant=_no_constant,
+            parse_float=_number,
+            parse_int=_number,
+            object_pairs_hook=_unique,
+        )
+        if _depth(value) > _DEPTH_LIMIT:
+            raise ValueError("it is nested too deeply")
+        text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         text.encode()
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
@@ -83,50 +104,36 @@ def canonical(body: bytes) -> str:
         raise ValueError("it is not valid UTF-8 text") from None
     except json.JSONDecodeError as fault:
         raise ValueError(f"{fault.msg.lower()} at line {fault.lineno}, column {fault.colno}") from None
-    if "\\u0000" in text:
-        raise ValueError("a text contains the character NUL")
-    if _depth(value) > _DEPTH_LIMIT:
-        raise ValueError("it is nested too deeply")
     return text
 
 
-def expected_version(request: Request, *, required: bool) -> int | None:
-    """Return the version in If-Match. Raises BadRequest when it is malformed, or missing though required."""
-    values = request.headers.getlist("if-match")
-    if not values:
-        if not required:
-            return None
-        raise BadRequest('Send If-Match with the version that you have read, as in If-Match: "17".')
-    match = _STRONG_VERSION.fullmatch(values[0].strip()) if len(values) == 1 else None
-    if match is None:
-        raise BadRequest('If-Match takes one strong version, quoted, as in If-Match: "17".')
-    return int(match[1])
-
-
-def idempotency_key(request: Request) -> str | None:
-    """Return the Idempotency-Key. Raises BadRequest when it is malformed."""
-    values = request.headers.getlist("idempotency-key")
-    if not values:
-        return None
-    if len(values) > 1 or _PRINTABLE.fullmatch(values[0]) is None:
-        raise BadRequest("Idempotency-Key takes 1 to 255 printable ASCII characters.")
-    return values[0]
-
-
 def _refuse(error: ValidationError) -> NoReturn:
+    faults = error.errors(include_url=False, include_context=False, include_input=False)[:_ISSUES_LIMIT]
     issues = tuple(
         Issue(
             _CODES.get(fault["type"], "invalid_value"),
             fault["msg"].removeprefix("Value error, "),
-            ".".join(str(part) for part in fault["loc"]) or None,
+            ".".join(str(part) for part in fault["loc"])[:_FIELD_LIMIT] or None,
         )
-        for fault in error.errors(include_url=False, include_context=False, include_input=False)
+        for fault in faults
     )
-    raise BadRequest("The request does not have the shape that this operation takes. Each issue names a fault.", issues=issues)
+    raise BadRequest(
+        "The request does not have the shape that this operation takes. Each issue names a fault.", issues=issues
+    )
 
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON number")
+
+
+def _number(text: str) -> int | float:
+    """Return a number by its value, so that 1 and 1.0 are one; what no double can hold is refused."""
+    if len(text) > _DIGITS_LIMIT or not math.isfinite(float(text)):
+        raise ValueError("a number is too large")
+    if text.lstrip("-").isdecimal():
+        return int(text)
+    value = float(text)
+    return int(value) if value.is_integer() and abs(value) < 2**53 else value
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -137,10 +144,20 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _depth(value: object) -> int:
+    """Return how deep the value is nested. Raises ValueError for a text that no database stores."""
     deepest, pending = 0, [(value, 1)]
     while pending:
         current, depth = pending.pop()
         deepest = max(deepest, depth)
-        children = current.values() if isinstance(current, dict) else current if isinstance(current, list) else ()
-        pending.extend((child, depth + 1) for child in children)
+        if isinstance(current, str) and "\0" in current:
+            raise ValueError("a text contains the character NUL")
+        pending.extend((child, depth + 1) for child in _children(current))
     return deepest
+
+
+def _children(value: object) -> Iterator[object]:
+    if isinstance(value, dict):
+        yield from value
+        yield from value.values()
+    elif isinstance(value, list):
+        yield from value

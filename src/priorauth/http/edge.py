@@ -14,11 +14,12 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from priorauth.commands.organizations import authenticate
-from priorauth.domain.errors import IdempotencyKeyRequired, IdempotencyKeyReused, Unauthorized
+from priorauth.domain.errors import AttachmentNotFound, IdempotencyKeyRequired, IdempotencyKeyReused, Unauthorized
 from priorauth.domain.moment import Moment
 from priorauth.domain.organizations import Caller, Environment, Scope
 from priorauth.http.answers import Answer
-from priorauth.http.bodies import expected_version, fingerprint, idempotency_key, parse, parse_query, read_body
+from priorauth.http.bodies import fingerprint, parse, parse_query, read_body
+from priorauth.http.conditions import expected_version, idempotency_key
 from priorauth.http.schemas.base import NoQuery
 from priorauth.store.blobs import Blobs
 from priorauth.store.database import Database
@@ -30,6 +31,7 @@ SECOND_PREFIX = "/v1/prior-auth/authorizations"
 
 Shape = TypeVar("Shape", bound=BaseModel)
 Parameters = TypeVar("Parameters", bound=BaseModel)
+Seen = TypeVar("Seen")
 See = Callable[[Transaction, Caller], object]
 
 
@@ -87,17 +89,27 @@ class Call:
     body: bytes
 
     async def read(
-        self, query: Callable[[Transaction, Parameters], Answer], *, parameters: type[Parameters], see: See | None = None
+        self,
+        query: Callable[[Transaction, Parameters], Answer],
+        *,
+        parameters: type[Parameters],
+        see: See | None = None,
     ) -> Response:
         """Answer with what `query` reads. Raises whatever it raises, BadRequest for unknown parameters."""
+        return (await self.look(query, parameters=parameters, see=see)).response()
+
+    async def look(
+        self, query: Callable[[Transaction, Parameters], Seen], *, parameters: type[Parameters], see: See | None = None
+    ) -> Seen:
+        """Return what `query` reads, for an answer that is made otherwise. Raises as `read` does."""
         self.caller.require(Scope.READ)
 
-        def operation(tx: Transaction) -> Answer:
+        def operation(tx: Transaction) -> Seen:
             if see is not None:
                 see(tx, self.caller)
             return query(tx, parse_query(parameters, self.request))
 
-        return (await self.services.database.read(operation)).response()
+        return await self.services.database.read(operation)
 
     async def write(
         self,
@@ -137,12 +149,10 @@ class Call:
         key = idempotency_key(self.request) if self.request.method == "POST" else None
         if key is None:
             return None
-        path = self.request.url.path
+        path: str = self.request.scope["path"]
         if path.startswith(SECOND_PREFIX):
             path = PREFIX + path.removeprefix(SECOND_PREFIX)
-        return IdempotencyScope(
-            self.caller.organization_id, self.caller.environment, self.request.method, path.rstrip("/"), key
-        )
+        return IdempotencyScope(self.caller.organization_id, self.caller.environment, self.request.method, path, key)
 
     def _kept(self, tx: Transaction, scope: IdempotencyScope, moment: Moment) -> Answer | None:
         since = moment.now - timedelta(days=self.services.settings.idempotency_days)
@@ -163,9 +173,7 @@ async def authenticated(request: Request) -> Call:
     caller = None
     if scheme.lower() == "bearer" and presented:
         caller = await services.database.read(
-            lambda tx: authenticate(
-                tx, services.present(), presented=presented.strip(), environment=environment
-            )
+            lambda tx: authenticate(tx, services.present(), presented=presented.strip(), environment=environment)
         )
     if caller is None:
         raise Unauthorized
@@ -180,8 +188,17 @@ def sees_authorization(authorization_id: str) -> See:
     return lambda tx, caller: tx.authorizations.require(caller, authorization_id)
 
 
+def sees_attachment(authorization_id: str, attachment_id: str) -> See:
+    """Return the check that the caller may see this attachment; it raises Authorization- or AttachmentNotFound."""
+
+    def see(tx: Transaction, caller: Caller) -> None:
+        case = tx.authorizations.require(caller, authorization_id)
+        if all(attachment.id != attachment_id for attachment in case.attachments):
+            raise AttachmentNotFound
+
+    return see
+
+
 def sees_file(file_id: str) -> See:
     """Return the check that the caller may see this file; it raises FileNotFound."""
     return lambda tx, caller: tx.files.require(caller, file_id)
-
-

@@ -1,14 +1,14 @@
 """What surrounds every request: its id, headers that keep patients' data out of caches, and the net for faults."""
 
 import time
-import traceback
 from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from priorauth.domain.errors import InternalError
+from priorauth.domain.errors import InternalError, whereabouts
 from priorauth.http.answers import error_response
 from priorauth.store.ids import new_id
 
@@ -16,7 +16,10 @@ _log = structlog.get_logger(__name__)
 
 
 class RequestEnvelope:
-    """ASGI middleware. An unforeseen fault is logged by its type and place, never by what it says."""
+    """ASGI middleware. HEAD is answered as GET without its body.
+
+    An unforeseen fault is logged by its type and place, never by what it says.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -27,6 +30,7 @@ class RequestEnvelope:
             return
         request_id = new_id("req")
         scope.setdefault("state", {})["request_id"] = request_id
+        bodyless = scope["method"] == "HEAD"
         started = False
 
         async def sent(message: Message) -> None:
@@ -34,22 +38,21 @@ class RequestEnvelope:
             if message["type"] == "http.response.start":
                 started = True
                 _add_headers(message, request_id)
+            elif bodyless:
+                message = {**message, "body": b""}
             await send(message)
 
         began = time.perf_counter()
+        inner = {**scope, "method": "GET"} if bodyless else scope
         try:
-            await self._app(scope, receive, sent)
-        except Exception as error:
-            frames = traceback.extract_tb(error.__traceback__)[-6:]
-            _log.error(
-                "request_fault",
-                request_id=request_id,
-                error=type(error).__name__,
-                frames=[f"{frame.name}:{frame.lineno}" for frame in frames],
-                milliseconds=round((time.perf_counter() - began) * 1000),
-            )
+            await self._app(inner, receive, sent)
+        except ClientDisconnect:
+            return
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an envelope and no trace of it
+            milliseconds = round((time.perf_counter() - began) * 1000)
+            _log.error("request_fault", request_id=request_id, milliseconds=milliseconds, **whereabouts(error))
             if not started:
-                await error_response(InternalError(), request_id=request_id)(scope, receive, sent)
+                await error_response(InternalError(), request_id=request_id)(inner, receive, sent)
 
 
 def _add_headers(message: MutableMapping[str, Any], request_id: str) -> None:

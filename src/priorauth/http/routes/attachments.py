@@ -6,8 +6,8 @@ from starlette.responses import Response
 from priorauth.commands import attachments as commands
 from priorauth.domain.errors import AttachmentNotFound, AuthorizationNotFound, FileNotFound, FileNotReady, NotMutable
 from priorauth.http.answers import Answer, answer
-from priorauth.http.edge import AuthenticatedCall, Writing, sees_authorization
-from priorauth.http.operations import describes
+from priorauth.http.edge import AuthenticatedCall, Writing, sees_attachment, sees_authorization
+from priorauth.http.operations import AttachmentId, AuthorizationId, describes
 from priorauth.http.routes.authorizations import rendered
 from priorauth.http.schemas.attachments import AttachBody, AttachmentView
 from priorauth.http.schemas.authorizations import AuthorizationView
@@ -22,7 +22,7 @@ router = APIRouter(tags=["Attachments"])
     "/{authorization_id}/attachments",
     **describes(gives=ListView[AttachmentView], query=PageQuery, errors=(AuthorizationNotFound,)),
 )
-async def list_attachments(call: AuthenticatedCall, authorization_id: str) -> Response:
+async def list_attachments(call: AuthenticatedCall, authorization_id: AuthorizationId) -> Response:
     """List the documents of a case, newest first."""
 
     def query(tx: Transaction, parameters: PageQuery) -> Answer:
@@ -45,7 +45,7 @@ async def list_attachments(call: AuthenticatedCall, authorization_id: str) -> Re
         errors=(AuthorizationNotFound, FileNotFound, FileNotReady, NotMutable),
     ),
 )
-async def attach_document(call: AuthenticatedCall, authorization_id: str) -> Response:
+async def attach_document(call: AuthenticatedCall, authorization_id: AuthorizationId) -> Response:
     """Attach a ready file and say what it is."""
 
     def run(writing: Writing[AttachBody]) -> Answer:
@@ -68,7 +68,9 @@ async def attach_document(call: AuthenticatedCall, authorization_id: str) -> Res
     "/{authorization_id}/attachments/{attachment_id}",
     **describes(gives=AuthorizationView, if_match=True, errors=(AuthorizationNotFound, AttachmentNotFound, NotMutable)),
 )
-async def detach_document(call: AuthenticatedCall, authorization_id: str, attachment_id: str) -> Response:
+async def detach_document(
+    call: AuthenticatedCall, authorization_id: AuthorizationId, attachment_id: AttachmentId
+) -> Response:
     """Take a document off a case."""
 
     def run(writing: Writing[Body]) -> Answer:
@@ -82,4 +84,5 @@ async def detach_document(call: AuthenticatedCall, authorization_id: str, attach
         )
         return rendered(writing.tx, case)
 
-    return await call.write(run, body=Body, see=sees_authorization(authorization_id), version_required=True)
+    see = sees_attachment(authorization_id, attachment_id)
+    return await call.write(run, body=Body, see=see, version_required=True)

@@ -1,11 +1,13 @@
 """Authorizations: create, read, list, answer, confirm, cancel, and the timeline."""
 
+import asyncio
+
 from fastapi import APIRouter
 from starlette.responses import Response
 
 from priorauth.commands import authorizations as commands
 from priorauth.domain.authorizations import Authorization
-from priorauth.domain.catalog import ServiceCode, ServiceRequest, is_npi
+from priorauth.domain.catalog import PortalAuthMode, ServiceCode, ServiceRequest, is_npi
 from priorauth.domain.errors import (
     AuthorizationNotFound,
     BadRequest,
@@ -26,8 +28,10 @@ from priorauth.domain.errors import (
 )
 from priorauth.domain.organizations import Scope
 from priorauth.http.answers import Answer, answer
+from priorauth.http.bodies import parse_query
+from priorauth.http.conditions import is_known
 from priorauth.http.edge import AuthenticatedCall, Writing, sees_authorization
-from priorauth.http.operations import describes
+from priorauth.http.operations import AuthorizationId, describes
 from priorauth.http.schemas.authorizations import (
     AnswersBody,
     AuthorizationView,
@@ -35,9 +39,10 @@ from priorauth.http.schemas.authorizations import (
     ConfirmBody,
     CreateBody,
     ListQuery,
+    ReadQuery,
     view,
 )
-from priorauth.http.schemas.base import ListView, NoQuery, PageQuery, Pagination
+from priorauth.http.schemas.base import ListView, PageQuery, Pagination
 from priorauth.http.schemas.events import EventView
 from priorauth.queries import authorizations as queries
 from priorauth.store.authorizations import Filter
@@ -64,7 +69,9 @@ _CONFIRM_ERRORS = (
 )
 
 
-@router.post("", **describes(gives=AuthorizationView, status=201, takes=CreateBody, idempotency=True, errors=_CREATE_ERRORS))
+@router.post(
+    "", **describes(gives=AuthorizationView, status=201, takes=CreateBody, idempotency=True, errors=_CREATE_ERRORS)
+)
 async def create_authorization(call: AuthenticatedCall) -> Response:
     """Create a case. It is checked and stored; nothing is sent to the payer before it is confirmed."""
     automatic_allowed = call.services.settings.automatic_submission_allowed
@@ -80,7 +87,7 @@ async def create_authorization(call: AuthenticatedCall) -> Response:
             provider_npi=_checked_npi(body.provider_npi),
             request=_service_request(body),
             final_submission=body.policy.final_submission,
-            portal_auth_mode=body.portal_auth_mode,
+            portal_auth_mode=body.portal_auth_mode or PortalAuthMode.AUTOMATED,
             answers=body.questionnaire_response.to_domain() if body.questionnaire_response else (),
             metadata=body.metadata or {},
             automatic_allowed=automatic_allowed,
@@ -105,25 +112,35 @@ async def list_authorizations(call: AuthenticatedCall) -> Response:
     return await call.read(query, parameters=ListQuery)
 
 
-@router.get("/{authorization_id}", **describes(gives=AuthorizationView, errors=(AuthorizationNotFound,)))
-async def read_authorization(call: AuthenticatedCall, authorization_id: str) -> Response:
-    """Read a case. With If-None-Match of its present ETag the answer is 304."""
-    known = call.request.headers.get("if-none-match", "")
+@router.get(
+    "/{authorization_id}",
+    **describes(gives=AuthorizationView, query=ReadQuery, not_modified=True, errors=(AuthorizationNotFound,)),
+)
+async def read_authorization(call: AuthenticatedCall, authorization_id: AuthorizationId) -> Response:
+    """Read a case. With `afterVersion` the answer waits for a later version, and is 304 when the time is up."""
 
-    def query(tx: Transaction, _: NoQuery) -> Answer:
+    def query(tx: Transaction, parameters: ReadQuery) -> Answer:
         case = tx.authorizations.require(call.caller, authorization_id)
-        if f'"{case.version}"' in (tag.strip() for tag in known.split(",")):
+        if parameters.knows(case.version) or is_known(call.request, version=case.version):
             return Answer(b"", 304, case.version)
         return rendered(tx, case)
 
-    return await call.read(query, parameters=NoQuery)
+    async def read() -> Response:
+        return await call.read(query, parameters=ReadQuery, see=sees_authorization(authorization_id))
+
+    with call.services.database.changes.watched(authorization_id) as watch:
+        response = await read()
+        until = asyncio.get_running_loop().time() + parse_query(ReadQuery, call.request).wait_seconds
+        while response.status_code == 304 and await watch.following(until=until):
+            response = await read()
+    return response
 
 
 @router.patch(
     "/{authorization_id}/answers",
     **describes(gives=AuthorizationView, takes=AnswersBody, if_match=True, errors=(AuthorizationNotFound, NotMutable)),
 )
-async def answer_questions(call: AuthenticatedCall, authorization_id: str) -> Response:
+async def answer_questions(call: AuthenticatedCall, authorization_id: AuthorizationId) -> Response:
     """Merge answers: the named items are replaced, the others stay, an empty `answer` clears."""
 
     def run(writing: Writing[AnswersBody]) -> Answer:
@@ -144,7 +161,7 @@ async def answer_questions(call: AuthenticatedCall, authorization_id: str) -> Re
     "/{authorization_id}/confirm",
     **describes(gives=AuthorizationView, takes=ConfirmBody, if_match=True, idempotency=False, errors=_CONFIRM_ERRORS),
 )
-async def confirm_next_action(call: AuthenticatedCall, authorization_id: str) -> Response:
+async def confirm_next_action(call: AuthenticatedCall, authorization_id: AuthorizationId) -> Response:
     """Confirm the current next action: the service goes on, and after an approval it submits."""
 
     def run(writing: Writing[ConfirmBody]) -> Answer:
@@ -174,7 +191,7 @@ async def confirm_next_action(call: AuthenticatedCall, authorization_id: str) ->
         errors=(AuthorizationNotFound, NotMutable),
     ),
 )
-async def cancel_authorization(call: AuthenticatedCall, authorization_id: str) -> Response:
+async def cancel_authorization(call: AuthenticatedCall, authorization_id: AuthorizationId) -> Response:
     """Cancel a case: the service stops. What the payer has received stays with the payer."""
 
     def run(writing: Writing[CancelBody]) -> Answer:
@@ -195,7 +212,7 @@ async def cancel_authorization(call: AuthenticatedCall, authorization_id: str) -
     "/{authorization_id}/events",
     **describes(gives=ListView[EventView], query=PageQuery, errors=(AuthorizationNotFound,)),
 )
-async def list_events(call: AuthenticatedCall, authorization_id: str) -> Response:
+async def list_events(call: AuthenticatedCall, authorization_id: AuthorizationId) -> Response:
     """Read the timeline of a case, newest first."""
 
     def query(tx: Transaction, parameters: PageQuery) -> Answer:

@@ -2,18 +2,22 @@
 
 import asyncio
 import hmac
+from dataclasses import dataclass
+from urllib.parse import quote
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from priorauth.commands import files as commands
 from priorauth.domain.errors import FileAlreadyCompleted, FileNotFound, FileNotReady, FileTooLarge
-from priorauth.domain.files import FileFailure, FileStatus
+from priorauth.domain.files import FileFailure, FileStatus, StoredFile
+from priorauth.domain.organizations import Scope
 from priorauth.http.answers import Answer, answer
+from priorauth.http.bodies import declared_size
 from priorauth.http.edge import AuthenticatedCall, Call, Services, Writing, sees_file
-from priorauth.http.operations import describes
+from priorauth.http.operations import FileId, describes
 from priorauth.http.schemas.base import Body, NoQuery
-from priorauth.http.schemas.files import DeclareFileBody, DeclaredFileView, FileView, UploadView, file_view
+from priorauth.http.schemas.files import DeclaredFileView, DeclareFileBody, FileView, UploadView, file_view
 from priorauth.http.uploads import receive_bytes
 from priorauth.store.data_folder import proof
 from priorauth.store.inspection import inspect
@@ -47,38 +51,46 @@ async def declare_file(call: AuthenticatedCall) -> Response:
 
 
 @router.get("/{file_id}", **describes(gives=FileView, errors=(FileNotFound,)))
-async def read_file(call: AuthenticatedCall, file_id: str) -> Response:
+async def read_file(call: AuthenticatedCall, file_id: FileId) -> Response:
     """Read a file's state."""
 
     def query(tx: Transaction, _: NoQuery) -> Answer:
         file = tx.files.require(call.caller, file_id)
         return answer(file_view(file, base_url=call.services.settings.public_base_url))
 
-    return await call.read(query, parameters=NoQuery)
+    return await call.read(query, parameters=NoQuery, see=sees_file(file_id))
 
 
 @router.post(
     "/{file_id}/complete",
-    **describes(gives=FileView, takes=Body, idempotency=False, errors=(FileNotFound, FileNotReady, FileAlreadyCompleted)),
+    **describes(
+        gives=FileView, takes=Body, idempotency=False, errors=(FileNotFound, FileNotReady, FileAlreadyCompleted)
+    ),
 )
-async def complete_file(call: AuthenticatedCall, file_id: str) -> Response:
+async def complete_file(call: AuthenticatedCall, file_id: FileId) -> Response:
     """Have the uploaded bytes checked: the file becomes ready, or failed with the reason."""
-    failure = await _inspected(call, file_id)
+    verdict = await _inspected(call, file_id)
 
     def run(writing: Writing[Body]) -> Answer:
+        failure = _failure(verdict, writing.tx.files.require(writing.caller, file_id))
         file = commands.complete(writing.tx, writing.caller, writing.moment, file_id=file_id, failure=failure)
         return answer(file_view(file, base_url=call.services.settings.public_base_url))
 
     return await call.write(run, body=Body, see=sees_file(file_id))
 
 
-@router.get("/{file_id}/content", **describes(errors=(FileNotFound, FileNotReady)))
-async def download_file(call: AuthenticatedCall, file_id: str) -> Response:
+@router.get("/{file_id}/content", **describes(gives="application/octet-stream", errors=(FileNotFound, FileNotReady)))
+async def download_file(call: AuthenticatedCall, file_id: FileId) -> Response:
     """Download a ready file's bytes."""
-    file = await call.services.database.read(lambda tx: tx.files.require(call.caller, file_id))
-    file.require_ready()
+
+    def query(tx: Transaction, _: NoQuery) -> StoredFile:
+        file = tx.files.require(call.caller, file_id)
+        file.require_ready()
+        return file
+
+    file = await call.look(query, parameters=NoQuery, see=sees_file(file_id))
     content = await call.services.blobs.get(file.stored_as or "")
-    headers = {"Content-Disposition": f'attachment; filename="{file.id}"'}
+    headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(file.file_name, safe='')}"}
     return Response(content, media_type=file.content_type, headers=headers)
 
 
@@ -89,17 +101,33 @@ async def upload(request: Request, target: str) -> Response:
     file_id, _, shown = target.partition(".")
     if not hmac.compare_digest(shown.encode(), proof(services.settings.server_key, f"upload:{file_id}").encode()):
         raise FileNotFound("This upload address is unknown or has expired. Declare the file again.")
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > services.settings.file_bytes_limit:
+    if declared_size(request) > services.settings.file_bytes_limit:
         raise FileTooLarge
     file = await receive_bytes(services, file_id=file_id, chunks=request.stream())
     return answer(file_view(file, base_url=services.settings.public_base_url)).response()
 
 
-async def _inspected(call: Call, file_id: str) -> FileFailure | None:
-    """Inspect the bytes before the write: they are written once, so the verdict cannot change in between."""
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """What an inspection of these very bytes has found."""
+
+    stored_as: str
+    failure: FileFailure | None
+
+
+async def _inspected(call: Call, file_id: str) -> _Verdict | None:
+    """Inspect the bytes, before the write and outside of its transaction; None while there are none."""
+    call.caller.require(Scope.WRITE)
     file = await call.services.database.read(lambda tx: tx.files.require(call.caller, file_id))
     if file.status is not FileStatus.UPLOADED or file.stored_as is None:
         return None
     content = await call.services.blobs.get(file.stored_as)
-    return await asyncio.to_thread(inspect, content, content_type=file.content_type)
+    return _Verdict(file.stored_as, await asyncio.to_thread(inspect, content, content_type=file.content_type))
+
+
+def _failure(verdict: _Verdict | None, file: StoredFile) -> FileFailure | None:
+    """Return what was found. Raises FileNotReady for bytes that arrived after the look: they were not inspected."""
+    file.require_uploaded()
+    if verdict is None or verdict.stored_as != file.stored_as:
+        raise FileNotReady("The bytes have only just arrived. Complete the file again.")
+    return verdict.failure

@@ -4,9 +4,10 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from priorauth.domain.errors import ScenarioNotFound
+from priorauth.domain.organizations import Caller
 from priorauth.http.answers import Answer, answer
 from priorauth.http.edge import AuthenticatedCall
-from priorauth.http.operations import describes
+from priorauth.http.operations import ScenarioId, describes
 from priorauth.http.schemas.base import NoQuery
 from priorauth.http.schemas.sandbox import PortalListView, PortalView, ScenarioListView, ScenarioView
 from priorauth.sandbox import catalog
@@ -26,16 +27,19 @@ async def list_scenarios(call: AuthenticatedCall) -> Response:
 
 
 @router.get("/scenarios/{scenario_id}", **describes(gives=ScenarioView, errors=(ScenarioNotFound,)))
-async def read_scenario(call: AuthenticatedCall, scenario_id: str) -> Response:
+async def read_scenario(call: AuthenticatedCall, scenario_id: ScenarioId) -> Response:
     """Read a scenario: what to send, what resolves its blockers, and where it ends."""
 
-    def query(_tx: Transaction, _: NoQuery) -> Answer:
-        found = catalog.scenario(scenario_id)
+    found = catalog.scenario(scenario_id)
+
+    def see(_tx: Transaction, _caller: Caller) -> None:
         if found is None:
             raise ScenarioNotFound
+
+    def query(_tx: Transaction, _: NoQuery) -> Answer:
         return answer(ScenarioView.model_validate(found))
 
-    return await call.read(query, parameters=NoQuery)
+    return await call.read(query, parameters=NoQuery, see=see)
 
 
 @router.get("/portals", **describes(gives=PortalListView))

@@ -22,9 +22,3 @@ class AttachmentView(View):
     label: str = Field(description="The file's name.")
     description: str | None
     created_at: Timestamp
-
-
-class AttachmentListView(View):
-    """All attachments of a case."""
-
-    data: list[AttachmentView]

@@ -2,14 +2,14 @@
 
 from typing import Annotated
 
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 
 from priorauth.domain.authorizations import ActionType, Authorization, FinalSubmission, NextAction
 from priorauth.domain.catalog import CodeSystem, Payer, PortalAuthMode, RequestType
 from priorauth.domain.lifecycle import Status
 from priorauth.domain.submissions import Outcome
 from priorauth.http.schemas.attachments import AttachmentView
-from priorauth.http.schemas.base import Body, IssueView, PageQuery, ShortText, Text, Timestamp, View
+from priorauth.http.schemas.base import Body, IssueView, PageQuery, Query, QueryMoment, ShortText, Text, Timestamp, View
 from priorauth.http.schemas.questionnaires import (
     QuestionnaireResponseBody,
     QuestionnaireResponseView,
@@ -49,7 +49,7 @@ class CreateBody(Body):
     provider_npi: ShortText = Field(examples=["1234567893"])
     request: RequestBody
     policy: PolicyBody | None = Field(default=None, description="Required.")
-    portal_auth_mode: PortalAuthMode = PortalAuthMode.AUTOMATED
+    portal_auth_mode: PortalAuthMode | None = Field(default=None, description="By default automated.")
     questionnaire_response: QuestionnaireResponseBody | None = None
     metadata: dict[ShortText, Annotated[str, Field(max_length=500)]] | None = Field(
         default=None, max_length=50, description="Up to 50 pairs of your own, never sent to a payer."
@@ -81,9 +81,31 @@ class ListQuery(PageQuery):
     outcome: Outcome | None = None
     payer_id: str | None = None
     provider_npi: str | None = None
-    created_after: AwareDatetime | None = None
-    created_before: AwareDatetime | None = None
+    created_after: QueryMoment | None = Field(default=None, description="At this time or later.")
+    created_before: QueryMoment | None = Field(default=None, description="Before this time.")
     external_case_id: str | None = Field(default=None, description="Matches metadata.externalCaseId.")
+
+
+class ReadQuery(Query):
+    """How long the answer may wait for a later version."""
+
+    after_version: Annotated[int, Field(ge=0)] | None = Field(
+        default=None, description="The version that you have; the answer is 304 unless there is a later one."
+    )
+    wait_seconds: Annotated[int, Field(ge=0, le=60)] = Field(
+        default=0, description="How many seconds the answer may wait for a version after afterVersion."
+    )
+
+    @field_validator("wait_seconds")
+    @classmethod
+    def _waits_for_something(cls, seconds: int, info: ValidationInfo) -> int:
+        if seconds and info.data.get("after_version") is None:
+            raise ValueError("waitSeconds needs afterVersion, the version that you have")
+        return seconds
+
+    def knows(self, version: int) -> bool:
+        """Say whether the client has this version already."""
+        return self.after_version is not None and version <= self.after_version
 
 
 class ReasonView(View):

@@ -5,14 +5,23 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import (
+    BeforeValidator,
+    Field,
+    GetJsonSchemaHandler,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
-from priorauth.domain.questionnaires import Answer, AnswerItem, Coding, EnableBehavior, ItemType, Operator
+from priorauth.domain.questionnaires import Answer, AnswerItem, Coding, EnableBehavior, EnableWhen, ItemType, Operator
 from priorauth.http.schemas.base import Body, Number, Text, View
 
 
 def _calendar_date(value: object) -> object:
-    if not isinstance(value, str) or re.fullmatch(r"\d{4}-\d{2}-\d{2}", value) is None:
+    if not isinstance(value, str) or re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value) is None:
         raise ValueError("write a date as YYYY-MM-DD")
     return date.fromisoformat(value)
 
@@ -38,9 +47,7 @@ class AnswerBody(Body):
     value_boolean: bool | None = None
     value_date: Annotated[date | None, BeforeValidator(_calendar_date)] = None
     value_integer: Annotated[int | None, Field(ge=-(2**31), le=2**31 - 1)] = None
-    value_decimal: Annotated[
-        Decimal | None, BeforeValidator(_plain_number), Field(max_digits=18, ge=Decimal(-(10**15)), le=Decimal(10**15))
-    ] = None
+    value_decimal: Annotated[Decimal | None, BeforeValidator(_plain_number), Field(max_digits=15)] = None
     value_coding: CodingBody | None = None
 
     def to_domain(self) -> Answer:
@@ -88,6 +95,13 @@ class _Sparse(View):
     def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         return {name: value for name, value in handler(self).items() if value is not None and value != []}
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Describe the fields, which the serializer above would hide; each may be absent."""
+        described = handler({**core, "serialization": None} if "serialization" in core else core)
+        described.pop("required", None)
+        return described
+
 
 class CodingView(View):
     """A coded value."""
@@ -127,19 +141,25 @@ class OptionView(View):
     display: str
 
 
-class EnableWhenView(View):
+class EnableWhenView(_Sparse):
     """One comparison of a condition, with one answer key as in FHIR (`answerBoolean`, `answerCoding`, …)."""
 
     question: str
     operator: Operator
-    answer: AnswerView = Field(exclude=True)
+    answer_string: str | None = None
+    answer_boolean: bool | None = None
+    answer_date: date | None = None
+    answer_integer: int | None = None
+    answer_decimal: Number | None = None
+    answer_coding: CodingView | None = None
 
-    @model_serializer(mode="wrap")
-    def _with_answer_key(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        answer = {
-            name.replace("value", "answer", 1): value for name, value in self.answer.model_dump(mode="json").items()
-        }
-        return {**handler(self), **answer}
+    @model_validator(mode="before")
+    @classmethod
+    def _from_domain(cls, value: object) -> object:
+        if not isinstance(value, EnableWhen):
+            return value
+        answer = {f"answer_{name.removeprefix('value_')}": given for name, given in value.answer.present}
+        return {"question": value.question, "operator": value.operator, **answer}
 
 
 class ConditionView(View):

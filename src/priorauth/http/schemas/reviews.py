@@ -1,7 +1,5 @@
 """Review snapshots on the wire."""
 
-from typing import Any
-
 from pydantic import Field, model_validator
 
 from priorauth.domain.reviews import ReviewSnapshot, SnapshotKind, SnapshotStatus
@@ -116,7 +114,7 @@ class ReviewSnapshotView(View):
 
     @model_validator(mode="before")
     @classmethod
-    def _from_domain(cls, value: Any) -> Any:
+    def _from_domain(cls, value: object) -> object:
         if not isinstance(value, ReviewSnapshot):
             return value
         names = set(cls.model_fields) - {"questionnaire_response"}

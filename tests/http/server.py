@@ -1,0 +1,168 @@
+"""The real API over a real database in a folder of its own, and the moves that the engine would make."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+
+import httpx
+from fastapi import FastAPI
+
+from priorauth import bootstrap
+from priorauth.commands import live_sessions, processing, submissions
+from priorauth.commands.organizations import create_key, ensure_organization
+from priorauth.domain.errors import Issue
+from priorauth.domain.live_sessions import BoundaryState, SessionClaim
+from priorauth.domain.moment import Moment
+from priorauth.domain.organizations import Environment, Scope
+from priorauth.domain.submissions import Decision, PayerReceipt
+from priorauth.http.app import create_app
+from priorauth.http.edge import SandboxPortal, Services
+from priorauth.settings import Settings
+from priorauth.store.blobs import Blobs
+from priorauth.store.database import Database
+from priorauth.store.ids import present
+from priorauth.store.transaction import Transaction
+
+URL = "http://priorauth.test"
+PORTAL = SandboxPortal(id="larkspur", display_name="Larkspur Provider Connection", url="http://127.0.0.1:9")
+FILE_BYTES_LIMIT = 64 * 1024
+
+
+class Server:
+    """One server without its engine. Whoever tests makes the engine's moves, through the engine's own commands."""
+
+    def __init__(self, app: FastAPI, database: Database, environment: Environment) -> None:
+        self.app = app
+        self.database = database
+        self.environment = environment
+
+    def client(self, key: str | None) -> httpx.AsyncClient:
+        """A client with this key."""
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        return httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url=URL, headers=headers)
+
+    def key(
+        self,
+        organization: str = "Cedar Hollow Clinic",
+        *,
+        scopes: tuple[Scope, ...] = tuple(Scope),
+        environment: Environment | None = None,
+        edit: Callable[[Transaction, str], None] = lambda _tx, _key_id: None,
+    ) -> str:
+        """A new key of an organization that may use the whole catalog."""
+        bootstrap.issue_key(self.database, organization_name=organization, environment=self.environment)
+
+        def operation(tx: Transaction) -> str:
+            owner = ensure_organization(tx, present(), name=organization)
+            issued, text = create_key(
+                tx, present(), organization=owner, environment=environment or self.environment, scopes=scopes
+            )
+            edit(tx, issued.id)
+            return text
+
+        return self.database.write_now(operation)
+
+    def pass_time(self, **by: float) -> None:
+        """Let the server's clock go ahead."""
+        ahead = timedelta(**by)
+        services: Services = self.app.state.services
+        then = services.present
+
+        def later() -> Moment:
+            moment = then()
+            return Moment(moment.now + ahead, moment.new_id)
+
+        self.app.state.services = replace(services, present=later)
+
+    async def pause_for_review(self, authorization_id: str) -> None:
+        """The service stands before the payer's final boundary."""
+        run = await self._run(authorization_id)
+        await self.database.write(
+            lambda tx: processing.propose_review(
+                tx,
+                present(),
+                authorization_id=authorization_id,
+                run=run,
+                observation_id=f"review:{run}",
+                differences=(),
+            )
+        )
+
+    async def reject(self, authorization_id: str, *issues: Issue) -> None:
+        """The payer does not take the case as it is."""
+        run = await self._run(authorization_id)
+        await self.database.write(
+            lambda tx: processing.ask_for_more(
+                tx,
+                present(),
+                authorization_id=authorization_id,
+                run=run,
+                observation_id=f"rejected:{run}",
+                rejected=issues,
+            )
+        )
+
+    async def prove_receipt(self, authorization_id: str, receipt: PayerReceipt) -> None:
+        """The service submitted, and the payer gave a reference number."""
+        run = await self._run(authorization_id)
+
+        def operation(tx: Transaction) -> None:
+            submissions.begin_attempt(tx, present(), authorization_id=authorization_id, run=run)
+            submissions.record_receipt(
+                tx, present(), authorization_id=authorization_id, observation_id="receipt", receipt=receipt
+            )
+
+        await self.database.write(operation)
+
+    async def decide(self, authorization_id: str, decision: Decision) -> None:
+        """The payer decides."""
+        run = await self._run(authorization_id)
+        await self.database.write(
+            lambda tx: submissions.record_decision(
+                tx,
+                present(),
+                authorization_id=authorization_id,
+                run=run,
+                observation_id="decision",
+                decision=decision,
+            )
+        )
+
+    async def claim_session(self, authorization_id: str, boundary: BoundaryState) -> None:
+        """A browser works on the case."""
+        claim = SessionClaim(
+            authorization_id=authorization_id,
+            session_id="session-1",
+            worker="worker-1",
+            channel="portal",
+            boundary=boundary,
+            expires_at=present().now + timedelta(minutes=5),
+        )
+        await self.database.write(lambda tx: live_sessions.claim(tx, claim))
+
+    async def _run(self, authorization_id: str) -> int:
+        case = await self.database.read(lambda tx: tx.authorizations.get(authorization_id))
+        assert case is not None
+        return case.journal.run
+
+
+@cache
+def _app(environment: Environment) -> FastAPI:
+    """One application serves all tests, each over a database of its own: it keeps nothing but its services."""
+    return create_app(environment)
+
+
+@contextmanager
+def serving(data_dir: Path, *, environment: Environment = Environment.SANDBOX, **settings: object) -> Iterator[Server]:
+    """Serve from a data folder."""
+    chosen = Settings.model_validate(
+        {"environment": environment, "data_dir": data_dir, "file_bytes_limit": FILE_BYTES_LIMIT, **settings}
+    )
+    with bootstrap.opened_database(chosen) as database:
+        portals = (PORTAL,) if environment is Environment.SANDBOX else ()
+        app = _app(environment)
+        app.state.services = bootstrap.services(chosen, database, Blobs(data_dir / "files"), url=URL, portals=portals)
+        yield Server(app, database, environment)

@@ -1,0 +1,279 @@
+"""Files: declared, uploaded once to an address that proves itself, checked, then fixed for ever."""
+
+import io
+from collections.abc import AsyncIterator
+
+import httpx
+import pikepdf
+import pytest
+
+from priorauth.http.edge import Services
+from priorauth.sandbox import catalog
+from tests.http.customer import Customer, Json, fresh_key, path, refused, taken
+from tests.http.server import FILE_BYTES_LIMIT, URL, Server
+
+FIELDS = {
+    "id", "status", "fileName", "contentType", "purpose", "sizeBytes", "createdAt", "completedAt", "downloadUrl",
+    "failure",
+}  # fmt: skip
+PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 20
+JPEG = b"\xff\xd8\xff\xe0" + b"\0" * 20
+
+
+def pdf(*, password: str | None = None, pages: int = 1) -> bytes:
+    """A PDF of blank pages."""
+    document, out = pikepdf.new(), io.BytesIO()
+    for _ in range(pages):
+        document.add_blank_page()
+    encryption = pikepdf.Encryption(owner="owner", user=password) if password is not None else False
+    document.save(out, encryption=encryption)
+    return out.getvalue()
+
+
+async def test_a_file_goes_from_its_declaration_to_its_download(server: Server, customer: Customer) -> None:
+    content = catalog.sample_document()
+    declared = await customer.declare(name="Clinical notes, März.pdf")
+    file, upload = declared["file"], declared["upload"]
+    async with server.client(None) as keyless:
+        uploaded = taken(await keyless.put(upload["url"], content=content, headers=upload["headers"]))
+    ready = await customer.complete(file)
+    download = await customer.get(ready["downloadUrl"])
+
+    assert set(file) == set(uploaded) == set(ready) == FIELDS
+    assert (upload["strategy"], upload["method"]) == ("single_put", "PUT")
+    assert upload["headers"] == {"Content-Type": "application/pdf"}
+    assert upload["url"].startswith(f"{URL}/")
+    assert [each["status"] for each in (file, uploaded, ready)] == ["pending_upload", "uploaded", "ready"]
+    assert [each["sizeBytes"] for each in (file, uploaded, ready)] == [None, len(content), len(content)]
+    assert [each["downloadUrl"] for each in (file, uploaded)] == [None, None]
+    assert (file["completedAt"], ready["failure"]) == (None, None)
+    assert ready["completedAt"].endswith("Z")
+    assert download.content == content
+    assert await _read(customer, file) == ready
+
+
+async def test_a_download_is_an_attachment_and_needs_the_key(
+    server: Server, customer: Customer, stranger: Customer
+) -> None:
+    file = await customer.complete(await customer.file(name='a "quoted"; name\u202e.pdf'))
+
+    response = await customer.get(file["downloadUrl"])
+    async with server.client(None) as keyless:
+        refused(await keyless.get(file["downloadUrl"]), 401, "unauthorized")
+    refused(await stranger.get(file["downloadUrl"]), 404, "file_not_found")
+
+    assert response.headers["Content-Type"] == "application/pdf"
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert response.headers["Cache-Control"] == "no-store"
+    assert (
+        response.headers["Content-Disposition"]
+        == "attachment; filename*=UTF-8''a%20%22quoted%22%3B%20name%E2%80%AE.pdf"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "content_type", "content"),
+    [
+        ("scan.PNG", "image/png", PNG),
+        ("scan.jpg", "image/jpeg", JPEG),
+        ("scan.jpeg", "image/jpeg", JPEG),
+        ("notes.pdf", "application/pdf", pdf()),
+    ],
+)
+async def test_each_type_is_taken(customer: Customer, name: str, content_type: str, content: bytes) -> None:
+    ready = await customer.complete(await customer.file(content, name=name, content_type=content_type))
+
+    assert ready["status"] == "ready"
+    assert (await customer.get(ready["downloadUrl"])).headers["Content-Type"] == content_type
+
+
+FAILURES = {
+    "empty": (b"", "application/pdf", "empty_file"),
+    "an image that says it is a PDF": (PNG, "application/pdf", "content_mismatch"),
+    "a PDF that says it is an image": (pdf(), "image/png", "content_mismatch"),
+    "a PNG that says it is a JPEG": (PNG, "image/jpeg", "content_mismatch"),
+    "a web page": (b"<html><script>alert(1)</script>", "application/pdf", "content_mismatch"),
+    "encrypted, opens with a password": (pdf(password="user"), "application/pdf", "encrypted_pdf"),
+    "encrypted, opens without": (pdf(password=""), "application/pdf", "encrypted_pdf"),
+    "cut off": (pdf()[:40], "application/pdf", "unreadable_pdf"),
+    "only a beginning": (b"%PDF-1.7\n" + b"\0" * 200, "application/pdf", "unreadable_pdf"),
+    "without pages": (pdf(pages=0), "application/pdf", "unreadable_pdf"),
+}
+NAMES = {"application/pdf": "a.pdf", "image/png": "a.png", "image/jpeg": "a.jpg"}
+
+
+@pytest.mark.parametrize(("content", "content_type", "code"), FAILURES.values(), ids=FAILURES.keys())
+async def test_bytes_that_cannot_be_used_fail_with_their_reason(
+    customer: Customer, content: bytes, content_type: str, code: str
+) -> None:
+    case = await customer.create()
+    file = await customer.file(content, name=NAMES[content_type], content_type=content_type)
+
+    failed = await customer.complete(file)
+
+    assert (failed["status"], failed["failure"]["code"], failed["downloadUrl"]) == ("failed", code, None)
+    assert failed["failure"]["message"]
+    assert failed["completedAt"] is not None
+    await _cannot_be_attached(customer, case, failed)
+    refused(await customer.get(f"/v1/files/{file['id']}/content"), 409, "file_not_ready")
+    refused(await customer.send("POST", f"/v1/files/{file['id']}/complete"), 409, "file_already_completed")
+
+
+async def test_the_address_takes_the_bytes_once(customer: Customer) -> None:
+    declared = await customer.declare()
+    url, file = declared["upload"]["url"], declared["file"]
+    taken(await customer.client.put(url, content=pdf()))
+
+    refused(await customer.client.put(url, content=PNG), 409, "file_already_completed")
+    ready = await customer.complete(file)
+    refused(await customer.client.put(url, content=PNG), 409, "file_already_completed")
+
+    assert ready["status"] == "ready"
+    assert (await customer.get(ready["downloadUrl"])).content == pdf_of(ready, await customer.get(ready["downloadUrl"]))
+
+
+def pdf_of(file: Json, response: httpx.Response) -> bytes:
+    """The download, which must have the size that the file says."""
+    assert len(response.content) == file["sizeBytes"]
+    return response.content
+
+
+async def test_an_expired_address_takes_nothing(server: Server, customer: Customer) -> None:
+    declared = await customer.declare()
+    server.pass_time(seconds=901)
+
+    refused(await customer.client.put(declared["upload"]["url"], content=pdf()), 404, "file_not_found")
+
+    assert (await _read(customer, declared["file"]))["status"] == "pending_upload"
+
+
+async def test_a_forged_address_takes_nothing(customer: Customer) -> None:
+    declared, other = await customer.declare(), await customer.declare()
+    url, file_id = declared["upload"]["url"], declared["file"]["id"]
+    secret = url.rpartition(".")[2]
+    forged = [
+        url[:-1] + ("0" if url[-1] != "0" else "1"),
+        url.replace(file_id, other["file"]["id"]),
+        f"{URL}/uploads/{file_id}",
+        f"{URL}/uploads/{file_id}.",
+        f"{URL}/uploads/.{secret}",
+        f"{URL}/uploads/{file_id}.{secret}.{secret}",
+        f"{URL}/uploads/{file_id}.é",
+        f"{URL}/uploads/%00",
+    ]
+
+    for address in forged:
+        refused(await customer.client.put(address, content=pdf()), 404, "file_not_found")
+
+    assert (await _read(customer, declared["file"]))["status"] == "pending_upload"
+
+
+class Endless(httpx.AsyncByteStream):
+    """Bytes without end, and how many of them were taken."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while True:
+            self.taken += 4096
+            yield b"%PDF-".ljust(4096)
+
+
+async def test_too_many_bytes_are_refused_while_they_come(server: Server, customer: Customer) -> None:
+    declared, endless = await customer.declare(), Endless()
+    url = declared["upload"]["url"]
+
+    refused(await customer.client.put(url, content=endless), 413, "file_too_large")
+    refused(await customer.client.put(url, content=b" " * (FILE_BYTES_LIMIT + 1)), 413, "file_too_large")
+    assert endless.taken < 32 * FILE_BYTES_LIMIT
+    assert (await _read(customer, declared["file"]))["status"] == "pending_upload"
+    assert taken(await customer.client.put(url, content=b"%PDF-".ljust(FILE_BYTES_LIMIT)))["status"] == "uploaded"
+
+    services: Services = server.app.state.services
+    assert services.settings.file_bytes_limit == FILE_BYTES_LIMIT
+
+
+async def test_a_file_without_bytes_is_not_complete(customer: Customer) -> None:
+    declared = await customer.declare()
+
+    refused(await customer.send("POST", f"/v1/files/{declared['file']['id']}/complete"), 409, "file_not_ready")
+
+    assert (await _read(customer, declared["file"]))["status"] == "pending_upload"
+
+
+async def test_only_a_ready_file_can_be_attached(customer: Customer) -> None:
+    case = await customer.create()
+    pending = (await customer.declare())["file"]
+    uploaded = await customer.file()
+
+    await _cannot_be_attached(customer, case, pending)
+    await _cannot_be_attached(customer, case, uploaded)
+    attached = await customer.attach(case, await customer.complete(uploaded))
+
+    (attachment,) = attached["attachments"]
+    assert attachment["fileId"] == uploaded["id"]
+    assert (attachment["label"], attachment["documentTypes"]) == ("notes.pdf", ["clinical_notes"])
+    assert attachment["description"] is None
+
+
+@pytest.mark.parametrize("types", [[], None, "clinical_notes", [""], [1], ["x"] * 21])
+async def test_an_attachment_says_what_it_is(customer: Customer, types: object) -> None:
+    case, file = await customer.create(), await customer.ready_file()
+    body = {"fileId": file["id"], "documentTypes": types}
+
+    response = await customer.send("POST", path(case, "attachments"), version=1, json=body)
+
+    assert refused(response, 400, "bad_request")["issues"][0]["field"].startswith("documentTypes")
+
+
+async def test_a_detached_document_is_missing_again(customer: Customer) -> None:
+    case = await customer.ready()
+    attachment = case["attachments"][0]["id"]
+
+    detached = taken(await customer.send("DELETE", path(case, "attachments", attachment), version=case["version"]))
+    again = await customer.send("DELETE", path(case, "attachments", attachment), version=detached["version"])
+
+    assert (detached["attachments"], detached["status"]) == ([], "requires_input")
+    refused(again, 404, "attachment_not_found")
+
+
+@pytest.mark.parametrize(
+    ("name", "content_type", "field"),
+    [
+        ("notes.png", "application/pdf", "fileName"),
+        ("notes.pdf.exe", "application/pdf", "fileName"),
+        ("scan.pdf", "image/png", "fileName"),
+        ("scan.png", "image/jpeg", "fileName"),
+        ("notes.txt", "text/plain", "contentType"),
+        ("notes.pdf", "application/PDF; x=y", "contentType"),
+        ("../notes.pdf", "application/pdf", "fileName"),
+        ("..\\notes.pdf", "application/pdf", "fileName"),
+        ("notes\n.pdf", "application/pdf", "fileName"),
+        ("n" * 300 + ".pdf", "application/pdf", "fileName"),
+        ("", "application/pdf", "fileName"),
+    ],
+)
+async def test_a_declaration_that_contradicts_itself_is_refused(
+    customer: Customer, name: str, content_type: str, field: str
+) -> None:
+    body = {"fileName": name, "contentType": content_type, "purpose": "authorization_attachment"}
+
+    response = await customer.send("POST", "/v1/files", json=body, headers=[("Idempotency-Key", fresh_key())])
+
+    assert [issue["field"] for issue in refused(response, 400, "bad_request")["issues"]] == [field]
+
+
+async def _cannot_be_attached(customer: Customer, case: Json, file: Json) -> None:
+    before = await customer.everything(case)
+    body = {"fileId": file["id"], "documentTypes": ["clinical_notes"]}
+
+    response = await customer.send("POST", path(case, "attachments"), version=case["version"], json=body)
+
+    error = refused(response, 409, "file_not_ready")
+    assert error["details"] == {"fileId": file["id"], "status": file["status"]}
+    assert await customer.everything(case) == before
+
+
+async def _read(customer: Customer, file: Json) -> Json:
+    return taken(await customer.get(f"/v1/files/{file['id']}"))
