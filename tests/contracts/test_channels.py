@@ -12,6 +12,7 @@ from priorauth.channels.contract import (
     Absent,
     AtBoundary,
     ChannelFault,
+    NotSent,
     Pending,
     Refused,
     Rejected,
@@ -73,14 +74,59 @@ async def test_preparing_stops_at_the_boundary_and_submits_nothing(world: Portal
 
 async def test_a_prepared_job_is_submitted_from_where_it_stands(world: PortalWorld, case: str) -> None:
     await world.channel.prepare(job_of(SCENARIO, case=case))
-    session = world.session(case)
 
     receipt = await world.channel.submit(job_of(SCENARIO, case=case), allowed=(), intend=yes)
 
     assert isinstance(receipt, PayerReceipt)
-    assert world.host.of(case) is session, "the browser that the reviewer may have watched goes on"
-    assert world.ledger.claims[case].boundary is BoundaryState.CROSSED
+    pages = [details["page"] for _, event, details in world.ledger.noted if event == "portal_page"]
+    assert pages.count("signed in") == 1, "the browser that the reviewer may have watched went on"
     assert await world.counted(case) == 1
+
+
+async def test_only_a_pause_at_the_boundary_keeps_a_session(world: PortalWorld, case: str) -> None:
+    await world.channel.prepare(job_of(SCENARIO, case=case))
+    assert case in world.channel.sessions()
+
+    receipt = await world.channel.submit(job_of(SCENARIO, case=case), allowed=(), intend=yes)
+    assert isinstance(receipt, PayerReceipt)
+    assert case not in world.channel.sessions()
+    assert case not in world.ledger.claims
+
+    await world.channel.read_status(job_of(SCENARIO, case=case), reference_number=receipt.reference_number)
+    assert case not in world.channel.sessions()
+
+
+async def test_a_slow_payer_is_waited_for(world: PortalWorld, case: str) -> None:
+    await world.tell(SCENARIO, faults=[{"at": "submit", "kind": "delay", "times": 1, "seconds": 6}])
+    await world.channel.prepare(job_of(SCENARIO, case=case))
+    world.session(case).page.context.set_default_timeout(3000)
+
+    assert isinstance(await world.channel.submit(job_of(SCENARIO, case=case), allowed=(), intend=yes), PayerReceipt)
+    assert await world.counted(case) == 1
+
+
+async def test_a_button_that_cannot_be_pressed_is_known_not_to_have_been_sent(world: PortalWorld, case: str) -> None:
+    async def yes_but_the_button_goes() -> bool:
+        await world.session(case).page.evaluate("() => document.querySelector('button.final').remove()")
+        return True
+
+    await world.channel.prepare(job_of(SCENARIO, case=case))
+    world.session(case).page.context.set_default_timeout(3000)
+
+    assert (
+        await world.channel.submit(job_of(SCENARIO, case=case), allowed=(), intend=yes_but_the_button_goes) == NotSent()
+    )
+    assert await world.counted(case) == 0
+
+
+async def test_a_search_that_fails_proves_no_absence(world: PortalWorld, case: str) -> None:
+    await world.tell(SCENARIO, faults=[{"at": "requests", "kind": "error", "times": 1}])
+    job = job_of(SCENARIO, case=case)
+    await world.channel.submit(job, allowed=(), intend=yes)
+
+    with pytest.raises(ChannelFault):
+        await world.channel.find(job)
+    assert isinstance(await world.channel.find(job), PayerReceipt)
 
 
 async def test_a_job_whose_session_is_gone_is_prepared_anew_and_submitted(world: PortalWorld, case: str) -> None:

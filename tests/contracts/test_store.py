@@ -25,7 +25,7 @@ from priorauth.queries.authorizations import listed, timeline
 from priorauth.store.authorizations import Filter
 from priorauth.store.idempotency import IdempotencyScope, StoredAnswer
 from priorauth.store.transaction import Transaction
-from priorauth.store.work import Work, following, processing
+from priorauth.store.work import Work, WorkState, following, processing
 from tests.factories import cases
 from tests.factories.databases import Home
 
@@ -340,8 +340,8 @@ def test_a_case_keeps_the_payer_that_it_pinned(home: Home) -> None:
 # --- work ------------------------------------------------------------------------------------------------------------
 
 WORKS = [
-    processing("auth_1", run=1, resumptions=0),
-    following("auth_1", run=1, checks=2, resumptions=0, delay_seconds=900.0),
+    processing("auth_1", run=1, turn=0),
+    following("auth_1", run=1, turn=2, delay_seconds=900.0),
 ]
 
 
@@ -349,16 +349,16 @@ WORKS = [
 def test_work_exists_if_and_only_if_its_transaction_commits(home: Home, work: Work) -> None:
     def fails(tx: Transaction) -> None:
         tx.enqueue(work)
-        assert tx.is_under_way(work.id)
+        assert tx.state_of(work.id) is WorkState.WAITING
         raise LookupError
 
     with pytest.raises(LookupError):
         home.database.write_now(fails)
-    assert not home.database.read_now(lambda tx: tx.is_under_way(work.id))
+    assert home.database.read_now(lambda tx: tx.state_of(work.id)) is WorkState.GONE
 
     home.database.write_now(lambda tx: tx.enqueue(work))
     home.database.write_now(lambda tx: tx.enqueue(work))
-    assert home.database.read_now(lambda tx: tx.is_under_way(work.id))
+    assert home.database.read_now(lambda tx: tx.state_of(work.id)) is WorkState.WAITING
 
 
 def test_a_canceled_case_calls_for_work_while_its_attempt_is_open(home: Home) -> None:

@@ -1,6 +1,7 @@
 """The scenarios, over HTTP alone: real server process, real browser, real payer."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -62,6 +63,39 @@ def test_an_approved_case_tells_its_whole_story(integrator: Integrator) -> None:
         "receipt_proven",
         "decision_observed",
     ]
+
+
+def test_a_submission_that_the_payer_refused_at_first_is_tried_again_once_it_is_known_to_be_absent(
+    integrator: Integrator,
+) -> None:
+    scenario = "approved_automatic"
+    integrator.tell_payer(scenario, faults=[{"at": "submit", "kind": "error", "times": 1}])
+    try:
+        created = integrator.create(scenario)
+        end = integrator.drive(created, scenario, until=lambda case: case["status"] == "completed")[-1]
+    finally:
+        integrator.tell_payer(scenario)
+
+    assert end["outcome"] == "approved"
+    assert integrator.counted(end) == 1
+    story = [event["type"] for event in integrator.events(end)]
+    assert story.count("submission_intended") == 2
+    assert story.count("submission_not_found") == 1, "one look in vain proves nothing"
+    assert story.count("submission_absent") == 1
+
+
+def test_a_portal_that_is_down_for_good_fails_the_case_with_the_reason(tmp_path: Path) -> None:
+    scenario = "approved_automatic"
+    server = ServerProcess(tmp_path / "data", fresh_starts=1).start()
+    try:
+        integrator = Integrator(server, server.new_key())
+        integrator.tell_payer(scenario, faults=[{"at": "member_search", "kind": "error", "times": 99}])
+        created = integrator.create(scenario)
+        end = integrator.drive(created, scenario, until=lambda case: case["status"] == "completed")[-1]
+        assert (end["outcome"], end["statusReason"]["code"]) == ("failed", "portal_error")
+        assert integrator.counted(end) == 0
+    finally:
+        server.stop()
 
 
 def test_a_denied_case_says_why(integrator: Integrator) -> None:

@@ -85,7 +85,7 @@ def approved(clock: Clock) -> Authorization:
 def attempted(clock: Clock) -> Authorization:
     """The intent to submit is written down; nobody knows yet what the payer made of it."""
     case = approved(clock)
-    return processing.begin_attempt(case, case.journal.run, clock.moment())
+    return processing.begin_attempt(case, clock.moment(), run=case.journal.run, turn=case.journal.turn)
 
 
 def submitted(clock: Clock) -> Authorization:

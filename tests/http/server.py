@@ -110,7 +110,7 @@ class Server:
         run = await self._run(authorization_id)
 
         def operation(tx: Transaction) -> None:
-            submissions.begin_attempt(tx, present(), authorization_id=authorization_id, run=run)
+            submissions.begin_attempt(tx, present(), authorization_id=authorization_id, run=run, turn=0)
             submissions.record_receipt(
                 tx, present(), authorization_id=authorization_id, observation_id="receipt", receipt=receipt
             )

@@ -1,5 +1,6 @@
 """Answers: what was said comes back as it was said; a PATCH replaces what it names and nothing else."""
 
+import json
 from typing import Any
 
 import pytest
@@ -104,6 +105,22 @@ async def test_one_faulty_item_rejects_the_whole_patch(customer: Customer, fault
     response = await customer.send("PATCH", path(case, "answers"), version=1, json=body)
 
     assert refused(response, 400, "bad_request")["issues"]
+    assert await customer.everything(case) == before
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["1e400", "1e9999999999999999999", "9" * 400, "1e-400", "1e-9999999999999999999", "1.0000000000000000001", "NaN"],
+)
+async def test_a_number_that_would_not_come_back_is_refused(customer: Customer, number: str) -> None:
+    case = await customer.create(DEVICE)
+    before = await customer.everything(case)
+    text = json.dumps(said("clinical.apneaHypopneaIndex", valueDecimal=17)).replace("17", number)
+    headers = [("Content-Type", "application/json")]
+
+    response = await customer.send("PATCH", path(case, "answers"), version=1, content=text, headers=headers)
+
+    refused(response, 400, "bad_request")
     assert await customer.everything(case) == before
 
 

@@ -1,6 +1,7 @@
 """Many at once: of all that hold one version exactly one wins; one key makes one case."""
 
 import asyncio
+import threading
 from collections import Counter
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from tests.http.customer import CASES, Customer, create_body, fresh_key, path, refused, said, taken
 from tests.http.operations import ANSWER, ATTACH, CANCEL, CONFIRM, DETACH, Operation, prepared
+from tests.http.server import Server
 
 MANY = 50
 
@@ -71,6 +73,31 @@ async def test_many_confirms_with_one_key_are_one_confirm(customer: Customer) ->
 
     assert {(each.status_code, each.content) for each in answers} == {(200, answers[0].content)}
     assert answers[0].json()["version"] == ground.version + 1
+
+
+async def test_bytes_that_arrive_while_a_file_is_completed_are_not_ready_unseen(
+    server: Server, customer: Customer
+) -> None:
+    declared = await customer.declare()
+    held = threading.Event()
+    holding = asyncio.create_task(server.database.write(lambda _tx: held.wait(timeout=60)))
+    upload = asyncio.create_task(customer.client.put(declared["upload"]["url"], content=b"<html>"))
+    await until_queued(server, number=1)
+    complete = asyncio.create_task(customer.send("POST", f"/v1/files/{declared['file']['id']}/complete"))
+    await until_queued(server, number=2)
+
+    held.set()
+
+    assert await holding
+    assert taken(await upload)["status"] == "uploaded"
+    refused(await complete, 409, "file_not_ready")
+    assert (await customer.complete(declared["file"]))["failure"]["code"] == "content_mismatch"
+
+
+async def until_queued(server: Server, *, number: int) -> None:
+    """Let the loop turn until so many writes wait behind the one that is held."""
+    while server.database._waiting.qsize() < number:  # noqa: ASYNC110 - it takes turns, no time
+        await asyncio.sleep(0)
 
 
 async def test_of_many_uploads_to_one_address_exactly_one_is_kept(customer: Customer) -> None:

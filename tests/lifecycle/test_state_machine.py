@@ -3,7 +3,6 @@
 Real commands run against a real database. Enqueued work never runs: what the engine observes, or loses, is drawn too.
 """
 
-import sqlite3
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -27,6 +26,7 @@ from priorauth.domain.requirements import Requirements, assess
 from priorauth.domain.reviews import Difference, SnapshotStatus
 from priorauth.domain.submissions import AttemptState
 from priorauth.store.transaction import Transaction
+from priorauth.store.work import WorkState
 from tests.factories import cases, payers
 from tests.factories.answers import DIAGNOSIS, MEMBER, RED_FLAG, TREATED, UNITS, WEEKS, lumbar_answers, said
 from tests.factories.databases import Home, sqlite_home
@@ -124,8 +124,9 @@ class Lifecycle(RuleBasedStateMachine):
         self.check_boundary(before, after)
         self.check_requirements(after)
         self.check_action(after)
-        if after.status in (Status.PROCESSING, Status.WAITING_ON_PAYER):
-            assert not self.home.database.read_now(lambda tx: moves.is_stuck(tx, after.id)), "rule 7"
+        work, state = self.home.database.read_now(lambda tx: moves.expected_work(tx, after.id))
+        assert (work is not None) is after.awaits_work, "rule 7"
+        assert work is None or state is WorkState.WAITING, "rule 7"
         self.check_timeline(after)
 
     def check_boundary(self, before: Authorization, after: Authorization) -> None:
@@ -151,7 +152,7 @@ class Lifecycle(RuleBasedStateMachine):
             and (after.final_submission is FinalSubmission.AUTOMATIC or accepted)
         )
         try:
-            processing.begin_attempt(after, after.journal.run, self.home.clock.moment())
+            processing.begin_attempt(after, self.home.clock.moment(), run=after.journal.run, turn=after.journal.turn)
         except NotMutable:
             assert not allowed
         else:
@@ -408,8 +409,8 @@ class Lifecycle(RuleBasedStateMachine):
     @rule(present=mostly)
     def begin_attempt(self, present: bool) -> None:
         before = self.case
-        run = before.journal.run if present else before.journal.run - 1
-        refusal = self.move(self.make(submissions.begin_attempt, authorization_id=before.id, run=run))
+        run, turn = before.journal.run, before.journal.turn + (not present)
+        refusal = self.move(self.make(submissions.begin_attempt, authorization_id=before.id, run=run, turn=turn))
         if before.status is not Status.PROCESSING or not present or before.journal.open_attempt:
             assert type(refusal) is NotMutable
 
@@ -425,11 +426,17 @@ class Lifecycle(RuleBasedStateMachine):
 
     @precondition(lambda self: self.case.journal.open_attempt is not None)
     @rule()
-    def conclude_absent(self) -> None:
-        keys = self.keys(present=True)
-        del keys["run"]
-        self.observe(self.make(submissions.conclude_absent, **keys))
+    def find_out_that_nothing_was_sent(self) -> None:
+        self.move(self.make(submissions.conclude_unsent, authorization_id=self.case.id))
         assert self.case.journal.open_attempt is None
+
+    @precondition(lambda self: self.case.journal.open_attempt is not None)
+    @rule(later=st.sampled_from([0.0, 1.0, 3600.0]))
+    def miss_it_at_the_payer(self, later: float) -> None:
+        first = self.case.journal.attempts[-1].missed_at is None
+        self.home.clock.moment(later=later)
+        self.move(self.make(submissions.record_miss, authorization_id=self.case.id))
+        assert self.case.journal.open_attempt is not None or not first, "one look proves nothing"
 
     @precondition(lambda self: self.case.journal.run > 0)
     @rule(denied=st.booleans(), present=mostly)
@@ -447,28 +454,29 @@ class Lifecycle(RuleBasedStateMachine):
         self.observe(self.make(moves.fail, **self.keys(present=present), reason=cases.GAVE_UP), present=present)
 
     @precondition(lambda self: self.case.journal.run > 0)
-    @rule(present=mostly, delay=st.sampled_from([0.0, 30.0]))
-    def postpone(self, present: bool, delay: float) -> None:
+    @rule(present=mostly, fault=st.booleans(), delay=st.sampled_from([0.0, 30.0]))
+    def start_afresh(self, present: bool, fault: bool, delay: float) -> None:
         before = self.case
-        run = before.journal.run if present else before.journal.run - 1
         self.move(
             self.make(
-                moves.postpone,
+                moves.start_afresh,
                 authorization_id=before.id,
-                run=run,
+                lost=self.expected() if present else "process:of_another_turn",
                 delay_seconds=delay,
                 at_most=AT_MOST,
                 gave_up=cases.GAVE_UP,
+                fault=fault,
             )
         )
-        assert self.case.status is not Status.PROCESSING or self.case.journal.resumptions <= AT_MOST
+        assert present or self.case == before
+        assert not before.submission.payer_receipt or self.case.status is before.status, "given up, though submitted"
 
     @precondition(lambda self: self.case.status is Status.WAITING_ON_PAYER)
     @rule(present=mostly)
     def keep_following(self, present: bool) -> None:
         journal = self.case.journal
-        checks = journal.status_checks if present else journal.status_checks + 1
-        self.move(partial(moves.keep_following, authorization_id=self.case.id, run=journal.run, checks=checks))
+        turn = journal.turn if present else journal.turn + 1
+        self.move(partial(moves.keep_following, authorization_id=self.case.id, run=journal.run, turn=turn))
         assert self.case.journal.status_checks == journal.status_checks + present
 
     @precondition(lambda self: self.observed)
@@ -478,17 +486,9 @@ class Lifecycle(RuleBasedStateMachine):
         self.move(data.draw(st.sampled_from(self.observed[-3:])))
         assert self.case == before, "an observation was recorded twice"
 
-    @precondition(lambda self: self.case.journal.run > 0)
-    @rule()
-    def lose_the_work(self) -> None:
-        expected = self.home.database.read_now(lambda tx: next_work(tx, self.case))
-        if expected is not None:
-            with sqlite3.connect(self.folder / "priorauth.db") as connection:
-                connection.execute(
-                    "UPDATE workflow_status SET status = 'ERROR' WHERE workflow_uuid = ?", (expected.id,)
-                )
-            connection.close()
-        self.move(self.make(moves.resume, authorization_id=self.case.id, at_most=AT_MOST))
+    def expected(self) -> str:
+        work = self.home.database.read_now(lambda tx: next_work(tx, self.case))
+        return work.id if work else "none"
 
 
 TestLifecycle = Lifecycle.TestCase

@@ -72,6 +72,11 @@ class Withheld:
 
 
 @dataclass(frozen=True, slots=True)
+class NotSent:
+    """`intend` said yes, and then the final request provably never left."""
+
+
+@dataclass(frozen=True, slots=True)
 class Unresolved:
     """The final request went out, or may have; what the payer made of it is not known."""
 
@@ -87,7 +92,7 @@ class Pending:
 
 
 Preparation = AtBoundary | Rejected | Refused
-Submission = PayerReceipt | AtBoundary | Rejected | Refused | Withheld | Unresolved
+Submission = PayerReceipt | AtBoundary | Rejected | Refused | Withheld | NotSent | Unresolved
 
 
 class ChannelFault(Exception):
@@ -99,26 +104,14 @@ class ChannelFault(Exception):
         self.message = message
 
 
-@dataclass(frozen=True, slots=True)
-class Capabilities:
-    """What a channel can do beside submitting."""
-
-    can_find_case: bool
-    can_read_status: bool
-    can_show_live: bool
-    can_take_human: bool
-
-
 Intend = Callable[[], Awaitable[bool]]
 
 
 class Channel(Protocol):
     """One way to payers."""
 
-    capabilities: Capabilities
-
     async def prepare(self, job: Job) -> Preparation:
-        """Bring the job to the payer's final boundary and stop there."""
+        """Bring the job to the payer's final boundary and stop there. Only at the boundary does its session stay up."""
         ...
 
     async def submit(self, job: Job, *, allowed: tuple[Difference, ...], intend: Intend) -> Submission:

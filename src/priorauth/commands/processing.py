@@ -14,6 +14,13 @@ from priorauth.domain.lifecycle import Status
 from priorauth.domain.moment import Moment
 from priorauth.domain.reviews import Difference
 from priorauth.store.transaction import Transaction
+from priorauth.store.work import Work, WorkState
+
+_UNRESOLVED = Reason(
+    "submission_unresolved",
+    "The case may have been submitted, and the payer could not be asked whether it was. "
+    "Look for it at the payer before you send it again.",
+)
 
 Decide = Callable[[Authorization], Authorization]
 
@@ -108,10 +115,10 @@ def fail(
     )
 
 
-def keep_following(tx: Transaction, *, authorization_id: str, run: int, checks: int) -> Authorization:
+def keep_following(tx: Transaction, *, authorization_id: str, run: int, turn: int) -> Authorization:
     """Record a status check that brought nothing new, and schedule the next one."""
     case = load(tx, authorization_id)
-    due = case.status is Status.WAITING_ON_PAYER and case.journal.run == run and case.journal.status_checks == checks
+    due = case.status is Status.WAITING_ON_PAYER and (case.journal.run, case.journal.turn) == (run, turn)
     if due:
         case = processing.checked(case)
         tx.authorizations.save(case)
@@ -136,48 +143,39 @@ def note(
     tx.timeline.append(case.id, entry)
 
 
-def postpone(
+def expected_work(tx: Transaction, authorization_id: str) -> tuple[Work | None, WorkState]:
+    """Return the work that must be under way for the case, if any, and what the engine's tables say of it."""
+    work = next_work(tx, load(tx, authorization_id))
+    return work, tx.state_of(work.id) if work is not None else WorkState.GONE
+
+
+def start_afresh(
     tx: Transaction,
     moment: Moment,
     *,
     authorization_id: str,
-    run: int,
+    lost: str,
     delay_seconds: float,
     at_most: int,
     gave_up: Reason,
+    fault: bool = True,
 ) -> Authorization:
-    """Start the processing of a case anew after a delay; fail it with `gave_up` once that was done `at_most` times."""
+    """Start the case's work `lost` again under a new turn, after a delay; work that is not the present one stays lost.
+
+    A case in processing that meets more than `at_most` faults in a row fails with `gave_up`. What the payer has is
+    never given up, neither is the search for what it may have of a canceled case.
+    """
     case = load(tx, authorization_id)
-    if next_work(tx, case) is None or case.journal.run != run:
+    work = next_work(tx, case)
+    if work is None or work.id != lost:
         return case
-    return _again(tx, moment, case=case, delay_seconds=delay_seconds, at_most=at_most, gave_up=gave_up)
-
-
-def is_stuck(tx: Transaction, authorization_id: str) -> bool:
-    """Say whether the case calls for work that is neither running nor scheduled."""
-    expected = next_work(tx, load(tx, authorization_id))
-    return expected is not None and not tx.is_under_way(expected.id)
-
-
-def resume(tx: Transaction, moment: Moment, *, authorization_id: str, at_most: int) -> Authorization:
-    """Start the work of a case again if it has lost it; fail it once that was done `at_most` times while processing."""
-    case = load(tx, authorization_id)
-    if not is_stuck(tx, authorization_id):
-        return case
-    gave_up = Reason("processing_exhausted", "The service could not bring the case on and gave up after several tries.")
-    return _again(tx, moment, case=case, delay_seconds=0.0, at_most=at_most, gave_up=gave_up)
-
-
-def _again(
-    tx: Transaction, moment: Moment, *, case: Authorization, delay_seconds: float, at_most: int, gave_up: Reason
-) -> Authorization:
-    # What the payer has is never given up; neither is the search for what it may have of a canceled case.
-    if case.journal.resumptions >= at_most and case.status is Status.PROCESSING:
-        failed = processing.fail(case, moment, reason=gave_up)
+    if fault and case.journal.faults >= at_most and case.status is Status.PROCESSING:
+        reason = gave_up if case.journal.open_attempt is None else _UNRESOLVED
+        failed = processing.fail(case, moment, reason=reason)
         return record(tx, before=case, after=failed, moment=moment, actor=SERVICE, event="failed")
-    resumed = processing.resumed(case)
-    record(tx, before=case, after=resumed, moment=moment, actor=SERVICE, event="work_resumed")
-    work = next_work(tx, resumed)
-    if work is not None:
-        tx.enqueue(replace(work, delay_seconds=delay_seconds))
-    return resumed
+    afresh = processing.started_afresh(case, fault=fault)
+    tx.authorizations.save(afresh)
+    following = next_work(tx, afresh)
+    if following is not None:
+        tx.enqueue(replace(following, delay_seconds=delay_seconds))
+    return afresh

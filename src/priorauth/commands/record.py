@@ -64,13 +64,12 @@ def next_work(tx: Transaction, case: Authorization) -> Work | None:
     if not case.awaits_work:
         return None
     if case.status is not Status.WAITING_ON_PAYER:
-        return processing(case.id, run=journal.run, resumptions=journal.resumptions)
+        return processing(case.id, run=journal.run, turn=journal.turn)
     schedule = tx.catalog.payer_version(case.payer_version).status_checks
     return following(
         case.id,
         run=journal.run,
-        checks=journal.status_checks,
-        resumptions=journal.resumptions,
+        turn=journal.turn,
         delay_seconds=schedule.delay(journal.status_checks),
     )
 

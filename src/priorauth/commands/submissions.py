@@ -11,28 +11,32 @@ from priorauth.domain.submissions import Decision, PayerReceipt
 from priorauth.store.transaction import Transaction
 
 
-def begin_attempt(tx: Transaction, moment: Moment, *, authorization_id: str, run: int) -> Authorization:
+def begin_attempt(tx: Transaction, moment: Moment, *, authorization_id: str, run: int, turn: int) -> Authorization:
     """Commit the intent to submit. Raises NotMutable when the case may not be submitted any more."""
     case = load(tx, authorization_id)
-    changed = processing.begin_attempt(case, run, moment)
+    changed = processing.begin_attempt(case, moment, run=run, turn=turn)
     return record(tx, before=case, after=changed, moment=moment, actor=SERVICE, event="submission_intended")
 
 
-def conclude_absent(tx: Transaction, moment: Moment, *, authorization_id: str, observation_id: str) -> Authorization:
-    """Record that the payer provably never took the open attempt."""
+def conclude_unsent(tx: Transaction, moment: Moment, *, authorization_id: str) -> Authorization:
+    """Record that the open attempt never left: its permit was taken back unused."""
     case = load(tx, authorization_id)
-    if case.journal.open_attempt is None or tx.timeline.has_observed(case.id, observation_id):
-        return case
     changed = processing.conclude_absent(case)
-    return record(
-        tx,
-        before=case,
-        after=changed,
-        moment=moment,
-        actor=SERVICE,
-        event="submission_absent",
-        observation_id=observation_id,
-    )
+    return record(tx, before=case, after=changed, moment=moment, actor=SERVICE, event="submission_not_sent")
+
+
+def record_miss(tx: Transaction, moment: Moment, *, authorization_id: str) -> Authorization:
+    """Record that the payer's search does not know the open attempt; two such looks, far enough apart, conclude it."""
+    case = load(tx, authorization_id)
+    attempt = case.journal.open_attempt
+    if attempt is None:
+        return case
+    settles_after = tx.catalog.payer_version(case.payer_version).portal.submission_settles_after_seconds
+    if attempt.absence_proven_in(settles_after, now=moment.now) > 0:
+        changed, event = processing.missed(case, moment), "submission_not_found"
+    else:
+        changed, event = processing.conclude_absent(case), "submission_absent"
+    return record(tx, before=case, after=changed, moment=moment, actor=SERVICE, event=event)
 
 
 def record_receipt(

@@ -83,13 +83,14 @@ class ActiveHandoff:
 class Journal:
     """What the service keeps of a case for itself; nothing of it is shown, so none of it moves the version.
 
-    `run` counts the entries into `processing`; every piece of work belongs to one run and is void in another.
-    `resumptions` counts how often work of this run had to be started again because it was lost.
+    `run` counts the entries into `processing`, `turn` the fresh starts of its work within a run; work of another run or
+    turn is void. `faults` counts the fresh starts that a fault caused, since the last step ahead: they are bounded.
     """
 
     run: int = 0
     status_checks: int = 0
-    resumptions: int = 0
+    turn: int = 0
+    faults: int = 0
     findings: tuple[Finding, ...] = ()
     superseded_approvals: tuple[str, ...] = ()
     approval: Approval | None = None
@@ -267,7 +268,7 @@ def confirm(case: Authorization, moment: Moment, *, next_action_id: str) -> Auth
     if case.requirements.is_blocked:
         raise RequirementsNotSatisfied
     approval = Approval(action.id, action.review_snapshot_id, moment.now) if action.review_snapshot_id else None
-    journal = replace(case.journal, run=case.journal.run + 1, resumptions=0, approval=approval)
+    journal = replace(case.journal, run=case.journal.run + 1, turn=0, faults=0, approval=approval)
     return evolve(case, event, moment, next_action=None, journal=journal)
 
 

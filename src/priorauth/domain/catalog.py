@@ -149,12 +149,14 @@ class ServiceRules:
 
 @dataclass(frozen=True, slots=True)
 class PortalSettings:
-    """Which portal a payer runs. `submission_settles_after_seconds`: how long after a lost answer a submission may
-    still turn up in the portal's search, so that its absence proves nothing before.
+    """Which portal a payer runs.
+
+    `submission_settles_after_seconds`: how long a submission whose answer was lost may still take to turn up in the
+    portal's search. Only two looks that far apart, both in vain, prove that the payer never took it.
     """
 
     id: str
-    submission_settles_after_seconds: float = 60.0
+    submission_settles_after_seconds: float = 600.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,8 @@ def check_declaration(*, file_name: str, content_type: str) -> None:
         raise BadRequest(
             issues=(Issue("unsupported_file_type", f"Send one of {', '.join(EXTENSIONS)}.", "contentType"),)
         )
-    if PurePosixPath(file_name).suffix.lower() not in EXTENSIONS[content_type]:
+    suffix = PurePosixPath(file_name).suffix.lower()
+    if suffix and suffix not in EXTENSIONS[content_type]:
         expected = " or ".join(EXTENSIONS[content_type])
         message = f"A file of type {content_type} ends with {expected}."
         raise BadRequest(issues=(Issue("extension_contradicts_type", message, "fileName"),))

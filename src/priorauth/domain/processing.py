@@ -90,14 +90,14 @@ def ask_for_more(
     )
 
 
-def begin_attempt(case: Authorization, run: int, moment: Moment) -> Authorization:
+def begin_attempt(case: Authorization, moment: Moment, *, run: int, turn: int) -> Authorization:
     """Return the case with the intent to submit. Raises NotMutable when nothing may be submitted now.
 
     This is the one write that decides between a cancel and the release of the final request: whichever commits first.
     """
     allowed = (
         case.status is Status.PROCESSING
-        and case.journal.run == run
+        and (case.journal.run, case.journal.turn) == (run, turn)
         and may_submit(case)
         and case.journal.open_attempt is None
         and case.submission.payer_receipt is None
@@ -105,12 +105,25 @@ def begin_attempt(case: Authorization, run: int, moment: Moment) -> Authorizatio
     if not allowed:
         raise NotMutable("The case may not be submitted now.")
     attempt = Attempt(moment.new_id("sub"), run, moment.now)
-    return replace(case, journal=replace(case.journal, attempts=(*case.journal.attempts, attempt)))
+    # What went wrong on the way here is over: finding out what became of the attempt has a budget of its own.
+    return replace(case, journal=replace(case.journal, attempts=(*case.journal.attempts, attempt), faults=0))
 
 
 def conclude_absent(case: Authorization) -> Authorization:
     """Return the case with its open attempt concluded: the payer provably never took it."""
-    return replace(case, journal=_concluded(case, AttemptState.ABSENT))
+    # Trying again is bounded by the attempts that came to nothing.
+    return replace(case, journal=replace(_concluded(case, AttemptState.ABSENT), faults=len(case.journal.attempts)))
+
+
+def missed(case: Authorization, moment: Moment) -> Authorization:
+    """Return the case after the payer's search did not know its open attempt; the first such look is remembered."""
+    attempts = tuple(
+        replace(attempt, missed_at=attempt.missed_at or moment.now)
+        if attempt.state is AttemptState.INTENDED
+        else attempt
+        for attempt in case.journal.attempts
+    )
+    return replace(case, journal=replace(case.journal, attempts=attempts))
 
 
 def record_receipt(case: Authorization, moment: Moment, *, receipt: PayerReceipt) -> Authorization:
@@ -121,7 +134,7 @@ def record_receipt(case: Authorization, moment: Moment, *, receipt: PayerReceipt
         event,
         moment,
         submission=replace(case.submission, payer_receipt=receipt),
-        journal=replace(_concluded(case, AttemptState.TAKEN), status_checks=0, resumptions=0),
+        journal=replace(_concluded(case, AttemptState.TAKEN), status_checks=0, faults=0),
     )
 
 
@@ -142,18 +155,6 @@ def record_decision(case: Authorization, moment: Moment, *, decision: Decision) 
     )
 
 
-def conclude_not_required(case: Authorization, moment: Moment, *, reason: Reason) -> Authorization:
-    """Return the case completed because the payer wants no authorization for the service."""
-    return evolve(
-        case,
-        Event.DECISION_OBSERVED,
-        moment,
-        outcome=Outcome.NOT_REQUIRED,
-        status_reason=reason,
-        completed_at=moment.now,
-    )
-
-
 def fail(case: Authorization, moment: Moment, *, reason: Reason) -> Authorization:
     """Return the case completed as failed, with the reason."""
     return evolve(case, Event.FAILED, moment, outcome=Outcome.FAILED, status_reason=reason, completed_at=moment.now)
@@ -161,12 +162,15 @@ def fail(case: Authorization, moment: Moment, *, reason: Reason) -> Authorizatio
 
 def checked(case: Authorization) -> Authorization:
     """Return the case after a status check that brought nothing new."""
-    return replace(case, journal=replace(case.journal, status_checks=case.journal.status_checks + 1, resumptions=0))
+    journal = case.journal
+    return replace(
+        case, journal=replace(journal, turn=journal.turn + 1, status_checks=journal.status_checks + 1, faults=0)
+    )
 
 
-def resumed(case: Authorization) -> Authorization:
-    """Return the case after its work was lost and is started again."""
-    return replace(case, journal=replace(case.journal, resumptions=case.journal.resumptions + 1))
+def started_afresh(case: Authorization, *, fault: bool) -> Authorization:
+    """Return the case whose work is to be started again, because of a `fault` or for another look."""
+    return replace(case, journal=replace(case.journal, turn=case.journal.turn + 1, faults=case.journal.faults + fault))
 
 
 def _concluded(case: Authorization, state: AttemptState) -> Journal:

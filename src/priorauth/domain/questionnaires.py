@@ -305,6 +305,8 @@ def shown(item: Item, answer: Answer) -> str:
         return next((option.display for option in item.options if option.code == value.code), value.code)
     if isinstance(value, bool):
         return "Yes" if value else "No"
+    if isinstance(value, Decimal):
+        return f"{value:f}"
     return value.isoformat() if isinstance(value, date) else str(value)
 
 

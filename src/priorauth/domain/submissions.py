@@ -62,12 +62,23 @@ class AttemptState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One intent to cross the payer's final boundary, for one run of the case."""
+    """One intent to cross the payer's final boundary, for one run of the case.
+
+    `missed_at` is when the payer's search first did not know it: one such look proves nothing yet.
+    """
 
     id: str
     run: int
     intended_at: datetime
     state: AttemptState = AttemptState.INTENDED
+    missed_at: datetime | None = None
+
+    def absence_proven_in(self, settles_after_seconds: float, *, now: datetime) -> float:
+        """Return the seconds after which another look that finds nothing proves absence; 0 when this one did."""
+        if self.missed_at is None:
+            return settles_after_seconds
+        waited = (now - self.missed_at).total_seconds()
+        return min(max(settles_after_seconds - waited, 0.0), settles_after_seconds)
 
 
 @dataclass(frozen=True, slots=True)

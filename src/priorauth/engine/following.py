@@ -33,10 +33,10 @@ class Following:
         self._channels = channels
         self._present = present
 
-    async def look(self, authorization_id: str, run: int, checks: int) -> str:
+    async def look(self, authorization_id: str, run: int, turn: int) -> str:
         """Read the payer's decision; record it, or schedule the next look."""
         case = await self._database.read(lambda tx: load(tx, authorization_id))
-        due = case.status is Status.WAITING_ON_PAYER and (case.journal.run, case.journal.status_checks) == (run, checks)
+        due = case.status is Status.WAITING_ON_PAYER and (case.journal.run, case.journal.turn) == (run, turn)
         if not due:
             return Verdict.ENDED
         seen = await self._seen(case)
@@ -47,14 +47,12 @@ class Following:
                     self._present(),
                     authorization_id=case.id,
                     run=run,
-                    observation_id=f"decision:{run}:{checks}",
+                    observation_id=f"decision:{run}.{turn}",
                     decision=seen,
                 )
             )
             return Verdict.ENDED
-        await self._database.write(
-            lambda tx: moves.keep_following(tx, authorization_id=case.id, run=run, checks=checks)
-        )
+        await self._database.write(lambda tx: moves.keep_following(tx, authorization_id=case.id, run=run, turn=turn))
         return Verdict.AGAIN
 
     async def _seen(self, case: Authorization) -> Decision | Pending:

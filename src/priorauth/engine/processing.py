@@ -1,8 +1,8 @@
 """The service's move, as steps: bring a case to the payer's boundary, over it when that is allowed, and settle what
 became of it.
 
-Each step ends in a verdict of one word. No step raises: a fault of the channel becomes a postponed fresh start,
-bounded, and what an exception says is never written anywhere, since it may quote a page.
+Each step ends in a verdict of one word. A fault of the channel becomes a fresh start after a while, bounded; what an
+exception says is never written down, since it may quote a page.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,11 +17,13 @@ from priorauth.channels.contract import (
     Channel,
     ChannelFault,
     Job,
+    NotSent,
     Preparation,
     Refused,
     Rejected,
     Submission,
     Unresolved,
+    Withheld,
 )
 from priorauth.commands import processing as moves
 from priorauth.commands import submissions
@@ -30,15 +32,19 @@ from priorauth.domain.authorizations import Authorization, FinalSubmission, Reas
 from priorauth.domain.errors import NotMutable, whereabouts
 from priorauth.domain.events import SERVICE
 from priorauth.domain.lifecycle import Status
-from priorauth.domain.live_sessions import needs_session
 from priorauth.domain.moment import Moment
 from priorauth.domain.processing import approved_differences, may_submit
 from priorauth.domain.submissions import PayerReceipt
 from priorauth.engine.jobs import job_of
 from priorauth.store.database import Database
 from priorauth.store.transaction import Transaction
+from priorauth.store.work import processing as processing_work
 
 _log = structlog.get_logger(__name__)
+
+
+_NOT_SENT = Reason("submission_not_sent", "The portal's last button could not be pressed. Nothing was submitted.")
+_NOT_TAKEN = Reason("submission_not_taken", "The payer did not take the submission, though it was tried several times.")
 
 
 class Verdict(StrEnum):
@@ -56,9 +62,9 @@ class Bounds:
     at_most: int = 8
     longest_delay: float = 300.0
 
-    def delay(self, resumptions: int) -> float:
+    def delay(self, faults: int) -> float:
         """Return the delay before the next fresh start."""
-        return float(min(2.0 ** min(resumptions, 32), self.longest_delay))
+        return float(min(2.0 ** min(faults, 32), self.longest_delay))
 
 
 class Processing:
@@ -75,7 +81,7 @@ class Processing:
     async def advance(self, authorization_id: str, run: int, turn: int) -> str:
         """Carry the case to its next pause, or over the boundary."""
         case, job = await self._read(authorization_id)
-        if (case.journal.run, case.journal.resumptions) != (run, turn):
+        if (case.journal.run, case.journal.turn) != (run, turn):
             return Verdict.ENDED
         if case.journal.open_attempt is not None:
             return Verdict.UNRESOLVED
@@ -84,52 +90,30 @@ class Processing:
         channel = self._channels[case.route.channel]
         try:
             outcome = await (self._submit(channel, case, job) if may_submit(case) else channel.prepare(job))
-        except ChannelFault as fault:
-            return await self._postpone(case, fault.code, fault.message)
         except Exception as error:  # noqa: BLE001 - an adapter's fault, whatever it is, is tried again
-            return await self._unforeseen(case, error)
-        await self._conclude(case, outcome)
-        return Verdict.UNRESOLVED if isinstance(outcome, Unresolved) else Verdict.ENDED
+            return await self._again_after(case, error)
+        return await self._conclude(case, outcome)
 
     async def settle(self, authorization_id: str, run: int, turn: int) -> str:
         """Find out what the payer made of an attempt whose end is not known. Only reads at the payer."""
         case, job = await self._read(authorization_id)
-        attempt = case.journal.open_attempt
-        if attempt is None or (case.journal.run, case.journal.resumptions) != (run, turn):
+        if case.journal.open_attempt is None or (case.journal.run, case.journal.turn) != (run, turn):
             return Verdict.ENDED
         try:
             found = await self._channels[case.route.channel].find(job)
-        except ChannelFault as fault:
-            return await self._postpone(case, fault.code, fault.message, unresolved=True)
         except Exception as error:  # noqa: BLE001 - an adapter's fault, whatever it is, is tried again
-            return await self._unforeseen(case, error, unresolved=True)
+            return await self._again_after(case, error)
         if isinstance(found, PayerReceipt):
-            await self._record_receipt(case, found)
-            return Verdict.ENDED
-        # A submission may turn up in the payer's search a while after its answer was lost: absence counts only then.
-        settled_for = (self._present().now - attempt.intended_at).total_seconds()
-        remaining = job.portal.submission_settles_after_seconds - settled_for
-        return await self._postpone(
-            case,
-            "submission_not_found",
-            "The payer has not taken the submission.",
-            delay_seconds=max(remaining, 0.0),
-            unresolved=remaining > 0,
-            absent=attempt.id if remaining <= 0 else None,
-        )
-
-    async def end(self, authorization_id: str) -> None:
-        """Let the case's session go, unless a human is about to review what it shows."""
-        case = await self._database.read(lambda tx: load(tx, authorization_id))
-        if case.status is Status.PROCESSING or not needs_session(case):
-            await self._channels[case.route.channel].let_go(authorization_id)
+            return await self._record_receipt(case, found)
+        return await self._missed(case, settles_after=job.portal.submission_settles_after_seconds)
 
     async def _submit(self, channel: Channel, case: Authorization, job: Job) -> Submission:
         async def intend() -> bool:
+            run, turn = case.journal.run, case.journal.turn
             try:
                 await self._database.write(
                     lambda tx: submissions.begin_attempt(
-                        tx, self._present(), authorization_id=case.id, run=case.journal.run
+                        tx, self._present(), authorization_id=case.id, run=run, turn=turn
                     )
                 )
             except NotMutable:
@@ -138,78 +122,92 @@ class Processing:
 
         return await channel.submit(job, allowed=approved_differences(case), intend=intend)
 
-    async def _conclude(self, case: Authorization, outcome: Preparation | Submission) -> None:
-        observed = _Observed(case.id, case.journal.run, case.journal.resumptions)
-        moment = self._present()
-        if isinstance(outcome, PayerReceipt):
-            await self._record_receipt(case, outcome)
-        elif isinstance(outcome, AtBoundary) and case.final_submission is FinalSubmission.AUTOMATIC:
-            await self._fail(case, _unapproved(outcome))
-        elif isinstance(outcome, AtBoundary):
-            await self._database.write(
-                lambda tx: moves.propose_review(tx, moment, **observed.as_("review"), differences=outcome.differences)
-            )
-        elif isinstance(outcome, Rejected):
-            await self._database.write(
-                lambda tx: moves.ask_for_more(tx, moment, **observed.as_("rejected"), rejected=outcome.issues)
-            )
-        elif isinstance(outcome, Refused):
-            await self._fail(case, Reason(outcome.code, outcome.message))
+    async def _conclude(self, case: Authorization, outcome: Preparation | Submission) -> str:
+        keys, moment = _keys(case), self._present()
+        match outcome:
+            case Unresolved():
+                return Verdict.UNRESOLVED
+            case NotSent():
+                return await self._start_afresh(case, _NOT_SENT, first=_conclude_unsent)
+            case PayerReceipt():
+                return await self._record_receipt(case, outcome)
+            case AtBoundary() if case.final_submission is FinalSubmission.AUTOMATIC:
+                reason = _unapproved(outcome)
+                await self._database.write(lambda tx: moves.fail(tx, moment, **keys, reason=reason))
+            case AtBoundary(differences):
+                await self._database.write(lambda tx: moves.propose_review(tx, moment, **keys, differences=differences))
+            case Rejected(issues):
+                await self._database.write(lambda tx: moves.ask_for_more(tx, moment, **keys, rejected=issues))
+            case Refused(code, message):
+                reason = Reason(code, message)
+                await self._database.write(lambda tx: moves.fail(tx, moment, **keys, reason=reason))
+            case Withheld():
+                pass
+        return Verdict.ENDED
 
-    async def _fail(self, case: Authorization, reason: Reason) -> None:
-        observed = _Observed(case.id, case.journal.run, case.journal.resumptions)
-        await self._database.write(lambda tx: moves.fail(tx, self._present(), **observed.as_("failed"), reason=reason))
-
-    async def _record_receipt(self, case: Authorization, receipt: PayerReceipt) -> None:
+    async def _record_receipt(self, case: Authorization, receipt: PayerReceipt) -> str:
         await self._database.write(
             lambda tx: submissions.record_receipt(
                 tx, self._present(), authorization_id=case.id, observation_id=f"receipt:{case.id}", receipt=receipt
             )
         )
+        return Verdict.ENDED
 
-    async def _unforeseen(self, case: Authorization, error: Exception, *, unresolved: bool = False) -> str:
-        _log.error("processing_fault", authorization_id=case.id, **whereabouts(error))
-        return await self._postpone(
-            case, "internal_error", "The service met an unforeseen fault.", unresolved=unresolved
-        )
-
-    async def _postpone(
-        self,
-        case: Authorization,
-        code: str,
-        message: str,
-        *,
-        delay_seconds: float | None = None,
-        unresolved: bool = False,
-        absent: str | None = None,
-    ) -> str:
-        if unresolved:
-            gave_up = Reason(
-                "submission_unresolved",
-                f"The case may have been submitted, and the payer could not be asked whether it was. {message}",
-            )
-        else:
-            gave_up = Reason(code, message)
+    async def _missed(self, case: Authorization, *, settles_after: float) -> str:
+        """The payer's search knows nothing: look again when that proves something, or begin anew if it does now."""
 
         def operation(tx: Transaction) -> None:
             moment = self._present()
-            if absent is not None:
-                submissions.conclude_absent(tx, moment, authorization_id=case.id, observation_id=f"absent:{absent}")
-            moves.note(
-                tx, moment, authorization_id=case.id, event="channel_fault", actor=SERVICE, details={"code": code}
-            )
-            moves.postpone(
-                tx,
-                moment,
-                authorization_id=case.id,
-                run=case.journal.run,
-                delay_seconds=self._bounds.delay(case.journal.resumptions) if delay_seconds is None else delay_seconds,
-                at_most=self._bounds.at_most,
-                gave_up=gave_up,
-            )
+            after = submissions.record_miss(tx, moment, authorization_id=case.id)
+            attempt = after.journal.open_attempt
+            delay = attempt.absence_proven_in(settles_after, now=moment.now) if attempt else 0.0
+            self._afresh(tx, moment, after, _NOT_TAKEN, delay_seconds=delay, fault=attempt is None)
 
         await self._database.write(operation)
         return Verdict.AGAIN
+
+    async def _again_after(self, case: Authorization, error: Exception) -> str:
+        if isinstance(error, ChannelFault):
+            return await self._start_afresh(case, Reason(error.code, error.message))
+        _log.error("processing_fault", authorization_id=case.id, **whereabouts(error))
+        return await self._start_afresh(case, Reason("internal_error", "The service met an unforeseen fault."))
+
+    async def _start_afresh(
+        self, case: Authorization, reason: Reason, *, first: Callable[[Transaction, Moment, str], object] | None = None
+    ) -> str:
+        """Note what went wrong and start the work again later, after `first`, all in one transaction."""
+
+        def operation(tx: Transaction) -> None:
+            moment = self._present()
+            if first is not None:
+                first(tx, moment, case.id)
+            noted = {"code": reason.code}
+            moves.note(tx, moment, authorization_id=case.id, event="channel_fault", actor=SERVICE, details=noted)
+            self._afresh(tx, moment, case, reason, delay_seconds=self._bounds.delay(case.journal.faults))
+
+        await self._database.write(operation)
+        return Verdict.AGAIN
+
+    def _afresh(
+        self,
+        tx: Transaction,
+        moment: Moment,
+        case: Authorization,
+        reason: Reason,
+        *,
+        delay_seconds: float,
+        fault: bool = True,
+    ) -> None:
+        moves.start_afresh(
+            tx,
+            moment,
+            authorization_id=case.id,
+            lost=processing_work(case.id, run=case.journal.run, turn=case.journal.turn).id,
+            delay_seconds=delay_seconds,
+            at_most=self._bounds.at_most,
+            gave_up=reason,
+            fault=fault,
+        )
 
     async def _read(self, authorization_id: str) -> tuple[Authorization, Job]:
         def operation(tx: Transaction) -> tuple[Authorization, Job]:
@@ -219,29 +217,22 @@ class Processing:
         return await self._database.read(operation)
 
 
-@dataclass(frozen=True, slots=True)
-class _Observed:
-    """Where an observation was made. Its id is the same when the step runs again."""
-
-    authorization_id: str
-    run: int
-    resumptions: int
-
-    def as_(self, what: str) -> "ObservationKeys":
-        """Return the arguments that a command takes to record the observation once."""
-        return {
-            "authorization_id": self.authorization_id,
-            "run": self.run,
-            "observation_id": f"{what}:{self.run}.{self.resumptions}",
-        }
-
-
 class ObservationKeys(TypedDict):
     """The arguments under which a command records an observation."""
 
     authorization_id: str
     run: int
     observation_id: str
+
+
+def _keys(case: Authorization) -> ObservationKeys:
+    """Return the keys of what this turn observes: the same when its step runs again, so that it is recorded once."""
+    observation_id = f"advance:{case.journal.run}.{case.journal.turn}"
+    return {"authorization_id": case.id, "run": case.journal.run, "observation_id": observation_id}
+
+
+def _conclude_unsent(tx: Transaction, moment: Moment, authorization_id: str) -> None:
+    submissions.conclude_unsent(tx, moment, authorization_id=authorization_id)
 
 
 def _unapproved(boundary: AtBoundary) -> Reason:

@@ -6,14 +6,19 @@ new one would strand the work that is under way.
 """
 
 import asyncio
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 
+import structlog
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer
 
+from priorauth.domain.errors import whereabouts
 from priorauth.engine.following import Following
 from priorauth.engine.processing import Processing, Verdict
 from priorauth.engine.sweeper import Sweeper
 from priorauth.store.work import FOLLOW, PROCESS, QUEUE
+
+_log = structlog.get_logger(__name__)
 
 
 class Engine:
@@ -36,6 +41,7 @@ class Engine:
         self._concurrency = concurrency
         self._polling_seconds = polling_seconds
         self._sweeping: asyncio.Task[None] | None = None
+        self._running: set[str] = set()
 
     async def start(self) -> None:
         """Launch DBOS in the running loop, register the workflows, recover, and begin to sweep."""
@@ -57,7 +63,7 @@ class Engine:
             polling_interval_sec=self._polling_seconds,
             on_conflict="always_update",
         )
-        self._sweeping = asyncio.create_task(self._sweeper.run(), name="sweeper")
+        self._sweeping = asyncio.create_task(self._sweeper.run(self.is_running), name="sweeper")
 
     async def stop(self, *, within_seconds: int) -> None:
         """Stop taking work, give running steps `within_seconds`, and let go; what is unfinished is taken up later."""
@@ -67,16 +73,47 @@ class Engine:
                 await self._sweeping
         await asyncio.to_thread(DBOS.destroy, workflow_completion_timeout_sec=within_seconds)
 
+    def is_running(self, work_id: str) -> bool:
+        """Say whether this process runs the work now, whatever the engine's tables believe."""
+        return work_id in self._running
+
     def _register(self) -> None:
         @DBOS.workflow(name=PROCESS)
         async def process(authorization_id: str, run: int, turn: int) -> str:
-            case = (authorization_id, run, turn)
-            verdict = await DBOS.run_step_async({"name": "advance"}, self._processing.advance, *case)
-            if verdict == Verdict.UNRESOLVED:
-                verdict = await DBOS.run_step_async({"name": "settle"}, self._processing.settle, *case)
-            await DBOS.run_step_async({"name": "end"}, self._processing.end, authorization_id)
-            return str(verdict)
+            with self._under_way():
+                verdict = await _step("advance", self._processing.advance, case=(authorization_id, run, turn))
+                if verdict == Verdict.UNRESOLVED:
+                    verdict = await _step("settle", self._processing.settle, case=(authorization_id, run, turn))
+                return verdict
 
         @DBOS.workflow(name=FOLLOW)
         async def follow(authorization_id: str, run: int, turn: int) -> str:
-            return str(await DBOS.run_step_async({"name": "look"}, self._following.look, authorization_id, run, turn))
+            with self._under_way():
+                return await _step("look", self._following.look, case=(authorization_id, run, turn))
+
+    @contextmanager
+    def _under_way(self) -> Iterator[None]:
+        work_id = str(DBOS.workflow_id)
+        self._running.add(work_id)
+        try:
+            yield
+        finally:
+            self._running.discard(work_id)
+
+
+class StepFailed(Exception):
+    """A step met an error that nobody foresaw. What the error says stays out of the engine's tables."""
+
+
+Step = Callable[[str, int, int], Awaitable[str]]
+
+
+async def _step(name: str, step: Step, *, case: tuple[str, int, int]) -> str:
+    async def guarded() -> str:
+        try:
+            return str(await step(*case))
+        except Exception as error:  # noqa: BLE001 - the engine writes down what it catches, so it gets no text
+            _log.error("step_failed", step=name, authorization_id=case[0], **whereabouts(error))
+            raise StepFailed(f"{name}: {type(error).__name__}") from None
+
+    return await DBOS.run_step_async({"name": name}, guarded)

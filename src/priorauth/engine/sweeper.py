@@ -12,13 +12,20 @@ import structlog
 from priorauth.channels.contract import Channel
 from priorauth.commands import processing as moves
 from priorauth.commands.record import load
+from priorauth.domain.authorizations import Reason
 from priorauth.domain.errors import whereabouts
 from priorauth.domain.live_sessions import needs_session
 from priorauth.domain.moment import Moment
 from priorauth.engine.processing import Bounds
 from priorauth.store.database import Database
+from priorauth.store.work import WorkState
 
 _log = structlog.get_logger(__name__)
+
+
+_EXHAUSTED = Reason("processing_exhausted", "The service could not bring the case on and gave up after several tries.")
+
+IsRunning = Callable[[str], bool]
 
 
 class Sweeper:
@@ -38,37 +45,61 @@ class Sweeper:
         self._present = present
         self._bounds = bounds
         self._interval_seconds = interval_seconds
+        self._suspects: set[str] = set()
 
-    async def sweep(self) -> int:
+    async def sweep(self, is_running: IsRunning) -> int:
         """Start the work of every case that has lost it; return how many cases that were."""
-        resumed = 0
+        resumed, suspects = 0, set[str]()
         for authorization_id in await self._database.read(lambda tx: tx.authorizations.awaiting_work()):
-            resumed += await self._resume(authorization_id)
+            lost = await self._lost_work(authorization_id, is_running, suspects)
+            if lost is not None:
+                await self._resume(authorization_id, lost)
+                resumed += 1
+            # Reads are quick but many: requests are served in between.
+            await asyncio.sleep(0)
+        self._suspects = suspects
         for channel in self._channels.values():
             for authorization_id in channel.sessions():
                 await self._let_go(channel, authorization_id)
         return resumed
 
-    async def run(self) -> None:
+    async def run(self, is_running: IsRunning) -> None:
         """Sweep until canceled; a sweep that fails is logged, and the next one comes."""
         while True:
             try:
-                resumed = await self.sweep()
+                resumed = await self.sweep(is_running)
                 if resumed:
                     _log.warning("work_resumed", cases=resumed)
             except Exception as error:  # noqa: BLE001 - the next sweep comes, whatever happened to this one
                 _log.error("sweep_failed", **whereabouts(error))
             await asyncio.sleep(self._interval_seconds)
 
-    async def _resume(self, authorization_id: str) -> bool:
-        if not await self._database.read(lambda tx: moves.is_stuck(tx, authorization_id)):
-            return False
+    async def _lost_work(self, authorization_id: str, is_running: IsRunning, suspects: set[str]) -> str | None:
+        """Return the id of the work that the case has lost, or None when it is under way.
+
+        The engine's tables may call work running that nobody runs, after a step that could not be written down. It is
+        lost when two sweeps found it so: between being taken up and being run there is a moment, too.
+        """
+        work, state = await self._database.read(lambda tx: moves.expected_work(tx, authorization_id))
+        if work is None or state is WorkState.WAITING:
+            return None
+        if state is WorkState.RUNNING and not is_running(work.id):
+            suspects.add(work.id)
+            return work.id if work.id in self._suspects else None
+        return work.id if state is WorkState.GONE else None
+
+    async def _resume(self, authorization_id: str, lost: str) -> None:
         await self._database.write(
-            lambda tx: moves.resume(
-                tx, self._present(), authorization_id=authorization_id, at_most=self._bounds.at_most
+            lambda tx: moves.start_afresh(
+                tx,
+                self._present(),
+                authorization_id=authorization_id,
+                lost=lost,
+                delay_seconds=0.0,
+                at_most=self._bounds.at_most,
+                gave_up=_EXHAUSTED,
             )
         )
-        return True
 
     async def _let_go(self, channel: Channel, authorization_id: str) -> None:
         case = await self._database.read(lambda tx: load(tx, authorization_id))

@@ -5,6 +5,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -127,12 +128,17 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def _number(text: str) -> int | float:
-    """Return a number by its value, so that 1 and 1.0 are one; what no double can hold is refused."""
-    if len(text) > _DIGITS_LIMIT or not math.isfinite(float(text)):
+    """Return a number by its value, so that 1 and 1.0 are one. A fraction that a double would round is refused."""
+    if len(text) > _DIGITS_LIMIT or not math.isfinite(value := float(text)):
         raise ValueError("a number is too large")
     if text.lstrip("-").isdecimal():
         return int(text)
-    value = float(text)
+    try:
+        kept = Decimal(text) == Decimal(repr(value))
+    except ArithmeticError:
+        kept = False
+    if not kept:
+        raise ValueError("a number has more digits than are kept")
     return int(value) if value.is_integer() and abs(value) < 2**53 else value
 
 

@@ -8,12 +8,14 @@ at once on the caller's thread, on a connection that never writes.
 import asyncio
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import TypeVar
 
 import sqlalchemy as sa
 
+from priorauth.domain.errors import TemporarilyUnavailable
 from priorauth.store import sqlite
 from priorauth.store.changes import Changes
 from priorauth.store.transaction import Transaction
@@ -23,6 +25,14 @@ Result = TypeVar("Result")
 Operation = Callable[[Transaction], Result]
 
 _BATCH = 64
+
+
+class TransactionLost(Exception):
+    """The database has undone the whole transaction by itself, the writes before this one included."""
+
+
+# A full disk, a file that cannot be read or written: nothing was stored, and another time it may be.
+_UNAVAILABLE = (sa.exc.OperationalError, TransactionLost)
 
 
 class _Write:
@@ -41,10 +51,17 @@ class _Write:
         try:
             with connection.begin_nested():
                 self.result = self.operation(transaction)
-        except Exception as error:  # noqa: BLE001 - whatever an operation raises belongs to its caller
-            self.outcome.set_exception(error)
+        except Exception as error:
+            self.fail(error)
+            if not sqlite.in_transaction(connection):
+                raise TransactionLost from error
             return False
         return True
+
+    def fail(self, error: Exception) -> None:
+        """Tell the caller, unless it was told already or has gone."""
+        with suppress(InvalidStateError):
+            self.outcome.set_exception(TemporarilyUnavailable() if isinstance(error, _UNAVAILABLE) else error)
 
 
 class Database:
@@ -116,8 +133,7 @@ class Database:
                 done = [write for write in batch if write.run(connection, transaction)]
         except Exception as error:  # noqa: BLE001 - a failed COMMIT is every waiting caller's failure
             for write in batch:
-                if not write.outcome.done():
-                    write.outcome.set_exception(error)
+                write.fail(error)
             return
         for write in done:
             write.outcome.set_result(write.result)

@@ -34,4 +34,15 @@ def create_engine(url: str, *, writing: bool) -> sa.Engine:
     def begin_transaction(connection: sa.Connection) -> None:
         connection.exec_driver_sql(begin)
 
+    @sa.event.listens_for(engine, "commit")
+    def commit_transaction(connection: sa.Connection) -> None:
+        # SQLite ends a transaction by itself when the disk is full; Python's commit would then pass in silence.
+        connection.exec_driver_sql("COMMIT")
+
     return engine
+
+
+def in_transaction(connection: sa.Connection) -> bool:
+    """Say whether the connection's transaction is still open: SQLite undoes it by itself when the disk is full."""
+    driver = connection.connection.driver_connection
+    return bool(driver is not None and driver.in_transaction)

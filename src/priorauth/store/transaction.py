@@ -9,7 +9,7 @@ from priorauth.store.idempotency import Idempotency
 from priorauth.store.live_sessions import SessionClaims
 from priorauth.store.organizations import Organizations
 from priorauth.store.timeline import Timeline
-from priorauth.store.work import Work, WorkQueue
+from priorauth.store.work import Work, WorkQueue, WorkState
 
 
 class Transaction:
@@ -30,6 +30,6 @@ class Transaction:
         """Enqueue work for the engine; it exists if and only if this transaction commits."""
         self._queue.enqueue(self._connection, work)
 
-    def is_under_way(self, work_id: str) -> bool:
-        """Say whether a piece of work is running, queued, or waiting for its time."""
-        return self._queue.is_under_way(self._connection, work_id)
+    def state_of(self, work_id: str) -> WorkState:
+        """Say what the engine's tables say of a piece of work."""
+        return self._queue.state_of(self._connection, work_id)

@@ -5,6 +5,7 @@ data rests in the engine's tables.
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 import sqlalchemy as sa
 from dbos import DBOSClient, DBOSPortableJSONSerializer, EnqueueOptions
@@ -13,15 +14,12 @@ QUEUE = "authorizations"
 PROCESS = "process_authorization"
 FOLLOW = "follow_authorization"
 
-UNFINISHED = ("ENQUEUED", "DELAYED", "PENDING")
-
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One piece of work for the engine, for one run of a case.
+    """One piece of work for the engine, for one run and turn of a case.
 
-    `turn` counts what came before it in the run: the fresh starts of its processing, or the status checks. Work whose
-    turn is over finds so in the case and ends. `delay_seconds` postpones its start.
+    Work whose run or turn is over finds so in the case, and ends. `delay_seconds` postpones its start.
     """
 
     workflow: str
@@ -32,15 +30,25 @@ class Work:
     delay_seconds: float = 0.0
 
 
-def processing(authorization_id: str, *, run: int, resumptions: int) -> Work:
-    """Return the work that carries run `run` of a case on, for the time after `resumptions` fresh starts."""
-    return Work(PROCESS, f"process:{authorization_id}:{run}.{resumptions}", authorization_id, run, resumptions)
+def processing(authorization_id: str, *, run: int, turn: int) -> Work:
+    """Return the work that carries a case on."""
+    return Work(PROCESS, f"process:{authorization_id}:{run}.{turn}", authorization_id, run, turn)
 
 
-def following(authorization_id: str, *, run: int, checks: int, resumptions: int, delay_seconds: float) -> Work:
-    """Return the work that looks at a submitted case after `checks` earlier looks."""
-    work_id = f"follow:{authorization_id}:{run}.{resumptions}:{checks}"
-    return Work(FOLLOW, work_id, authorization_id, run, checks, delay_seconds)
+def following(authorization_id: str, *, run: int, turn: int, delay_seconds: float) -> Work:
+    """Return the work that looks at a submitted case."""
+    return Work(FOLLOW, f"follow:{authorization_id}:{run}.{turn}", authorization_id, run, turn, delay_seconds)
+
+
+class WorkState(StrEnum):
+    """What the engine's tables say of a piece of work. RUNNING is what they believe; who runs it may be dead."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    GONE = "gone"
+
+
+_STATES = {"ENQUEUED": WorkState.WAITING, "DELAYED": WorkState.WAITING, "PENDING": WorkState.RUNNING}
 
 
 class WorkQueue:
@@ -58,11 +66,11 @@ class WorkQueue:
             options["delay_seconds"] = work.delay_seconds
         self._client.enqueue_in_transaction(connection, options, work.authorization_id, work.run, work.turn)
 
-    def is_under_way(self, connection: sa.Connection, work_id: str) -> bool:
-        """Say whether the work is running, waiting in the queue or for its time."""
+    def state_of(self, connection: sa.Connection, work_id: str) -> WorkState:
+        """Say whether the work waits in the queue or for its time, is running, or is gone: ended or never known."""
         query = sa.text("SELECT status FROM workflow_status WHERE workflow_uuid = :id")
         status = connection.execute(query, {"id": work_id}).scalar()
-        return status in UNFINISHED
+        return _STATES.get(str(status), WorkState.GONE)
 
     def close(self) -> None:
         """Let go of the client; the engine's connections belong to the caller."""

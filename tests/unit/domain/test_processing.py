@@ -18,7 +18,8 @@ from tests.factories.moments import Clock
 
 
 def begin(case: Authorization, clock: Clock, *, run: int | None = None) -> Authorization:
-    return processing.begin_attempt(case, case.journal.run if run is None else run, clock.moment())
+    present = case.journal.run if run is None else run
+    return processing.begin_attempt(case, clock.moment(), run=present, turn=case.journal.turn)
 
 
 def canceled(case: Authorization, clock: Clock) -> Authorization:
@@ -131,14 +132,6 @@ def test_a_decision_completes_the_case_and_concludes_its_attempt(
     assert completed.journal.open_attempt is None
 
 
-def test_a_service_that_needs_no_authorization_completes_the_case() -> None:
-    clock = Clock()
-    completed = processing.conclude_not_required(cases.advancing(clock), clock.moment(), reason=cases.GAVE_UP)
-
-    assert (completed.status, completed.outcome) == (Status.COMPLETED, Outcome.NOT_REQUIRED)
-    assert completed.status_reason == cases.GAVE_UP
-
-
 def test_a_failure_says_why() -> None:
     clock = Clock()
     failed = processing.fail(cases.advancing(clock), clock.moment(), reason=cases.GAVE_UP)
@@ -194,7 +187,11 @@ def test_private_notes_move_no_version() -> None:
     clock = Clock()
     case = cases.submitted(clock)
 
-    for noted in (processing.checked(case), processing.resumed(case), processing.conclude_absent(case)):
+    for noted in (
+        processing.checked(case),
+        processing.started_afresh(case, fault=True),
+        processing.conclude_absent(case),
+    ):
         assert replace(noted, journal=case.journal) == case
 
 

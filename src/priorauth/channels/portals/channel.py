@@ -12,11 +12,11 @@ import structlog
 from priorauth.channels.contract import (
     Absent,
     AtBoundary,
-    Capabilities,
     ChannelFault,
     DocumentSource,
     Intend,
     Job,
+    NotSent,
     Pending,
     Preparation,
     Refused,
@@ -28,6 +28,7 @@ from priorauth.channels.contract import (
 from priorauth.channels.portals.adapter import Credential, PortalAdapter
 from priorauth.channels.portals.pages import portal_faults
 from priorauth.channels.portals.sessions import PortalSession, SessionHost
+from priorauth.domain.errors import whereabouts
 from priorauth.domain.live_sessions import BoundaryState
 from priorauth.domain.reviews import Difference
 from priorauth.domain.submissions import Decision, PayerReceipt
@@ -47,8 +48,6 @@ class PortalAccess:
 class PortalChannel:
     """Payers that are reached through their web portals."""
 
-    capabilities = Capabilities(can_find_case=True, can_read_status=True, can_show_live=True, can_take_human=False)
-
     def __init__(self, *, host: SessionHost, portals: Mapping[str, PortalAccess], documents: DocumentSource) -> None:
         self._host = host
         self._portals = portals
@@ -56,24 +55,26 @@ class PortalChannel:
 
     async def prepare(self, job: Job) -> Preparation:
         """Fill the portal's form up to its review page and compare that page with the job."""
-        session = await self._walk(job)
-        if not isinstance(session, PortalSession):
-            return session
-        await self._host.hold(session)
-        return AtBoundary(await self._differences(session))
+        async with self._ending_unless_held(job):
+            session = await self._walk(job)
+            if not isinstance(session, PortalSession):
+                return session
+            await self._host.hold(session)
+            return AtBoundary(await self._differences(session))
 
     async def submit(self, job: Job, *, allowed: tuple[Difference, ...], intend: Intend) -> Submission:
         """Submit the job, once, from a review page that was read just before."""
-        session = await self._at_boundary(job)
-        if not isinstance(session, PortalSession):
-            return session
-        differences = await self._differences(session)
-        if differences != allowed:
-            await self._host.hold(session)
-            return AtBoundary(differences)
-        if not await intend():
-            return Withheld()
-        return await self._cross(session)
+        async with self._ending_unless_held(job):
+            session = await self._at_boundary(job)
+            if not isinstance(session, PortalSession):
+                return session
+            differences = await self._differences(session)
+            if differences != allowed:
+                await self._host.hold(session)
+                return AtBoundary(differences)
+            if not await intend():
+                return Withheld()
+            return await self._cross(session)
 
     async def find(self, job: Job) -> PayerReceipt | Absent:
         """Search the case at the portal by its own reference."""
@@ -104,16 +105,24 @@ class PortalChannel:
 
     async def _cross(self, session: PortalSession) -> Submission:
         """Release the one final request and look for what came back. From here on nothing is known for sure."""
-        access = self._access(session.job)
+        access, receipt = self._access(session.job), None
         session.guard.release()
-        await self._host.mark(session, BoundaryState.CROSSED)
         try:
+            await self._host.mark(session, BoundaryState.CROSSED)
             receipt = await access.adapter.submit(session.page, case_reference=session.job.case_reference)
-        except ChannelFault as fault:
-            _log.warning("final_submit_unresolved", authorization_id=session.job.authorization_id, code=fault.code)
-            receipt = None
-        # A permit that nothing has used must not lie around for a page's script.
-        session.guard.withdraw()
+        except Exception as error:  # noqa: BLE001 - whatever went wrong, the request may have left
+            code = error.code if isinstance(error, ChannelFault) else None
+            _log.warning(
+                "final_submit_unresolved",
+                authorization_id=session.job.authorization_id,
+                code=code,
+                **whereabouts(error),
+            )
+        finally:
+            # A permit that nothing has used must not lie around for a page's script.
+            unused = session.guard.withdraw()
+        if unused:
+            return NotSent()
         if receipt is None:
             return Unresolved()
         await self._host.step(session, "receipt")
@@ -127,6 +136,8 @@ class PortalChannel:
             and session.claim.boundary is BoundaryState.AT_BOUNDARY
             and _same_package(session.job, job)
         ):
+            # No longer held before it is used: what is held may be ended at any moment to make room.
+            session.job, session.held_until = job, None
             try:
                 async with portal_faults():
                     await session.page.reload(wait_until="domcontentloaded")
@@ -134,7 +145,6 @@ class PortalChannel:
             except ChannelFault as fault:
                 _log.info("review_page_lost", authorization_id=job.authorization_id, code=fault.code)
             else:
-                session.job, session.held_until = job, None
                 return session
         return await self._walk(job)
 
@@ -160,13 +170,21 @@ class PortalChannel:
     async def _signed_in(self, job: Job) -> AsyncIterator[tuple[PortalSession, PortalAccess]]:
         """Give a fresh session that is signed in, and end it afterwards."""
         access = self._access(job)
-        session = await self._host.open(job, boundary=access.adapter.boundary(access.base_url))
-        try:
+        async with self._ending_unless_held(job):
+            session = await self._host.open(job, boundary=access.adapter.boundary(access.base_url))
             await access.adapter.sign_in(session.page, base_url=access.base_url, credential=access.credential)
             await self._host.step(session, "signed in")
             yield session, access
+
+    @asynccontextmanager
+    async def _ending_unless_held(self, job: Job) -> AsyncIterator[None]:
+        """End the job's session on leaving, before anybody hears of the outcome and starts the case's next work."""
+        try:
+            yield
         finally:
-            await self._host.close(job.authorization_id)
+            session = self._host.of(job.authorization_id)
+            if session is None or session.held_until is None:
+                await self._host.close(job.authorization_id)
 
     def _stepper(self, session: PortalSession) -> Callable[[str], Awaitable[None]]:
         async def step(name: str) -> None:

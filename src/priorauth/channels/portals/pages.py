@@ -30,12 +30,17 @@ async def visit(page: Page, address: str) -> None:
         _require_success(await page.goto(address, wait_until="domcontentloaded"))
 
 
-async def press(page: Page, name: str) -> None:
-    """Press the button `name` and wait for the page that it leads to."""
+async def press(page: Page, name: str, *, patience_seconds: float | None = None) -> None:
+    """Press the button `name` and wait for the page that it leads to, if need be longer than the session's pages take.
+
+    Raises ChannelFault when the portal answers with an error; a form that it returns with remarks (422) is none.
+    """
+    patience = patience_seconds * 1000 if patience_seconds is not None else None
     async with portal_faults():
-        async with page.expect_navigation(wait_until="domcontentloaded") as navigation:
-            await page.get_by_role("button", name=name, exact=True).click()
-        _require_success(await navigation.value)
+        async with page.expect_navigation(wait_until="domcontentloaded", timeout=patience) as navigation:
+            # It would wait for the next page too, and only as long as pages usually take.
+            await page.get_by_role("button", name=name, exact=True).click(no_wait_after=True)
+        _require_success(await navigation.value, but=422)
 
 
 async def heading(page: Page) -> str:
@@ -71,6 +76,6 @@ async def table_rows(page: Page, selector: str) -> list[list[str]]:
         return found
 
 
-def _require_success(response: Response | None) -> None:
-    if response is not None and response.status >= 500:
+def _require_success(response: Response | None, *, but: int | None = None) -> None:
+    if response is not None and response.status >= 400 and response.status != but:
         raise ChannelFault("portal_error", f"The portal answered with an error ({response.status}).")

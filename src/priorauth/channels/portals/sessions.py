@@ -100,8 +100,9 @@ class SessionHost:
         proxy = await gate.start()
         try:
             browser, page = await self._launch(proxy, pins=gate.spki_pins)
-        except PlaywrightError:
+        except Exception as error:  # noqa: BLE001 - a browser that does not start is a fault of the way, whatever it says
             await gate.close()
+            _log.error("browser_failed", authorization_id=job.authorization_id, **whereabouts(error))
             raise ChannelFault("browser_failed", "The browser could not be started.") from None
         session = PortalSession(
             job=job, browser=browser, page=page, gate=gate, guard=guard, claim=self._new_claim(job.authorization_id)
@@ -152,30 +153,49 @@ class SessionHost:
         for authorization_id in list(self._sessions):
             await self.close(authorization_id)
         if self._driver is not None:
-            await self._driver.stop()
+            await self._drop_driver(self._driver)
 
     async def _launch(self, proxy: str, *, pins: tuple[str, ...]) -> tuple[Browser, Page]:
-        async with self._starting:
-            # The driver costs as much memory as the whole server, so it starts with the first session.
-            if self._driver is None:
-                self._driver = await async_playwright().start()
         executable = find_chromium(self._settings.chromium)
         arguments = await asyncio.to_thread(
             launch_arguments, executable=executable, proxy_server=proxy, sandbox=self._settings.sandbox
         )
-        browser = await self._driver.chromium.launch(
-            executable_path=executable,
-            # The gate ends TLS with keys of its own; it is the gate that verifies the portal's certificate.
-            args=[*arguments, f"--ignore-certificate-errors-spki-list={','.join(pins)}"],
-            chromium_sandbox=keeps_sandbox(arguments),
-            proxy={"server": proxy},
-            handle_sigint=False,
-            handle_sigterm=False,
-            handle_sighup=False,
-        )
-        context = await browser.new_context(viewport={"width": 1280, "height": 800}, accept_downloads=False)
-        context.set_default_timeout(self._settings.page_timeout_seconds * 1000)
-        return browser, await context.new_page()
+        driver = await self._running_driver()
+        try:
+            browser = await driver.chromium.launch(
+                executable_path=executable,
+                # The gate ends TLS with keys of its own; it is the gate that verifies the portal's certificate.
+                args=[*arguments, f"--ignore-certificate-errors-spki-list={','.join(pins)}"],
+                chromium_sandbox=keeps_sandbox(arguments),
+                proxy={"server": proxy},
+                handle_sigint=False,
+                handle_sigterm=False,
+                handle_sighup=False,
+            )
+        except PlaywrightError:
+            # The driver may have died: the next session starts another one.
+            await self._drop_driver(driver)
+            raise
+        try:
+            context = await browser.new_context(viewport={"width": 1280, "height": 800}, accept_downloads=False)
+            context.set_default_timeout(self._settings.page_timeout_seconds * 1000)
+            return browser, await context.new_page()
+        except BaseException:
+            await browser.close()
+            raise
+
+    async def _running_driver(self) -> Playwright:
+        async with self._starting:
+            # The driver costs as much memory as the whole server, so it starts with the first session.
+            if self._driver is None:
+                self._driver = await async_playwright().start()
+            return self._driver
+
+    async def _drop_driver(self, driver: Playwright) -> None:
+        if self._driver is driver:
+            self._driver = None
+            with suppress(Exception):
+                await driver.stop()
 
     def _new_claim(self, authorization_id: str) -> SessionClaim:
         return self._renewed(
@@ -219,6 +239,6 @@ class SessionHost:
         over = session.held_until is not None and session.held_until <= datetime.now(UTC)
         if over or not session.is_up:
             await self.close(authorization_id)
-        else:
+        elif self._sessions.get(authorization_id) is session:
             session.claim = self._renewed(session.claim)
             await self._ledger.claim(session.claim)

@@ -24,6 +24,8 @@ from priorauth.domain.errors import Issue
 from priorauth.domain.submissions import Decision, DenialReason, Outcome, PayerReceipt
 
 _POST = frozenset({"POST"})
+# Whoever stops waiting for the last answer no longer knows: so this once the slowest portal is waited for.
+_FINAL_PATIENCE_SECONDS = 120.0
 _OUTCOMES = {
     "Approved": Outcome.APPROVED,
     "Partially approved": Outcome.MODIFIED,
@@ -93,7 +95,7 @@ class LarkspurPortal:
 
     async def submit(self, page: Page, *, case_reference: str) -> PayerReceipt | None:
         """Press “Submit request” and read “Request received”."""
-        await press(page, "Submit request")
+        await press(page, "Submit request", patience_seconds=_FINAL_PATIENCE_SECONDS)
         await require_heading(page, "Request received")
         return _receipt(await described(page, "dl.request"), case_reference)
 
@@ -101,12 +103,15 @@ class LarkspurPortal:
         """Search by our own reference and open what is found."""
         await visit(page, f"{base_url}/requests?q={quote(case_reference, safe='')}")
         await require_heading(page, "Requests")
-        rows = await table_rows(page, "table.requests")
-        references = [row[0] for row in rows if row[1] == case_reference]
+        references = [row[0] for row in await table_rows(page, "table.requests") if row[1] == case_reference]
         if not references:
+            await _require_empty_list(page)
             return None
         # The oldest one: were there ever two, the first is the submission and the second the accident.
-        return _receipt(await self._open(page, base_url=base_url, reference_number=references[-1]), case_reference)
+        receipt = _receipt(await self._open(page, base_url=base_url, reference_number=references[-1]), case_reference)
+        if receipt is None:
+            raise ChannelFault("evidence_of_another_case", "The payer's page belongs to another case.")
+        return receipt
 
     async def read_status(
         self, page: Page, *, base_url: str, reference_number: str, case_reference: str
@@ -152,6 +157,14 @@ class LarkspurPortal:
         await visit(page, f"{base_url}/requests/{quote(reference_number, safe='')}")
         await require_heading(page, f"Request {reference_number}")
         return await described(page, "dl.request")
+
+
+async def _require_empty_list(page: Page) -> None:
+    # A table that is not there, or rows of others, prove nothing about ours.
+    async with portal_faults():
+        said = await page.get_by_text("No requests found.", exact=True).count()
+    if not said or await table_rows(page, "table.requests"):
+        raise ChannelFault("unexpected_page", "The portal's search did not say whether it knows the case.")
 
 
 async def _enter(page: Page, entries: tuple[Entry, ...]) -> None:

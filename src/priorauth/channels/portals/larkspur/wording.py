@@ -48,6 +48,7 @@ _DOCUMENT_TYPES = {
     "lab_results": "Laboratory results",
     "letter_of_medical_necessity": "Letter of medical necessity",
 }
+_OTHER_DOCUMENT = "Clinical notes"
 
 
 class Wording:
@@ -89,11 +90,18 @@ class Wording:
         return (diagnosis, *self._clinical())
 
     def documents(self) -> tuple[tuple[str, JobDocument], ...]:
-        """Return each document with the portal's name of its type."""
-        return tuple((_document_type(document), document) for document in self._job.documents)
+        """Return what is uploaded: each document once for each of its types, under the portal's name of the type."""
+        return tuple(
+            (kind, document)
+            for document in self._job.documents
+            for kind in _portal_types(document) or (_OTHER_DOCUMENT,)
+        )
 
     def package(self) -> Package:
-        """Return what the review page should show."""
+        """Return what the review page should show, were the portal to take everything that the case says.
+
+        What the portal has no words for is in it too: the reviewer must learn that it does not go along.
+        """
         member_id, birth_date = self.member()
         name = f"{self._entered(Concept.FAMILY_NAME)}, {self._entered(Concept.GIVEN_NAME)}"
         fields = [
@@ -101,10 +109,12 @@ class Wording:
             ("Member name", name),
             ("Date of birth", _reviewed(date.fromisoformat(birth_date))),
             *((entry.label, entry.reviewed) for entry in (*self.service_page(), *self.clinical_page())),
+            *self._unsaid(),
         ]
         lines = (
-            document_line(kind, each.file_name, str(each.size_bytes), each.sha256[:12])
-            for kind, each in self.documents()
+            document_line(_DOCUMENT_TYPES.get(kind, kind), each.file_name, str(each.size_bytes), each.sha256[:12])
+            for each in self._job.documents
+            for kind in each.document_types
         )
         return Package(tuple(fields), tuple(lines))
 
@@ -118,9 +128,15 @@ class Wording:
             known = _CLINICAL.get(item.link_id)
             for answer in self._answers.of(item.link_id) if known else ():
                 label, widget = known or ("", Widget.TEXT)
-                text = shown(item, answer)
-                # Browsers and portals trim what is typed; the comparison must not stumble over it.
-                yield Entry(label, text, _reviewed(answer.value, text=text.strip()), widget, item.link_id)
+                # Browsers trim what is typed and keep one kind of line break; the comparison must not stumble over it.
+                text = shown(item, answer).replace("\r\n", "\n").strip()
+                yield Entry(label, text, _reviewed(answer.value, text=text), widget, item.link_id)
+
+    def _unsaid(self) -> Iterator[tuple[str, str]]:
+        for item in self._items:
+            if item.concept is None and item.link_id not in _CLINICAL:
+                for answer in self._answers.of(item.link_id):
+                    yield item.text, shown(item, answer)
 
     def _item(self, concept: Concept) -> Item:
         return self._by_concept[concept]
@@ -150,6 +166,5 @@ def _reviewed(value: Value, *, text: str | None = None) -> str:
     return text if text is not None else str(value)
 
 
-def _document_type(document: JobDocument) -> str:
-    known = (_DOCUMENT_TYPES[kind] for kind in document.document_types if kind in _DOCUMENT_TYPES)
-    return next(known, "Clinical notes")
+def _portal_types(document: JobDocument) -> tuple[str, ...]:
+    return tuple(_DOCUMENT_TYPES[kind] for kind in document.document_types if kind in _DOCUMENT_TYPES)
