@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import uuid
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,7 @@ class Integrator:
     def __init__(self, server: ServerProcess, key: str) -> None:
         self._server = server
         self._client = httpx.Client(headers={"Authorization": f"Bearer {key}"}, trust_env=False, timeout=20)
+        weakref.finalize(self, self._client.close)
 
     def call(self, method: str, path: str, **more: Any) -> httpx.Response:
         """Send one request."""
