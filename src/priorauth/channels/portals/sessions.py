@@ -141,8 +141,7 @@ class SessionHost:
         """End the case's session: the claim first, then the browser."""
         session = self._sessions.pop(authorization_id, None)
         if session is not None:
-            await self._ledger.release(authorization_id=authorization_id, session_id=session.claim.session_id)
-            await session.close()
+            await self._end(session)
 
     async def shut_down(self) -> None:
         """End every session and the driver."""
@@ -154,6 +153,10 @@ class SessionHost:
             await self.close(authorization_id)
         if self._driver is not None:
             await self._drop_driver(self._driver)
+
+    async def _end(self, session: PortalSession) -> None:
+        await self._ledger.release(authorization_id=session.claim.authorization_id, session_id=session.claim.session_id)
+        await session.close()
 
     async def _launch(self, proxy: str, *, pins: tuple[str, ...]) -> tuple[Browser, Page]:
         executable = find_chromium(self._settings.chromium)
@@ -173,8 +176,9 @@ class SessionHost:
                 handle_sighup=False,
             )
         except PlaywrightError:
-            # The driver may have died: the next session starts another one.
-            await self._drop_driver(driver)
+            # One browser that does not start is no reason to end the others; a driver that has died is.
+            if not await _answers(driver):
+                await self._drop_driver(driver)
             raise
         try:
             context = await browser.new_context(viewport={"width": 1280, "height": 800}, accept_downloads=False)
@@ -192,10 +196,13 @@ class SessionHost:
             return self._driver
 
     async def _drop_driver(self, driver: Playwright) -> None:
+        """Let go of a driver and of the sessions, which are all of it; the next session starts another one."""
         if self._driver is driver:
-            self._driver = None
+            lost, self._driver, self._sessions = self._sessions, None, {}
             with suppress(Exception):
                 await driver.stop()
+            for session in lost.values():
+                await self._end(session)
 
     def _new_claim(self, authorization_id: str) -> SessionClaim:
         return self._renewed(
@@ -242,3 +249,12 @@ class SessionHost:
         elif self._sessions.get(authorization_id) is session:
             session.claim = self._renewed(session.claim)
             await self._ledger.claim(session.claim)
+
+
+async def _answers(driver: Playwright) -> bool:
+    try:
+        # A round trip that needs no browser.
+        await (await driver.request.new_context()).dispose()
+    except PlaywrightError:
+        return False
+    return True

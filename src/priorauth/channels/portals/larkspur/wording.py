@@ -129,7 +129,7 @@ class Wording:
             for answer in self._answers.of(item.link_id) if known else ():
                 label, widget = known or ("", Widget.TEXT)
                 # Browsers trim what is typed and keep one kind of line break; the comparison must not stumble over it.
-                text = shown(item, answer).replace("\r\n", "\n").strip()
+                text = shown(item, answer).replace("\r\n", "\n").replace("\r", "\n").strip()
                 yield Entry(label, text, _reviewed(answer.value, text=text), widget, item.link_id)
 
     def _unsaid(self) -> Iterator[tuple[str, str]]:
