@@ -41,6 +41,10 @@ from priorauth.store.ids import present
 from priorauth.store.transaction import Transaction
 
 
+class CannotListen(Exception):
+    """The address is taken, or not one of this machine."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunningServer:
     """A server that can serve: its address, and the wait for its end."""
@@ -206,7 +210,12 @@ def _listen(settings: Settings) -> socket.socket:
     # The protocol is named, since asyncio switches Nagle's algorithm off only for sockets that name it.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((settings.host, settings.port))
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        reason = error.strerror or str(error)
+        raise CannotListen(f"cannot listen on {settings.host} port {settings.port}: {reason}") from None
     return listener
 
 

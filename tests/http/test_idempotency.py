@@ -1,6 +1,8 @@
 """Idempotency-Key: a repeated request is answered by its first answer, byte for byte, and done once."""
 
 import json
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -188,3 +190,17 @@ async def test_patch_and_delete_take_no_key(customer: Customer) -> None:
 
     assert first.json()["version"] == 2
     refused(again, 409, "version_conflict")
+
+
+async def test_a_kept_answer_holds_no_secret(server: Server, customer: Customer) -> None:
+    declaration = {"fileName": "notes.pdf", "contentType": "application/pdf", "purpose": "authorization_attachment"}
+    key = [(b"Idempotency-Key", fresh_key().encode())]
+    first = await customer.send("POST", "/v1/files", json=declaration, headers=key)
+    secret = first.json()["upload"]["url"].rpartition(".")[2]
+
+    with closing(sqlite3.connect(server.database.url.removeprefix("sqlite:///"))) as connection:
+        kept = [row[0] for row in connection.execute("SELECT body FROM idempotency_records")]
+
+    assert kept
+    assert all(secret.encode() not in body for body in kept)
+    assert (await customer.send("POST", "/v1/files", json=declaration, headers=key)).content == first.content

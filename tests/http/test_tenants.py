@@ -94,6 +94,7 @@ async def test_a_key_that_opens_nothing_is_refused_everywhere(
         "with another secret": good[:-1] + ("A" if good[-1] != "A" else "B"),
         "without its secret": "_".join(good.split("_")[:3]),
         "with more behind it": good + "A",
+        "spelt for the other environment": good.replace("_sandbox_", "_production_", 1),
         "unknown": "pa_sandbox_0_secret",
     }
     answers = {name: await operation.send(customer, ground, headers=[bearer(key)]) for name, key in keys.items()}

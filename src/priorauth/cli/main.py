@@ -4,10 +4,14 @@ import asyncio
 import json
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import ValidationError
+from sqlalchemy.exc import DatabaseError
 
 from priorauth import bootstrap
 from priorauth.channels.portals.chromium import ChromiumError, find_chromium
@@ -41,12 +45,9 @@ def serve(
     given = {"host": host, "port": port, "data_dir": data_dir}
     settings = _settings(given)
     bootstrap.configure_logging(settings.log_level)
-    try:
+    with _told():
         find_chromium(settings.chromium_path)
         asyncio.run(_serve(settings))
-    except (DataFolderInUse, ChromiumError, OSError) as error:
-        typer.echo(f"priorauth: {error}", err=True)
-        raise typer.Exit(1) from None
 
 
 @keys.command("create")
@@ -59,7 +60,7 @@ def create_key(
     """Create an API key. Its text is shown once and stored nowhere."""
     settings = _settings({"environment": environment, "data_dir": data_dir})
     bootstrap.configure_logging("warning")
-    with bootstrap.opened_database(settings) as database:
+    with _told(), bootstrap.opened_database(settings) as database:
         key, text = bootstrap.issue_key(database, organization_name=organization, environment=environment)
     if as_json:
         shown = {"id": key.id, "key": text, "organizationId": key.organization_id, "organization": organization}
@@ -77,14 +78,38 @@ def openapi(environment: Annotated[Environment, typer.Option(help="Whose API.")]
 @app.command("settings")
 def explain_settings() -> None:
     """Explain every setting: its variable, its present value, what it means."""
-    present = Settings()
+    present = _settings({})
     for name, field in Settings.model_fields.items():
         typer.echo(f"PRIORAUTH_{name.upper()} = {getattr(present, name)}\n    {field.description}")
 
 
 def _settings(given: dict[str, Any]) -> Settings:
     """Return the settings with what was given on the command line, which wins over the environment."""
-    return Settings(**{name: value for name, value in given.items() if value is not None})
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        for fault in error.errors(include_url=False):
+            name = str(fault["loc"][0])
+            typer.echo(f"priorauth: PRIORAUTH_{name.upper()} or its option: {fault['msg']}.", err=True)
+        typer.echo("priorauth: unset what is wrong; then `priorauth settings` explains every setting.", err=True)
+        raise typer.Exit(2) from None
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turn what an operator can mend into a message on standard error and exit status 1."""
+    try:
+        yield
+    except (DataFolderInUse, ChromiumError, bootstrap.CannotListen) as error:
+        message = str(error)
+    except OSError as error:
+        message = f"{error.filename or 'the data folder'}: {error.strerror or error}"
+    except DatabaseError as error:
+        message = f"the database cannot be used: {error.orig}"
+    else:
+        return
+    typer.echo(f"priorauth: {message}", err=True)
+    raise typer.Exit(1)
 
 
 async def _serve(settings: Settings) -> None:

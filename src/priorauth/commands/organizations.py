@@ -43,9 +43,9 @@ def create_key(
 def authenticate(tx: Transaction, moment: Moment, *, presented: str, environment: Environment) -> Caller | None:
     """Return who stands behind a presented key in `environment`; None for a key that opens nothing here."""
     marker, _, rest = presented.partition("_")
-    _environment, _, rest = rest.partition("_")
+    spelt, _, rest = rest.partition("_")
     suffix, _, secret = rest.partition("_")
-    key = tx.organizations.key(f"key_{suffix}") if marker == "pa" and secret else None
+    key = tx.organizations.key(f"key_{suffix}") if (marker, spelt) == ("pa", environment) and secret else None
     if key is None or not hmac.compare_digest(key.secret_hash, _hashed(secret)):
         return None
     if not key.is_usable(environment=environment, now=moment.now):

@@ -97,11 +97,18 @@ def project(case: Authorization, claim: SessionClaim | None, *, now: datetime) -
         supported_modes=_modes(live=live, interactive=handoff is not None),
         handoff_state=state,
         handoff_reason="handoff_active" if handoff is not None else _REASONS[case.status],
-        boundary=claim.boundary if live and claim else BoundaryState.UNKNOWN,
+        boundary=_boundary(case, claim if live else None),
         final_submit_capable=bool(live and case.journal.open_attempt),
         requires_approval=demanded and not case.status.is_final,
         review_snapshot_id=current.id if current else None,
     )
+
+
+def _boundary(case: Authorization, claim: SessionClaim | None) -> BoundaryState:
+    # A session that only reads what the payer decided has not gone back behind the boundary.
+    if claim is None:
+        return BoundaryState.UNKNOWN
+    return BoundaryState.CROSSED if case.submission.payer_receipt is not None else claim.boundary
 
 
 def _modes(*, live: bool, interactive: bool) -> tuple[str, ...]:

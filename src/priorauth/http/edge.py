@@ -5,7 +5,7 @@ the command itself. One request is one transaction, committed here; a stored ans
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Annotated, Generic, TypeVar
 
@@ -80,6 +80,14 @@ class Writing(Generic[Shape]):
 
 
 @dataclass(frozen=True, slots=True)
+class Secrets:
+    """How a kept answer's secrets are taken out and put back; `reveal` undoes `conceal` byte for byte."""
+
+    conceal: Callable[[bytes], bytes]
+    reveal: Callable[[bytes], bytes]
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """One authenticated request."""
 
@@ -120,8 +128,12 @@ class Call:
         see: See | None = None,
         version_required: bool = False,
         key_required: bool = False,
+        secrets: Secrets | None = None,
     ) -> Response:
-        """Answer with what `run` did, once: a repeated request under the same key gets the first answer again."""
+        """Answer with what `run` did, once: a repeated request under the same key gets the first answer again.
+
+        `secrets` takes what must not rest in clear out of the answer that is kept, and puts it back for a repetition.
+        """
         self.caller.require(scope)
 
         def operation(tx: Transaction) -> Answer:
@@ -132,14 +144,15 @@ class Call:
             if repeatable is not None:
                 kept = self._kept(tx, repeatable, moment)
                 if kept is not None:
-                    return kept
+                    return replace(kept, body=secrets.reveal(kept.body)) if secrets else kept
             elif key_required:
                 raise IdempotencyKeyRequired
             expected = expected_version(self.request, required=version_required)
             parse_query(NoQuery, self.request)
             answer = run(Writing(tx, self.caller, moment, parse(body, self.body), expected))
             if repeatable is not None:
-                stored = StoredAnswer(fingerprint(self.body), answer.status_code, answer.version, answer.body)
+                resting = secrets.conceal(answer.body) if secrets else answer.body
+                stored = StoredAnswer(fingerprint(self.body), answer.status_code, answer.version, resting)
                 tx.idempotency.keep(repeatable, stored, now=moment.now)
             return answer
 

@@ -213,6 +213,7 @@ def test_a_live_session_projects_the_case_and_commands_nothing(status: Status) -
     assert (dead.is_live, dead.supported_modes, dead.handoff_state) == (False, (), HandoffState.UNAVAILABLE)
 
     live = project(case, claim, now=cases.draft(Clock()).created_at.replace(year=2025))
-    expected = (True, BoundaryState.AT_BOUNDARY) if needs_session(case) else (False, BoundaryState.UNKNOWN)
+    at = BoundaryState.CROSSED if case.submission.payer_receipt else BoundaryState.AT_BOUNDARY
+    expected = (True, at) if needs_session(case) else (False, BoundaryState.UNKNOWN)
     assert (live.is_live, live.boundary) == expected
     assert (live.handoff_state is HandoffState.OFFERED) is (status is Status.REQUIRES_ACTION)

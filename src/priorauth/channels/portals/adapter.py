@@ -35,17 +35,24 @@ class Package:
     documents: tuple[str, ...]
 
     def differences(self, shown: "Package") -> tuple[Difference, ...]:
-        """Return where `shown` says something else than this package, or misses or adds something."""
+        """Return where `shown` says something else than this package, or misses or adds something.
+
+        Capitals and blanks do not count: portals print names and codes as they like.
+        """
         expected_fields, shown_fields = dict(self.fields), dict(shown.fields)
         labels = dict.fromkeys((*expected_fields, *shown_fields))
         fields = tuple(
             Difference(label, expected_fields.get(label, ""), shown_fields.get(label, ""))
             for label in labels
-            if expected_fields.get(label, "") != shown_fields.get(label, "")
+            if _plain(expected_fields.get(label, "")) != _plain(shown_fields.get(label, ""))
         )
-        if sorted(self.documents) == sorted(shown.documents):
+        if sorted(map(_plain, self.documents)) == sorted(map(_plain, shown.documents)):
             return fields
         return (*fields, Difference("Documents", "; ".join(self.documents), "; ".join(shown.documents)))
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).casefold()
 
 
 # Called at each page that an adapter reaches, with the page's name.

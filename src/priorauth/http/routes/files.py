@@ -2,6 +2,7 @@
 
 import asyncio
 import hmac
+import re
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -14,7 +15,7 @@ from priorauth.domain.files import FileFailure, FileStatus, StoredFile
 from priorauth.domain.organizations import Scope
 from priorauth.http.answers import Answer, answer
 from priorauth.http.bodies import declared_size
-from priorauth.http.edge import AuthenticatedCall, Call, Services, Writing, sees_file
+from priorauth.http.edge import AuthenticatedCall, Call, Secrets, Services, Writing, sees_file
 from priorauth.http.operations import FileId, describes
 from priorauth.http.schemas.base import Body, NoQuery
 from priorauth.http.schemas.files import DeclaredFileView, DeclareFileBody, FileView, UploadView, file_view
@@ -22,6 +23,9 @@ from priorauth.http.uploads import receive_bytes
 from priorauth.store.data_folder import proof
 from priorauth.store.inspection import inspect
 from priorauth.store.transaction import Transaction
+
+# The proof is there in what is answered, and missing in what is kept.
+_UPLOAD_ADDRESS = re.compile(rb"(/uploads/(file_[0-9a-z]+)\.)(?:[0-9a-f]{64})?")
 
 router = APIRouter(prefix="/v1/files", tags=["Files"])
 uploads = APIRouter(tags=["Files"])
@@ -42,12 +46,12 @@ async def declare_file(call: AuthenticatedCall) -> Response:
             purpose=writing.body.purpose,
             upload_seconds=settings.upload_seconds,
         )
-        url = f"{settings.public_base_url}/uploads/{file.id}.{proof(settings.server_key, f'upload:{file.id}')}"
+        url = f"{settings.public_base_url}/uploads/{file.id}.{_proof_of(call.services, file.id)}"
         upload = UploadView(url=url, headers={"Content-Type": file.content_type})
         declared = DeclaredFileView(file=file_view(file, base_url=settings.public_base_url), upload=upload)
         return answer(declared, status_code=201)
 
-    return await call.write(run, body=DeclareFileBody)
+    return await call.write(run, body=DeclareFileBody, secrets=_upload_secrets(call.services))
 
 
 @router.get("/{file_id}", **describes(gives=FileView, errors=(FileNotFound,)))
@@ -99,7 +103,7 @@ async def upload(request: Request, target: str) -> Response:
     """Take a file's bytes at its upload address, which is its own proof; no key is needed."""
     services: Services = request.app.state.services
     file_id, _, shown = target.partition(".")
-    if not hmac.compare_digest(shown.encode(), proof(services.settings.server_key, f"upload:{file_id}").encode()):
+    if not hmac.compare_digest(shown.encode(), _proof_of(services, file_id).encode()):
         raise FileNotFound("This upload address is unknown or has expired. Declare the file again.")
     if declared_size(request) > services.settings.file_bytes_limit:
         raise FileTooLarge
@@ -131,3 +135,17 @@ def _failure(verdict: _Verdict | None, file: StoredFile) -> FileFailure | None:
     if verdict is None or verdict.stored_as != file.stored_as:
         raise FileNotReady("The bytes have only just arrived. Complete the file again.")
     return verdict.failure
+
+
+def _proof_of(services: Services, file_id: str) -> str:
+    return proof(services.settings.server_key, f"upload:{file_id}")
+
+
+def _upload_secrets(services: Services) -> Secrets:
+    """Keep the proof of an upload address out of what rests: it is made again from the file's id."""
+    return Secrets(
+        conceal=lambda body: _UPLOAD_ADDRESS.sub(rb"\1", body),
+        reveal=lambda body: _UPLOAD_ADDRESS.sub(
+            lambda found: found[1] + _proof_of(services, found[2].decode()).encode(), body
+        ),
+    )

@@ -112,7 +112,7 @@ class Wording:
             *self._unsaid(),
         ]
         lines = (
-            document_line(_DOCUMENT_TYPES.get(kind, kind), each.file_name, str(each.size_bytes), each.sha256[:12])
+            document_line(_DOCUMENT_TYPES.get(kind, kind), _sent_name(each), str(each.size_bytes), each.sha256[:12])
             for each in self._job.documents
             for kind in each.document_types
         )
@@ -164,6 +164,11 @@ def _reviewed(value: Value, *, text: str | None = None) -> str:
     if isinstance(value, date):
         return value.strftime("%m/%d/%Y")
     return text if text is not None else str(value)
+
+
+def _sent_name(document: JobDocument) -> str:
+    # As a browser writes it into a form: https://html.spec.whatwg.org/#multipart-form-data
+    return document.file_name.replace('"', "%22")
 
 
 def _portal_types(document: JobDocument) -> tuple[str, ...]:
