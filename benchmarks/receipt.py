@@ -1,6 +1,6 @@
 """How long a case takes from its confirm to the payer's receipt, and how much of that is the walk through the portal.
 
-    .venv/bin/python benchmarks/receipt.py [RUNS]
+    .venv/bin/python -m benchmarks.receipt [RUNS]
 
 Both are measured in one run on one machine, against the simulated payer: the whole way (HTTP, engine, browser, portal)
 and the bare channel. Quote the ratio; the seconds belong to the machine.
@@ -13,6 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from priorauth.bootstrap import configure_logging
 from priorauth.domain.submissions import PayerReceipt
 from tests.factories.channels import portal_world
 from tests.factories.jobs import job_of
@@ -57,6 +58,7 @@ async def bare_channel(runs: int) -> list[float]:
 
 def main() -> None:
     """Measure, and print the table."""
+    configure_logging("error")
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 10
     channel, whole = asyncio.run(bare_channel(runs)), whole_way(runs)
     baseline = statistics.median(channel)
