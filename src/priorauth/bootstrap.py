@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 import structlog
 import uvicorn
@@ -161,6 +162,7 @@ def _engine(settings: Settings, database: Database, channel: PortalChannel) -> E
             present=present,
             bounds=bounds,
             interval_seconds=settings.sweep_seconds,
+            answers_kept_for=timedelta(days=settings.idempotency_days),
         ),
         concurrency=settings.concurrent_sessions,
         polling_seconds=settings.queue_polling_seconds,

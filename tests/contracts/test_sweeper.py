@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -13,6 +14,8 @@ from priorauth.domain.lifecycle import Status
 from priorauth.domain.submissions import Outcome
 from priorauth.engine.processing import Bounds
 from priorauth.engine.sweeper import Sweeper
+from priorauth.store import tables
+from priorauth.store.idempotency import IdempotencyScope, StoredAnswer
 from priorauth.store.transaction import Transaction
 from priorauth.store.work import Work, WorkState
 from tests.factories import cases
@@ -272,3 +275,22 @@ async def test_a_step_ahead_renews_the_budget(swept: Store) -> None:
         world.enqueue("ERROR")
         assert await world.sweep() == 1
     assert world.case().status is Status.PROCESSING
+
+
+async def test_answers_are_kept_for_their_time_and_then_deleted(swept: Store) -> None:
+    case = swept(cases.draft)
+    clock, database = case.home.clock, case.home.database
+    scope = IdempotencyScope(case.home.caller.organization_id, "sandbox", "POST", "/v1/files", "a-key")
+    kept = StoredAnswer("hash", 201, None, b"{}")
+    database.write_now(lambda tx: tx.idempotency.keep(scope, kept, now=clock.now))
+
+    def rows() -> int:
+        count = sa.select(sa.func.count()).select_from(tables.idempotency_records)
+        return int(database.read_now(lambda tx: tx._connection.execute(count).scalar_one()))
+
+    await case.sweep()
+    assert rows() == 1
+
+    clock.moment(later=timedelta(days=31).total_seconds())
+    await case.sweep()
+    assert rows() == 0

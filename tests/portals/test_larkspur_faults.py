@@ -29,14 +29,6 @@ def waits() -> Waits:
     return Waits()
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def stopping() -> AsyncIterator[list[asyncio.Task[None]]]:
-    """Servers take a while to stop: each test has its own, and they end together."""
-    tasks: list[asyncio.Task[None]] = []
-    yield tasks
-    await asyncio.gather(*tasks)
-
-
 @pytest_asyncio.fixture(loop_scope="module")
 async def visitor(stopping: list[asyncio.Task[None]], tmp_path: Path, waits: Waits) -> AsyncIterator[Visitor]:
     server = PortalServer(tmp_path, sleep=waits)

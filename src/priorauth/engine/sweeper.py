@@ -1,11 +1,12 @@
 """Proves that no case is stuck and no session forgotten.
 
 Whatever is the service's or the payer's move has work under way, or gets it again; a session that its case no longer
-needs, because it was canceled or rewritten at the review, is let go.
+needs, because it was canceled or rewritten at the review, is let go. So are answers that were kept long enough.
 """
 
 import asyncio
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 
 import structlog
 
@@ -39,12 +40,14 @@ class Sweeper:
         present: Callable[[], Moment],
         bounds: Bounds,
         interval_seconds: float,
+        answers_kept_for: timedelta = timedelta(days=30),
     ) -> None:
         self._database = database
         self._channels = channels
         self._present = present
         self._bounds = bounds
         self._interval_seconds = interval_seconds
+        self._answers_kept_for = answers_kept_for
         self._suspects: set[str] = set()
 
     async def sweep(self, is_running: IsRunning) -> int:
@@ -61,6 +64,8 @@ class Sweeper:
         for channel in self._channels.values():
             for authorization_id in channel.sessions():
                 await self._let_go(channel, authorization_id)
+        expired = self._present().now - self._answers_kept_for
+        await self._database.write(lambda tx: tx.idempotency.forget(before=expired))
         return resumed
 
     async def run(self, is_running: IsRunning) -> None:

@@ -59,8 +59,10 @@ class PortalChannel:
             session = await self._walk(job)
             if not isinstance(session, PortalSession):
                 return session
+            boundary = AtBoundary(await self._differences(session))
+            # Held last: what goes wrong before must end the session, not leave it up for nobody.
             await self._host.hold(session)
-            return AtBoundary(await self._differences(session))
+            return boundary
 
     async def submit(self, job: Job, *, allowed: tuple[Difference, ...], intend: Intend) -> Submission:
         """Submit the job, once, from a review page that was read just before."""
