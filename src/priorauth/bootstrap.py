@@ -30,6 +30,7 @@ from priorauth.engine.ledger import Ledger
 from priorauth.engine.processing import Bounds, Processing
 from priorauth.engine.runtime import Engine
 from priorauth.engine.sweeper import Sweeper
+from priorauth.formats.payers import payer_of, provider_of
 from priorauth.http.app import create_app
 from priorauth.http.edge import ApiSettings, SandboxPortal, Services
 from priorauth.sandbox import catalog as sandbox_catalog
@@ -277,6 +278,6 @@ def _install_sandbox_catalog(database: Database) -> None:
 
 def _sandbox_entries() -> tuple[tuple[Provider, ...], tuple[Payer, ...]]:
     return (
-        tuple(catalog_commands.provider_of(entry) for entry in sandbox_catalog.providers()),
-        tuple(catalog_commands.payer_of(entry) for entry in sandbox_catalog.payers()),
+        tuple(provider_of(entry) for entry in sandbox_catalog.providers()),
+        tuple(payer_of(entry) for entry in sandbox_catalog.payers()),
     )

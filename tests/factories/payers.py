@@ -1,6 +1,5 @@
 """Payers and providers: those of the sandbox, and small ones that ask just what a test is about."""
 
-from priorauth.commands.catalog import payer_of, provider_of
 from priorauth.domain.catalog import (
     CodeSystem,
     Payer,
@@ -15,6 +14,7 @@ from priorauth.domain.catalog import (
     ServiceRules,
 )
 from priorauth.domain.questionnaires import Item, Questionnaire
+from priorauth.formats.payers import payer_of, provider_of
 from priorauth.sandbox import catalog
 
 NPI = "1234567893"

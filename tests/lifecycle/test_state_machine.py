@@ -17,7 +17,7 @@ from priorauth.commands import attachments, authorizations, files, submissions
 from priorauth.commands import processing as moves
 from priorauth.commands.record import knowledge, next_work
 from priorauth.domain import processing
-from priorauth.domain.authorizations import ActionType, Authorization, FinalSubmission
+from priorauth.domain.authorizations import ActionType, Authorization, FinalSubmission, questionnaires_of
 from priorauth.domain.catalog import PortalAuthMode
 from priorauth.domain.errors import Issue, NextActionMismatch, NotMutable, PriorAuthError, ReviewStale, VersionConflict
 from priorauth.domain.lifecycle import Status
@@ -162,8 +162,8 @@ class Lifecycle(RuleBasedStateMachine):
         def assessed(tx: Transaction) -> Requirements:
             known = knowledge(tx, after)
             return assess(
-                known.payer,
-                after.request,
+                questionnaires_of(after, known.payer),
+                documents=known.payer.rules_for(after.request).documents,
                 answers=after.answers,
                 attachments=after.attachments,
                 findings=after.journal.findings,

@@ -21,7 +21,7 @@ from priorauth.domain.errors import (
 )
 from priorauth.domain.lifecycle import Event, Status, next_status
 from priorauth.domain.moment import Moment
-from priorauth.domain.questionnaires import AnswerItem, merge
+from priorauth.domain.questionnaires import AnswerItem, Item, Questionnaire, merge
 from priorauth.domain.requirements import Finding, Requirements, assess, still_open
 from priorauth.domain.reviews import Covers, Difference, ReviewSnapshot, SnapshotKind, SnapshotStatus, summarize
 from priorauth.domain.submissions import Attempt, AttemptState, Outcome, Submission
@@ -104,7 +104,10 @@ class Journal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authorization:
-    """One case of one organization in one environment."""
+    """One case of one organization in one environment.
+
+    `discovered` is what the payer asked on the way, beyond the questionnaires of its catalog entry.
+    """
 
     id: str
     organization_id: str
@@ -132,6 +135,7 @@ class Authorization:
     updated_at: datetime
     completed_at: datetime | None
     canceled_at: datetime | None
+    discovered: tuple[Item, ...] = ()
     journal: Journal = field(default_factory=Journal)
 
     @property
@@ -156,6 +160,17 @@ class Knowledge:
 
     payer: Payer
     diagnosis_codes: DiagnosisCodes
+
+
+_DISCOVERED = "payer_questions"
+
+
+def questionnaires_of(case: Authorization, payer: Payer) -> tuple[Questionnaire, ...]:
+    """Return everything that the case is asked, in order: its payer's questionnaires, then what was discovered."""
+    asked = payer.questionnaires_for(case.request)
+    if not case.discovered:
+        return asked
+    return (*asked, Questionnaire(_DISCOVERED, "Further questions of the payer", case.discovered))
 
 
 def evolve(case: Authorization, event: Event, moment: Moment, **changes: object) -> Authorization:
@@ -184,10 +199,11 @@ def create(
     metadata: Mapping[str, str],
 ) -> Authorization:
     """Return a new case at version 1 with its initial answers merged. Raises BadRequest for malformed answers."""
-    merged = merge(known.payer.questionnaires_for(request), current=(), patch=answers)
+    questionnaires = known.payer.questionnaires_for(request)
+    merged = merge(questionnaires, current=(), patch=answers)
     requirements = assess(
-        known.payer,
-        request,
+        questionnaires,
+        documents=known.payer.rules_for(request).documents,
         answers=merged,
         attachments=(),
         findings=(),
@@ -228,7 +244,7 @@ def create(
 def answer(case: Authorization, known: Knowledge, moment: Moment, *, patch: tuple[AnswerItem, ...]) -> Authorization:
     """Return the case after a PATCH of its answers. Raises NotMutable or BadRequest."""
     next_status(case.status, Event.CUSTOMER_WROTE)
-    merged = merge(known.payer.questionnaires_for(case.request), current=case.answers, patch=patch)
+    merged = merge(questionnaires_of(case, known.payer), current=case.answers, patch=patch)
     if merged == case.answers:
         return case
     return _rewritten(replace(case, answers=merged, answers_version=case.answers_version + 1), case, known, moment)
@@ -299,6 +315,7 @@ def issue_review(
             case.provider,
             request=case.request,
             route=case.route,
+            questionnaires=questionnaires_of(case, known.payer),
             answers=case.answers,
             attachments=case.attachments,
             case_reference=case.id,
@@ -329,8 +346,8 @@ def reassessed(case: Authorization, known: Knowledge) -> Authorization:
     """Return the case with its findings and requirements brought up to date; the status is not touched."""
     findings = still_open(case.journal.findings, case.answers, package=package_of(case))
     requirements = assess(
-        known.payer,
-        case.request,
+        questionnaires_of(case, known.payer),
+        documents=known.payer.rules_for(case.request).documents,
         answers=case.answers,
         attachments=case.attachments,
         findings=findings,

@@ -147,16 +147,45 @@ class ServiceRules:
     codes: tuple[str, ...] = ()
 
 
+class Widget(StrEnum):
+    """How a field of a portal's form is filled."""
+
+    TEXT = "text"
+    SELECT = "select"
+    RADIO = "radio"
+
+
+@dataclass(frozen=True, slots=True)
+class PortalField:
+    """The field of a portal's form that takes the answers of one item, by the label that a person sees."""
+
+    link_id: str
+    label: str
+    widget: Widget = Widget.TEXT
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentType:
+    """A kind of document: its code in the API, and the words that the portal has for it."""
+
+    code: str
+    display: str
+
+
 @dataclass(frozen=True, slots=True)
 class PortalSettings:
-    """Which portal a payer runs.
+    """Which portal a payer uses, and where the answers to the payer's own questions go in it.
 
     `submission_settles_after_seconds`: how long a submission whose answer was lost may still take to turn up in the
     portal's search. Only two looks that far apart, both in vain, prove that the payer never took it.
+    `base_url` is where a real portal is; a simulated one is where the sandbox serves it.
     """
 
     id: str
     submission_settles_after_seconds: float = 600.0
+    base_url: str | None = None
+    fields: tuple[PortalField, ...] = ()
+    document_types: tuple[DocumentType, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from priorauth.domain.attachments import Attachment
-from priorauth.domain.catalog import CodeVerdict, DiagnosisCodes, Payer, RequiredDocument, ServiceRequest
+from priorauth.domain.catalog import CodeVerdict, DiagnosisCodes, RequiredDocument
 from priorauth.domain.errors import Issue, Severity
-from priorauth.domain.questionnaires import Answer, AnswerItem, AnswerSet, Coding, Concept, Item, rule_breaches
+from priorauth.domain.questionnaires import (
+    Answer,
+    AnswerItem,
+    AnswerSet,
+    Coding,
+    Concept,
+    Item,
+    Questionnaire,
+    rule_breaches,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +63,9 @@ _DIAGNOSIS_FAULTS = {
 
 
 def assess(
-    payer: Payer,
-    request: ServiceRequest,
+    questionnaires: tuple[Questionnaire, ...],
     *,
+    documents: tuple[RequiredDocument, ...],
     answers: tuple[AnswerItem, ...],
     attachments: tuple[Attachment, ...],
     findings: tuple[Finding, ...],
@@ -65,7 +74,7 @@ def assess(
 ) -> Requirements:
     """Return what is open now; the same value as `previous`, version included, when nothing changed."""
     given = AnswerSet(answers)
-    asked = list(given.visible(payer.questionnaires_for(request)))
+    asked = list(given.visible(questionnaires))
     attached = {document_type for attachment in attachments for document_type in attachment.document_types}
     found = Requirements(
         version=previous.version if previous else 1,
@@ -74,7 +83,7 @@ def assess(
             for item in asked
             if item.takes_answers and given.requires(item) and not given.of(item.link_id)
         ),
-        documents=tuple(document for document in payer.rules_for(request).documents if document.type not in attached),
+        documents=tuple(document for document in documents if document.type not in attached),
         issues=(
             *(issue for item in asked for issue in _issues_of(item, given, diagnosis_codes)),
             *(finding.issue for finding in findings),

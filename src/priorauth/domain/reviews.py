@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from priorauth.domain.attachments import Attachment
 from priorauth.domain.catalog import ChosenRoute, Payer, Provider, ServiceRequest
-from priorauth.domain.questionnaires import AnswerItem, AnswerSet, Concept, Item, all_items, shown
+from priorauth.domain.questionnaires import AnswerItem, AnswerSet, Concept, Item, Questionnaire, all_items, shown
 
 
 class SnapshotStatus(StrEnum):
@@ -170,13 +170,14 @@ def summarize(
     *,
     request: ServiceRequest,
     route: ChosenRoute,
+    questionnaires: tuple[Questionnaire, ...],
     answers: tuple[AnswerItem, ...],
     attachments: tuple[Attachment, ...],
     case_reference: str,
 ) -> ReviewSummary:
     """Return the package as a reviewer reads it, from the stored case alone."""
     given = AnswerSet(answers)
-    answered = [item for item in all_items(payer.questionnaires_for(request)) if given.of(item.link_id)]
+    answered = [item for item in all_items(questionnaires) if given.of(item.link_id)]
     known = {item.concept: _text(item, given) for item in answered if item.concept}
     return ReviewSummary(
         patient=PatientSummary(

@@ -1,7 +1,7 @@
 """From a stored case to the frozen job that a channel gets."""
 
 from priorauth.channels.contract import Job, JobDocument
-from priorauth.domain.authorizations import Authorization
+from priorauth.domain.authorizations import Authorization, questionnaires_of
 from priorauth.store.transaction import Transaction
 
 
@@ -15,7 +15,7 @@ def job_of(tx: Transaction, case: Authorization) -> Job:
         portal=payer.portal,
         provider=case.provider,
         request=case.request,
-        questionnaires=payer.questionnaires_for(case.request),
+        questionnaires=questionnaires_of(case, payer),
         answers=case.answers,
         documents=tuple(_documents(tx, case)),
     )

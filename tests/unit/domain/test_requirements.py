@@ -34,9 +34,10 @@ def assessed(
     findings: tuple[Finding, ...] = (),
     previous: Requirements | None = None,
 ) -> Requirements:
+    request = payers.request(known.payer)
     return assess(
-        known.payer,
-        payers.request(known.payer),
+        known.payer.questionnaires_for(request),
+        documents=known.payer.rules_for(request).documents,
         answers=given,
         attachments=attachments,
         findings=findings,

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 
-from priorauth.domain.authorizations import ActionType, Authorization, FinalSubmission, NextAction
+from priorauth.domain.authorizations import ActionType, Authorization, FinalSubmission, NextAction, questionnaires_of
 from priorauth.domain.catalog import CodeSystem, Payer, PortalAuthMode, RequestType
 from priorauth.domain.lifecycle import Status
 from priorauth.domain.submissions import Outcome
@@ -266,7 +266,7 @@ def view(case: Authorization, payer: Payer) -> AuthorizationView:
         request=RequestView.model_validate(case.request),
         route=RouteView.model_validate(case.route),
         policy=PolicyView(final_submission=case.final_submission),
-        questionnaire=[QuestionnaireView.model_validate(each) for each in payer.questionnaires_for(case.request)],
+        questionnaire=[QuestionnaireView.model_validate(each) for each in questionnaires_of(case, payer)],
         questionnaire_response=QuestionnaireResponseView.model_validate({"item": case.answers}),
         requirements=RequirementsView.model_validate(case.requirements),
         attachments=[AttachmentView.model_validate(each) for each in case.attachments],
