@@ -38,7 +38,9 @@ SNAPSHOT = {
     "id", "status", "kind", "generatedAt", "covers", "summary", "questionnaireResponse", "attachments", "warnings",
     "liveViewUrl",
 }  # fmt: skip
-SUMMARY = {"patient", "coverage", "provider", "service", "diagnoses", "clinical", "documents", "destination"}
+SUMMARY = {
+    "patient", "coverage", "provider", "service", "diagnoses", "clinical", "documents", "destination", "changes",
+}  # fmt: skip
 DECISION = {
     "outcome", "decidedAt", "authorizationNumber", "effectiveFrom", "effectiveTo", "approvedUnits", "denialReason",
     "message",
@@ -204,6 +206,19 @@ async def test_a_review_snapshot_is_a_picture_of_the_package(server: Server, cus
     assert snapshot["questionnaireResponse"] == case["questionnaireResponse"]
     assert snapshot["attachments"] == case["attachments"] != []
     assert snapshot["warnings"] == []
+    assert snapshot["summary"]["changes"] == []
+
+
+async def test_a_new_snapshot_names_what_changed_since_the_one_before(server: Server, customer: Customer) -> None:
+    case = await moves.under_review(server, customer)
+    answered = await customer.answer(case, said("service.units", valueInteger=2))
+    attached = await customer.attach(answered)
+
+    assert answered["submission"]["reviewSnapshot"]["summary"]["changes"] == [
+        {"part": "answers", "name": "Units requested", "before": "1", "after": "2"}
+    ]
+    (change,) = attached["submission"]["reviewSnapshot"]["summary"]["changes"]
+    assert (change["part"], change["before"], change["after"]) == ("documents", None, change["name"])
 
 
 async def test_a_snapshot_stays_after_its_approval(server: Server, customer: Customer) -> None:

@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from priorauth.domain import attachments as documents
+from priorauth.domain.answers import merge
 from priorauth.domain.attachments import Attachment
 from priorauth.domain.catalog import ChosenRoute, DiagnosisCodes, Payer, Provider, ServiceRequest
 from priorauth.domain.errors import (
@@ -21,7 +22,7 @@ from priorauth.domain.errors import (
 )
 from priorauth.domain.lifecycle import Event, Status, next_status
 from priorauth.domain.moment import Moment
-from priorauth.domain.questionnaires import AnswerItem, Item, Questionnaire, merge
+from priorauth.domain.questionnaires import AnswerItem, Item, Questionnaire
 from priorauth.domain.requirements import Finding, Requirements, assess, still_open
 from priorauth.domain.reviews import Covers, Difference, ReviewSnapshot, SnapshotKind, SnapshotStatus, summarize
 from priorauth.domain.submissions import Attempt, AttemptState, Outcome, Submission
@@ -319,6 +320,7 @@ def issue_review(
             answers=case.answers,
             attachments=case.attachments,
             case_reference=case.id,
+            previous=case.submission.review_snapshot,
         ),
         answers=case.answers,
         attachments=case.attachments,

@@ -6,6 +6,7 @@ must change nothing: `is_in_hand` says so, and only evidence of a submission is 
 
 from dataclasses import replace
 
+from priorauth.domain.answers import AnswerSet
 from priorauth.domain.authorizations import (
     Authorization,
     FinalSubmission,
@@ -22,7 +23,6 @@ from priorauth.domain.authorizations import (
 from priorauth.domain.errors import Issue, NotMutable, Severity
 from priorauth.domain.lifecycle import Event, Status
 from priorauth.domain.moment import Moment
-from priorauth.domain.questionnaires import AnswerSet
 from priorauth.domain.requirements import Finding
 from priorauth.domain.reviews import Difference, SnapshotStatus
 from priorauth.domain.submissions import Attempt, AttemptState, Decision, Outcome, PayerReceipt

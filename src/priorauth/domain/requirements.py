@@ -3,19 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from priorauth.domain.answers import AnswerSet, Place, rule_breaches
 from priorauth.domain.attachments import Attachment
 from priorauth.domain.catalog import CodeVerdict, DiagnosisCodes, RequiredDocument
 from priorauth.domain.errors import Issue, Severity
-from priorauth.domain.questionnaires import (
-    Answer,
-    AnswerItem,
-    AnswerSet,
-    Coding,
-    Concept,
-    Item,
-    Questionnaire,
-    rule_breaches,
-)
+from priorauth.domain.questionnaires import Answer, AnswerItem, Coding, Concept, Questionnaire
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +71,15 @@ def assess(
     found = Requirements(
         version=previous.version if previous else 1,
         questions=tuple(
-            OpenQuestion(item.link_id, item.text)
-            for item in asked
-            if item.takes_answers and given.requires(item) and not given.of(item.link_id)
+            OpenQuestion(place.item.link_id, place.label(given.text(place)))
+            for place in asked
+            if (place.item.takes_answers or place.item.has_entries)
+            and not (place.answer or place.entries)
+            and given.requires(place)
         ),
         documents=tuple(document for document in documents if document.type not in attached),
         issues=(
-            *(issue for item in asked for issue in _issues_of(item, given, diagnosis_codes)),
+            *(issue for place in asked for issue in _issues_of(place, given, diagnosis_codes)),
             *(finding.issue for finding in findings),
         ),
     )
@@ -106,12 +100,12 @@ def still_open(
     )
 
 
-def _issues_of(item: Item, answers: AnswerSet, diagnosis_codes: DiagnosisCodes) -> Iterator[Issue]:
-    breaches = tuple(rule_breaches(item, answers))
+def _issues_of(place: Place, answers: AnswerSet, diagnosis_codes: DiagnosisCodes) -> Iterator[Issue]:
+    breaches = tuple(rule_breaches(place, answers))
     yield from breaches
-    if item.concept is Concept.DIAGNOSIS and not breaches:
-        for answer in answers.of(item.link_id):
+    if place.item.concept is Concept.DIAGNOSIS and not breaches:
+        for answer in place.answer:
             code = answer.value.code if isinstance(answer.value, Coding) else str(answer.value)
             fault = _DIAGNOSIS_FAULTS.get(diagnosis_codes.judge(code))
             if fault:
-                yield Issue(fault[0], fault[1], item.link_id)
+                yield Issue(fault[0], fault[1], place.path)

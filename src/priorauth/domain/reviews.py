@@ -4,13 +4,15 @@ A snapshot is a picture of the stored case, not of the portal. What the portal s
 warnings, and an approval covers those differences and no others.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from priorauth.domain.answers import AnswerSet, answered
 from priorauth.domain.attachments import Attachment
 from priorauth.domain.catalog import ChosenRoute, Payer, Provider, ServiceRequest
-from priorauth.domain.questionnaires import AnswerItem, AnswerSet, Concept, Item, Questionnaire, all_items, shown
+from priorauth.domain.questionnaires import AnswerItem, Concept, Questionnaire
 
 
 class SnapshotStatus(StrEnum):
@@ -124,6 +126,17 @@ class ReviewSummary:
     clinical: tuple[AnswerSummary, ...]
     documents: tuple[DocumentSummary, ...]
     destination: DestinationSummary
+    changes: tuple["Change", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a snapshot shows otherwise than the one before it: a question or a document, null where it was absent."""
+
+    part: str
+    name: str
+    before: str | None
+    after: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,11 +187,12 @@ def summarize(
     answers: tuple[AnswerItem, ...],
     attachments: tuple[Attachment, ...],
     case_reference: str,
+    previous: ReviewSnapshot | None,
 ) -> ReviewSummary:
-    """Return the package as a reviewer reads it, from the stored case alone."""
-    given = AnswerSet(answers)
-    answered = [item for item in all_items(questionnaires) if given.of(item.link_id)]
-    known = {item.concept: _text(item, given) for item in answered if item.concept}
+    """Return the package as a reviewer reads it, from the stored case alone, and what changed since `previous`."""
+    said = tuple(answered(questionnaires, AnswerSet(answers)))
+    changes = tuple(_changes(questionnaires, answers, attachments, previous)) if previous else ()
+    known = {place.item.concept: text for place, _, text in reversed(said) if place.item.concept}
     return ReviewSummary(
         patient=PatientSummary(
             member_id=known.get(Concept.MEMBER_ID),
@@ -196,14 +210,35 @@ def summarize(
             units=known.get(Concept.SERVICE_UNITS),
             start_date=known.get(Concept.SERVICE_START),
         ),
-        diagnoses=tuple(_text(item, given) for item in answered if item.concept is Concept.DIAGNOSIS),
+        diagnoses=tuple(text for place, _, text in said if place.item.concept is Concept.DIAGNOSIS),
         clinical=tuple(
-            AnswerSummary(item.link_id, item.text, _text(item, given)) for item in answered if not item.concept
+            AnswerSummary(place.path, question, text) for place, question, text in said if not place.item.concept
         ),
+        changes=changes,
         documents=tuple(DocumentSummary(each.id, each.label, each.document_types) for each in attachments),
         destination=DestinationSummary(payer.display_name, route.channel, route.label, case_reference),
     )
 
 
-def _text(item: Item, answers: AnswerSet) -> str:
-    return ", ".join(shown(item, answer) for answer in answers.of(item.link_id))
+def _changes(
+    questionnaires: tuple[Questionnaire, ...],
+    answers: tuple[AnswerItem, ...],
+    attachments: tuple[Attachment, ...],
+    previous: ReviewSnapshot,
+) -> Iterator[Change]:
+    said, said_before = _readable(questionnaires, answers), _readable(questionnaires, previous.answers)
+    for name in dict.fromkeys((*said_before, *said)):
+        if said_before.get(name) != said.get(name):
+            yield Change("answers", name, said_before.get(name), said.get(name))
+    labels, labels_before = (
+        {each.id: each.label for each in attachments},
+        {each.id: each.label for each in previous.attachments},
+    )
+    for attachment_id in dict.fromkeys((*labels_before, *labels)):
+        if (attachment_id in labels) is not (attachment_id in labels_before):
+            before, after = labels_before.get(attachment_id), labels.get(attachment_id)
+            yield Change("documents", after or before or attachment_id, before, after)
+
+
+def _readable(questionnaires: tuple[Questionnaire, ...], answers: tuple[AnswerItem, ...]) -> dict[str, str]:
+    return {question: text for _, question, text in answered(questionnaires, AnswerSet(answers))}

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from priorauth.domain.answers import AnswerSet, Place, merge, rule_breaches, shown
 from priorauth.domain.errors import BadRequest
 from priorauth.domain.questionnaires import (
     Answer,
     AnswerItem,
-    AnswerSet,
     Coding,
     Condition,
     EnableBehavior,
@@ -23,9 +23,6 @@ from priorauth.domain.questionnaires import (
     Option,
     Questionnaire,
     Value,
-    merge,
-    rule_breaches,
-    shown,
 )
 from tests.factories.answers import answer, question, said, when
 
@@ -230,7 +227,8 @@ def test_conditions_need_all_comparisons_or_any(behavior: EnableBehavior, verdic
 
 
 def breaches(item: Item, *values: Value, others: tuple[AnswerItem, ...] = ()) -> list[str]:
-    return [issue.code for issue in rule_breaches(item, AnswerSet((said(item.link_id, *values), *others)))]
+    given = said(item.link_id, *values)
+    return [issue.code for issue in rule_breaches(Place(item, (), given.answer), AnswerSet((given, *others)))]
 
 
 OPTIONS = (Option("x", "The X"), Option("y", "The Y"))
@@ -274,7 +272,9 @@ def test_choices_narrow_while_a_condition_holds() -> None:
 def test_the_payers_own_words_replace_the_message() -> None:
     item = question("q", max_length=1, error_message="One letter.")
 
-    assert [issue.message for issue in rule_breaches(item, AnswerSet((said("q", "ab"),)))] == ["One letter."]
+    given = said("q", "ab")
+    issues = rule_breaches(Place(item, (), given.answer), AnswerSet((given,)))
+    assert [issue.message for issue in issues] == ["One letter."]
 
 
 @pytest.mark.parametrize(

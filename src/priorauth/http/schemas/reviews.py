@@ -78,6 +78,15 @@ class DestinationSummaryView(View):
     case_reference: str
 
 
+class ChangeView(View):
+    """What this snapshot shows otherwise than the one before it."""
+
+    part: str = Field(description="answers or documents.", examples=["answers"])
+    name: str = Field(description="The question as a person reads it, or the document's label.")
+    before: str | None = Field(description="The answer or the document's label then; null where it was absent.")
+    after: str | None = Field(description="The answer or the document's label now; null where it is gone.")
+
+
 class ReviewSummaryView(View):
     """The package, grouped as a reviewer reads it."""
 
@@ -89,6 +98,7 @@ class ReviewSummaryView(View):
     clinical: list[AnswerSummaryView]
     documents: list[DocumentSummaryView]
     destination: DestinationSummaryView
+    changes: list[ChangeView] = Field(description="Empty in the first snapshot of a case.")
 
 
 class WarningView(View):

@@ -10,7 +10,8 @@ from enum import Enum
 
 from priorauth.channels.contract import Job, JobDocument
 from priorauth.channels.portals.adapter import Package
-from priorauth.domain.questionnaires import AnswerSet, Concept, Item, Value, all_items, shown
+from priorauth.domain.answers import AnswerSet, shown
+from priorauth.domain.questionnaires import Concept, Item, Value, all_items
 
 
 class Widget(Enum):
