@@ -157,6 +157,7 @@ class Integrator:
         scenario = catalog.scenario(scenario_id)
         assert scenario is not None
         wanted = {question["linkId"] for question in case["requirements"]["questions"]}
+        wanted |= {issue["field"] for issue in case["requirements"]["issues"]}
         items = [each for each in scenario.resolves["questionnaireResponse"]["item"] if each["linkId"] in wanted]
         if items:
             body = {"questionnaireResponse": {"item": items}}

@@ -17,12 +17,12 @@ from priorauth.commands import attachments, authorizations, files, submissions
 from priorauth.commands import processing as moves
 from priorauth.commands.record import knowledge, next_work
 from priorauth.domain import processing
-from priorauth.domain.authorizations import ActionType, Authorization, FinalSubmission, questionnaires_of
+from priorauth.domain.authorizations import ActionType, Authorization, FinalSubmission, reassessed
 from priorauth.domain.catalog import PortalAuthMode
 from priorauth.domain.errors import Issue, NextActionMismatch, NotMutable, PriorAuthError, ReviewStale, VersionConflict
 from priorauth.domain.lifecycle import Status
 from priorauth.domain.questionnaires import AnswerItem, Coding
-from priorauth.domain.requirements import Requirements, assess
+from priorauth.domain.requirements import Requirements
 from priorauth.domain.reviews import Difference, SnapshotStatus
 from priorauth.domain.submissions import AttemptState
 from priorauth.store.transaction import Transaction
@@ -160,16 +160,7 @@ class Lifecycle(RuleBasedStateMachine):
 
     def check_requirements(self, after: Authorization) -> None:
         def assessed(tx: Transaction) -> Requirements:
-            known = knowledge(tx, after)
-            return assess(
-                questionnaires_of(after, known.payer),
-                documents=known.payer.rules_for(after.request).documents,
-                answers=after.answers,
-                attachments=after.attachments,
-                findings=after.journal.findings,
-                diagnosis_codes=known.diagnosis_codes,
-                previous=after.requirements,
-            )
+            return reassessed(after, knowledge(tx, after)).requirements
 
         assert self.home.database.read_now(assessed) == after.requirements, "rule 6"
         assert after.status is not Status.REQUIRES_INPUT or after.requirements.is_blocked

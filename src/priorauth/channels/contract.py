@@ -12,7 +12,7 @@ from typing import Protocol
 from priorauth.domain.catalog import PortalSettings, Provider, ServiceRequest
 from priorauth.domain.errors import Issue
 from priorauth.domain.live_sessions import SessionClaim
-from priorauth.domain.questionnaires import AnswerItem, Questionnaire
+from priorauth.domain.questionnaires import AnswerItem, Item, Questionnaire
 from priorauth.domain.reviews import Difference
 from priorauth.domain.submissions import Decision, PayerReceipt
 
@@ -67,6 +67,20 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Discovered:
+    """The payer asks more than the case was asked: what it asks, as items."""
+
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NotRequired:
+    """The payer wants no authorization for this service. Nothing was submitted."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Withheld:
     """`intend` said no: nothing was sent."""
 
@@ -91,8 +105,10 @@ class Pending:
     """The payer has the case and has not decided."""
 
 
-Preparation = AtBoundary | Rejected | Refused
-Submission = PayerReceipt | AtBoundary | Rejected | Refused | Withheld | NotSent | Unresolved
+# What keeps a case from the boundary.
+Obstacle = Rejected | Refused | Discovered | NotRequired
+Preparation = AtBoundary | Obstacle
+Submission = PayerReceipt | AtBoundary | Obstacle | Withheld | NotSent | Unresolved
 
 
 class ChannelFault(Exception):

@@ -12,6 +12,7 @@ from priorauth.domain.errors import Issue
 from priorauth.domain.events import PAYER, SERVICE, Actor, TimelineEntry
 from priorauth.domain.lifecycle import Status
 from priorauth.domain.moment import Moment
+from priorauth.domain.questionnaires import Item
 from priorauth.domain.reviews import Difference
 from priorauth.store.transaction import Transaction
 from priorauth.store.work import Work, WorkState
@@ -100,6 +101,38 @@ def ask_for_more(
     )
 
 
+def discover(
+    tx: Transaction, moment: Moment, *, authorization_id: str, run: int, observation_id: str, items: tuple[Item, ...]
+) -> Authorization:
+    """Return the case to its customer with what the payer asks beyond its questionnaires."""
+    return observe(
+        tx,
+        moment,
+        authorization_id=authorization_id,
+        run=run,
+        observation_id=observation_id,
+        event="questions_discovered",
+        decide=lambda case: processing.discover(case, knowledge(tx, case), moment, items=items),
+        actor=PAYER,
+    )
+
+
+def conclude_not_required(
+    tx: Transaction, moment: Moment, *, authorization_id: str, run: int, observation_id: str, message: str
+) -> Authorization:
+    """Complete the case: the payer wants no authorization for the service."""
+    return observe(
+        tx,
+        moment,
+        authorization_id=authorization_id,
+        run=run,
+        observation_id=observation_id,
+        event="authorization_not_required",
+        decide=lambda case: processing.conclude_not_required(case, moment, message=message),
+        actor=PAYER,
+    )
+
+
 def fail(
     tx: Transaction, moment: Moment, *, authorization_id: str, run: int, observation_id: str, reason: Reason
 ) -> Authorization:
@@ -169,7 +202,8 @@ def start_afresh(
     work = next_work(tx, case)
     if work is None or work.id != lost:
         return case
-    if fault and case.journal.faults >= at_most and case.status is Status.PROCESSING:
+    given_up = fault and case.journal.faults >= at_most and case.submission.payer_receipt is None
+    if given_up and case.status is Status.PROCESSING:
         reason = gave_up if case.journal.open_attempt is None else _UNRESOLVED
         failed = processing.fail(case, moment, reason=reason)
         return record(tx, before=case, after=failed, moment=moment, actor=SERVICE, event="failed")

@@ -205,6 +205,7 @@ def create(
     requirements = assess(
         questionnaires,
         documents=known.payer.rules_for(request).documents,
+        document_types=known.payer.portal.document_types,
         answers=merged,
         attachments=(),
         findings=(),
@@ -350,6 +351,7 @@ def reassessed(case: Authorization, known: Knowledge) -> Authorization:
     requirements = assess(
         questionnaires_of(case, known.payer),
         documents=known.payer.rules_for(case.request).documents,
+        document_types=known.payer.portal.document_types,
         answers=case.answers,
         attachments=case.attachments,
         findings=findings,

@@ -23,10 +23,13 @@ from priorauth.domain.authorizations import (
 from priorauth.domain.errors import Issue, NotMutable, Severity
 from priorauth.domain.lifecycle import Event, Status
 from priorauth.domain.moment import Moment
+from priorauth.domain.questionnaires import Item
 from priorauth.domain.requirements import Finding
 from priorauth.domain.reviews import Difference, SnapshotStatus
 from priorauth.domain.submissions import Attempt, AttemptState, Decision, Outcome, PayerReceipt
 
+_NOT_REQUIRED = "authorization_not_required"
+_ASKED_AGAIN = Reason("unknown_page", "The payer's form asks again what the case has answered. Nothing was submitted.")
 _UNEXPLAINED = Issue("rejected_by_payer", "The payer did not take the case and did not say why.")
 
 
@@ -87,6 +90,39 @@ def ask_for_more(
         submission=submission,
         journal=draft.journal,
         next_action=action_for_writes(draft, moment, version=case.version + 1),
+    )
+
+
+def discover(case: Authorization, known: Knowledge, moment: Moment, *, items: tuple[Item, ...]) -> Authorization:
+    """Return the case waiting for input, because the payer asks `items` too; failed where it was asked them before."""
+    asked = {item.link_id for item in case.discovered}
+    new = tuple(item for item in items if item.link_id not in asked)
+    if not new:
+        return fail(case, moment, reason=_ASKED_AGAIN)
+    submission, journal = superseding_review(case)
+    discovered = (*case.discovered, *new)
+    draft = reassessed(replace(case, discovered=discovered, journal=journal), known)
+    return evolve(
+        case,
+        Event.MORE_INFORMATION_NEEDED,
+        moment,
+        discovered=discovered,
+        requirements=draft.requirements,
+        submission=submission,
+        journal=draft.journal,
+        next_action=action_for_writes(draft, moment, version=case.version + 1),
+    )
+
+
+def conclude_not_required(case: Authorization, moment: Moment, *, message: str) -> Authorization:
+    """Return the case completed without a submission: the payer wants no authorization for the service."""
+    return evolve(
+        case,
+        Event.DECISION_OBSERVED,
+        moment,
+        outcome=Outcome.NOT_REQUIRED,
+        status_reason=Reason(_NOT_REQUIRED, message),
+        completed_at=moment.now,
     )
 
 
@@ -151,6 +187,7 @@ def record_decision(case: Authorization, moment: Moment, *, decision: Decision) 
         submission=submission,
         journal=journal,
         outcome=decision.outcome,
+        status_reason=_reason_of(decision),
         completed_at=moment.now,
     )
 
@@ -179,3 +216,9 @@ def _concluded(case: Authorization, state: AttemptState) -> Journal:
         for attempt in case.journal.attempts
     )
     return replace(case.journal, attempts=attempts)
+
+
+def _reason_of(decision: Decision) -> Reason | None:
+    if decision.outcome is not Outcome.NOT_REQUIRED:
+        return None
+    return Reason(_NOT_REQUIRED, decision.message or "The payer wants no authorization for this service.")

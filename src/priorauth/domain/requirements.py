@@ -1,11 +1,11 @@
 """What still stands between a case and its submission: unanswered questions, missing documents, faulty values."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from priorauth.domain.answers import AnswerSet, Place, rule_breaches
 from priorauth.domain.attachments import Attachment
-from priorauth.domain.catalog import CodeVerdict, DiagnosisCodes, RequiredDocument
+from priorauth.domain.catalog import CodeVerdict, DiagnosisCodes, DocumentType, RequiredDocument
 from priorauth.domain.errors import Issue, Severity
 from priorauth.domain.questionnaires import Answer, AnswerItem, Coding, Concept, Questionnaire
 
@@ -58,6 +58,7 @@ def assess(
     questionnaires: tuple[Questionnaire, ...],
     *,
     documents: tuple[RequiredDocument, ...],
+    document_types: tuple[DocumentType, ...],
     answers: tuple[AnswerItem, ...],
     attachments: tuple[Attachment, ...],
     findings: tuple[Finding, ...],
@@ -67,7 +68,7 @@ def assess(
     """Return what is open now; the same value as `previous`, version included, when nothing changed."""
     given = AnswerSet(answers)
     asked = list(given.visible(questionnaires))
-    attached = {document_type for attachment in attachments for document_type in attachment.document_types}
+    attached = dict.fromkeys(kind for attachment in attachments for kind in attachment.document_types)
     found = Requirements(
         version=previous.version if previous else 1,
         questions=tuple(
@@ -81,11 +82,22 @@ def assess(
         issues=(
             *(issue for place in asked for issue in _issues_of(place, given, diagnosis_codes)),
             *(finding.issue for finding in findings),
+            *_unknown_types(attached, document_types),
         ),
     )
     if previous is None or found == previous:
         return found
     return replace(found, version=previous.version + 1)
+
+
+def _unknown_types(attached: Iterable[str], document_types: tuple[DocumentType, ...]) -> Iterator[Issue]:
+    known = [kind.code for kind in document_types]
+    for kind in attached:
+        if known and kind not in known:
+            message = (
+                f"The payer has no document type {kind!r}: it gets the document as another one. Types that it has: "
+            )
+            yield Issue("document_type_unknown", message + ", ".join(known) + ".", "attachments", Severity.WARNING)
 
 
 def still_open(

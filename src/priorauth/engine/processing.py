@@ -16,7 +16,9 @@ from priorauth.channels.contract import (
     AtBoundary,
     Channel,
     ChannelFault,
+    Discovered,
     Job,
+    NotRequired,
     NotSent,
     Preparation,
     Refused,
@@ -123,7 +125,6 @@ class Processing:
         return await channel.submit(job, allowed=approved_differences(case), intend=intend)
 
     async def _conclude(self, case: Authorization, outcome: Preparation | Submission) -> str:
-        keys, moment = _keys(case), self._present()
         match outcome:
             case Unresolved():
                 return Verdict.UNRESOLVED
@@ -131,19 +132,12 @@ class Processing:
                 return await self._start_afresh(case, _NOT_SENT, first=_conclude_unsent)
             case PayerReceipt():
                 return await self._record_receipt(case, outcome)
-            case AtBoundary() if case.final_submission is FinalSubmission.AUTOMATIC:
-                reason = _unapproved(outcome)
-                await self._database.write(lambda tx: moves.fail(tx, moment, **keys, reason=reason))
-            case AtBoundary(differences):
-                await self._database.write(lambda tx: moves.propose_review(tx, moment, **keys, differences=differences))
-            case Rejected(issues):
-                await self._database.write(lambda tx: moves.ask_for_more(tx, moment, **keys, rejected=issues))
-            case Refused(code, message):
-                reason = Reason(code, message)
-                await self._database.write(lambda tx: moves.fail(tx, moment, **keys, reason=reason))
             case Withheld():
-                pass
-        return Verdict.ENDED
+                return Verdict.ENDED
+            case _:
+                moment = self._present()
+                await self._database.write(lambda tx: _observe(tx, moment, case, outcome))
+                return Verdict.ENDED
 
     async def _record_receipt(self, case: Authorization, receipt: PayerReceipt) -> str:
         await self._database.write(
@@ -229,6 +223,24 @@ def _keys(case: Authorization) -> ObservationKeys:
     """Return the keys of what this turn observes: the same when its step runs again, so that it is recorded once."""
     observation_id = f"advance:{case.journal.run}.{case.journal.turn}"
     return {"authorization_id": case.id, "run": case.journal.run, "observation_id": observation_id}
+
+
+def _observe(tx: Transaction, moment: Moment, case: Authorization, outcome: Preparation) -> None:
+    """Record what keeps the case from going on by itself."""
+    keys = _keys(case)
+    match outcome:
+        case AtBoundary() if case.final_submission is FinalSubmission.AUTOMATIC:
+            moves.fail(tx, moment, **keys, reason=_unapproved(outcome))
+        case AtBoundary(differences):
+            moves.propose_review(tx, moment, **keys, differences=differences)
+        case Rejected(issues):
+            moves.ask_for_more(tx, moment, **keys, rejected=issues)
+        case Discovered(items):
+            moves.discover(tx, moment, **keys, items=items)
+        case NotRequired(message):
+            moves.conclude_not_required(tx, moment, **keys, message=message)
+        case Refused(code, message):
+            moves.fail(tx, moment, **keys, reason=Reason(code, message))
 
 
 def _conclude_unsent(tx: Transaction, moment: Moment, authorization_id: str) -> None:

@@ -13,7 +13,6 @@ from priorauth.channels.portals.adapter import Package
 from priorauth.channels.portals.larkspur.wording import Entry, Wording, document_line
 from priorauth.domain.catalog import CodeSystem
 from priorauth.domain.questionnaires import AnswerItem, Coding, ItemType, Option, Questionnaire, Value
-from priorauth.domain.reviews import Difference
 from tests.factories.answers import question, said
 from tests.factories.jobs import job_of
 from tests.factories.payers import larkspur, request
@@ -101,31 +100,12 @@ def test_documents_stand_in_the_cases_order_and_a_portal_may_show_them_in_anothe
     assert wording.package().differences(replace(shown, documents=shown.documents[::-1])) == ()
 
 
-def test_a_type_without_a_word_goes_up_as_notes_and_is_a_difference() -> None:
-    odd = document("growth_chart")
+def test_a_type_without_a_word_goes_up_as_another_document() -> None:
+    odd = document("growth_chart", "lab_results", "consent")
     wording = Wording(job(odd))
 
-    assert wording.documents() == (("Clinical notes", odd),)
-    assert wording.package().documents == (line("growth_chart", odd),)
-    (difference,) = wording.package().differences(as_the_portal_shows_it(wording))
-    assert difference == Difference("Documents", line("growth_chart", odd), line("Clinical notes", odd))
-
-
-def test_a_type_without_a_word_beside_one_that_has_a_word_is_not_uploaded_and_is_a_difference() -> None:
-    half = document("growth_chart", "lab_results")
-    wording = Wording(job(half))
-
-    assert wording.documents() == (("Laboratory results", half),)
-    assert wording.package().documents == (line("growth_chart", half), line("Laboratory results", half))
-    assert [each.field for each in wording.package().differences(as_the_portal_shows_it(wording))] == ["Documents"]
-
-
-def test_several_types_without_a_word_are_one_upload() -> None:
-    odd = document("growth_chart", "consent")
-    wording = Wording(job(odd))
-
-    assert wording.documents() == (("Clinical notes", odd),)
-    assert wording.package().documents == (line("growth_chart", odd), line("consent", odd))
+    assert [kind for kind, _ in wording.documents()] == ["Other document", "Laboratory results"]
+    assert wording.package().differences(as_the_portal_shows_it(wording)) == ()
 
 
 # --- answers ---------------------------------------------------------------------------------------------------------
@@ -148,24 +128,27 @@ def test_a_job_that_the_portal_has_words_for_is_shown_as_it_is() -> None:
         (ItemType.CHOICE, Coding("left"), "On the left"),
     ],
 )
-def test_an_answer_that_the_portal_has_no_field_for_is_a_difference(kind: ItemType, value: Value, shown: str) -> None:
+def test_an_answer_without_a_field_goes_into_the_free_text(kind: ItemType, value: Value, shown: str) -> None:
     wording = Wording(asking_more(job(), ("clinical.side", value), kind=kind, options=(Option("left", "On the left"),)))
 
-    assert ("About clinical.side?", shown) in wording.package().fields
-    assert all(each.link_id != "clinical.side" for each in (*wording.service_page(), *wording.clinical_page()))
-    assert wording.package().differences(as_the_portal_shows_it(wording)) == (
-        Difference("About clinical.side?", shown, ""),
-    )
+    further = entry(wording, "Additional clinical information")
+    assert further.entered == further.reviewed == f"About clinical.side? {shown}"
+    assert wording.package().differences(as_the_portal_shows_it(wording)) == ()
 
 
-def test_each_item_without_a_field_is_a_difference_of_its_own() -> None:
+def test_answers_without_a_field_are_a_line_each() -> None:
     wording = Wording(asking_more(job(), ("clinical.side", "left"), ("clinical.level", "L4")))
 
-    differences = wording.package().differences(as_the_portal_shows_it(wording))
-    assert [(each.field, each.expected) for each in differences] == [
-        ("About clinical.side?", "left"),
-        ("About clinical.level?", "L4"),
-    ]
+    further = entry(wording, "Additional clinical information")
+    assert further.entered == "About clinical.side? left\nAbout clinical.level? L4"
+
+
+def test_what_the_portal_itself_asked_goes_into_its_own_field() -> None:
+    wording = Wording(asking_more(job(), ("payer.side-of-pain", "left")))
+
+    assert entry(wording, "About payer.side-of-pain?").link_id == "payer.side-of-pain"
+    assert "About payer.side-of-pain?" in wording.labels()
+    assert all(each.label != "Additional clinical information" for each in wording.clinical_page())
 
 
 def test_an_item_without_a_field_that_nobody_answered_is_none() -> None:

@@ -6,13 +6,14 @@ from dataclasses import replace
 import pytest
 
 from priorauth.domain import authorizations, processing
-from priorauth.domain.authorizations import ActionType, Authorization, FinalSubmission
+from priorauth.domain.authorizations import ActionType, Authorization, FinalSubmission, Reason
 from priorauth.domain.errors import Issue, NotMutable, Severity
 from priorauth.domain.lifecycle import Status
 from priorauth.domain.live_sessions import BoundaryState, HandoffState, SessionClaim, needs_session, project
+from priorauth.domain.questionnaires import Coding, ItemType, Option
 from priorauth.domain.submissions import AttemptState, Decision, Outcome
 from tests.factories import cases
-from tests.factories.answers import MEMBER, UNITS, said
+from tests.factories.answers import MEMBER, UNITS, question, said
 from tests.factories.cases import LARKSPUR
 from tests.factories.moments import Clock
 
@@ -217,3 +218,58 @@ def test_a_live_session_projects_the_case_and_commands_nothing(status: Status) -
     expected = (True, at) if needs_session(case) else (False, BoundaryState.UNKNOWN)
     assert (live.is_live, live.boundary) == expected
     assert (live.handoff_state is HandoffState.OFFERED) is (status is Status.REQUIRES_ACTION)
+
+
+# --- what the payer asks, or does not want ---------------------------------------------------------------------------
+
+ASKED = question("payer.side", ItemType.CHOICE, required=True, options=(Option("L", "Left"), Option("R", "Right")))
+
+
+def test_what_the_payer_asks_beyond_its_questionnaires_is_asked_of_the_customer() -> None:
+    clock = Clock()
+    case = cases.advancing(clock)
+
+    asked = processing.discover(case, LARKSPUR, clock.moment(), items=(ASKED,))
+    answered = authorizations.answer(asked, LARKSPUR, clock.moment(), patch=(said("payer.side", Coding("L")),))
+
+    assert (asked.status, asked.version) == (Status.REQUIRES_INPUT, case.version + 1)
+    assert [each.link_id for each in asked.requirements.questions] == ["payer.side"]
+    assert authorizations.questionnaires_of(asked, LARKSPUR.payer)[-1].item == (ASKED,)
+    assert answered.status is Status.REQUIRES_CONFIRMATION
+    assert answered.next_action is not None
+    assert answered.next_action.type is ActionType.ADVANCE_CASE
+
+
+def test_a_payer_that_asks_again_what_was_answered_fails_the_case_instead_of_asking_for_ever() -> None:
+    clock = Clock()
+    asked = processing.discover(cases.advancing(clock), LARKSPUR, clock.moment(), items=(ASKED,))
+    answered = authorizations.answer(asked, LARKSPUR, clock.moment(), patch=(said("payer.side", Coding("L")),))
+
+    again = processing.discover(cases.confirmed(answered, clock), LARKSPUR, clock.moment(), items=(ASKED,))
+
+    assert (again.status, again.outcome) == (Status.COMPLETED, Outcome.FAILED)
+    assert again.status_reason is not None
+    assert again.status_reason.code == "unknown_page"
+
+
+def test_a_payer_that_wants_no_authorization_completes_the_case_without_a_submission() -> None:
+    clock = Clock()
+
+    done = processing.conclude_not_required(cases.advancing(clock), clock.moment(), message="None is needed.")
+
+    assert (done.status, done.outcome, done.submission.payer_receipt) == (
+        Status.COMPLETED,
+        Outcome.NOT_REQUIRED,
+        None,
+    )
+    assert done.status_reason == Reason("authorization_not_required", "None is needed.")
+
+
+def test_a_decision_that_none_was_required_says_so_as_the_reason() -> None:
+    clock = Clock()
+    decision = Decision(outcome=Outcome.NOT_REQUIRED, decided_at=clock.moment().now)
+
+    done = processing.record_decision(cases.submitted(clock), clock.moment(), decision=decision)
+
+    assert done.status_reason is not None
+    assert done.status_reason.code == "authorization_not_required"

@@ -77,6 +77,7 @@ def requirements(*given_items: AnswerItem) -> Requirements:
     return assess(
         SETS,
         documents=(),
+        document_types=(),
         answers=merged(*given_items),
         attachments=(),
         findings=(),

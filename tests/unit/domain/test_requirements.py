@@ -7,7 +7,7 @@ import pytest
 from priorauth.domain.attachments import Attachment
 from priorauth.domain.authorizations import Knowledge
 from priorauth.domain.catalog import CodeVerdict, RequiredDocument
-from priorauth.domain.errors import Issue
+from priorauth.domain.errors import Issue, Severity
 from priorauth.domain.questionnaires import AnswerItem, Coding, Concept, ItemType, Operator
 from priorauth.domain.requirements import Finding, Requirements, assess, still_open
 from priorauth.store.icd10cm import icd10cm
@@ -38,6 +38,7 @@ def assessed(
     return assess(
         known.payer.questionnaires_for(request),
         documents=known.payer.rules_for(request).documents,
+        document_types=known.payer.portal.document_types,
         answers=given,
         attachments=attachments,
         findings=findings,
@@ -188,3 +189,15 @@ def test_a_finding_about_the_whole_blocks_until_the_package_is_another() -> None
     assert still_open((finding,), lumbar_answers(), package=(3, 2)) == (finding,)
     assert still_open((finding,), lumbar_answers(), package=(4, 2)) == ()
     assert still_open((finding,), lumbar_answers(), package=(3, 3)) == ()
+
+
+def test_a_document_type_that_the_payer_does_not_have_is_a_warning_that_names_those_it_has() -> None:
+    odd = replace(NOTES, document_types=("clinical_notes", "growth_chart"))
+
+    found = assessed(*lumbar_answers(), attachments=(odd,))
+
+    (issue,) = found.issues
+    assert (issue.code, issue.field, issue.severity) == ("document_type_unknown", "attachments", Severity.WARNING)
+    assert "growth_chart" in issue.message
+    assert "lab_results" in issue.message
+    assert not found.is_blocked

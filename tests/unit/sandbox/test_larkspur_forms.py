@@ -69,13 +69,13 @@ def test_codes_follow_their_system(system: str, code: str) -> None:
     ],
 )
 def test_questions_depend_on_the_procedure(system: str, code: str, asks: str | None) -> None:
-    fields = {field.name for field in forms.clinical_fields({"code_system": system, "procedure_code": code})}
+    fields = {field.name for field in forms.clinical_fields({"code_system": system, "procedure_code": code}, {})}
     assert fields & {"conservative_treatment", "ahi"} == ({asks} if asks else set())
     assert {"diagnosis", "justification"} <= fields
 
 
 def test_weeks_are_asked_for_a_completed_treatment_only() -> None:
-    fields = forms.clinical_fields(SERVICE)
+    fields = forms.clinical_fields(SERVICE, {})
     assert forms.check_fields(fields, LUMBAR | {"conservative_weeks": ""})[1].keys() == {"conservative_weeks"}
     values, errors = forms.check_fields(fields, LUMBAR | {"conservative_treatment": "N"})
     assert errors == {}
@@ -84,13 +84,13 @@ def test_weeks_are_asked_for_a_completed_treatment_only() -> None:
 
 @pytest.mark.parametrize("ahi", ["-1", "201", "many", "NaN"])
 def test_an_index_out_of_range_is_refused(ahi: str) -> None:
-    fields = forms.clinical_fields({"code_system": "HCPCS", "procedure_code": "E0601"})
+    fields = forms.clinical_fields({"code_system": "HCPCS", "procedure_code": "E0601"}, {})
     assert forms.check_fields(fields, SLEEP | {"ahi": ahi})[1].keys() == {"ahi"}
     assert forms.check_fields(fields, SLEEP)[1] == {}
 
 
 def test_the_review_shows_display_texts_and_dates_of_the_country() -> None:
-    rows = forms.review_rows(service=SERVICE, clinical=LUMBAR)
+    rows = forms.review_rows(service=SERVICE, clinical=LUMBAR, told={})
     assert rows == [
         ("Request type", "Outpatient"),
         ("Code system", "CPT"),
@@ -109,7 +109,7 @@ def test_the_review_shows_display_texts_and_dates_of_the_country() -> None:
 
 def test_an_optional_field_left_empty_is_not_sent() -> None:
     service = SERVICE | {"code_system": "HCPCS", "procedure_code": "E0601"}
-    labels = [label for label, _ in forms.review_rows(service=service, clinical=SLEEP)]
+    labels = [label for label, _ in forms.review_rows(service=service, clinical=SLEEP, told={})]
     assert "Clinical justification" not in labels
 
 

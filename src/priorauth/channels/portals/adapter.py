@@ -10,7 +10,7 @@ from typing import Protocol
 
 from playwright.async_api import Page
 
-from priorauth.channels.contract import DocumentSource, Job, Pending, Refused, Rejected
+from priorauth.channels.contract import DocumentSource, Job, Obstacle, Pending
 from priorauth.channels.portals.guard import Boundary
 from priorauth.domain.reviews import Difference
 from priorauth.domain.submissions import Decision, PayerReceipt
@@ -74,7 +74,7 @@ class PortalAdapter(Protocol):
 
     async def fill(
         self, page: Page, *, base_url: str, job: Job, documents: DocumentSource, step: Step
-    ) -> Rejected | Refused | None:
+    ) -> Obstacle | None:
         """Fill the form up to the review page; None when it is reached."""
         ...
 

@@ -17,10 +17,9 @@ from priorauth.channels.contract import (
     Intend,
     Job,
     NotSent,
+    Obstacle,
     Pending,
     Preparation,
-    Refused,
-    Rejected,
     Submission,
     Unresolved,
     Withheld,
@@ -130,7 +129,7 @@ class PortalChannel:
         await self._host.step(session, "receipt")
         return receipt
 
-    async def _at_boundary(self, job: Job) -> PortalSession | Rejected | Refused:
+    async def _at_boundary(self, job: Job) -> PortalSession | Obstacle:
         """Return the job's session at the portal's review page, freshly loaded; fill the form anew if it is lost."""
         session = self._host.of(job.authorization_id)
         if (
@@ -150,7 +149,7 @@ class PortalChannel:
                 return session
         return await self._walk(job)
 
-    async def _walk(self, job: Job) -> PortalSession | Rejected | Refused:
+    async def _walk(self, job: Job) -> PortalSession | Obstacle:
         access = self._access(job)
         session = await self._host.open(job, boundary=access.adapter.boundary(access.base_url))
         step = self._stepper(session)

@@ -13,10 +13,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from priorauth.sandbox.larkspur import forms
 from priorauth.sandbox.larkspur.decisions import check_decision
 from priorauth.sandbox.larkspur.faults import read_fault
 from priorauth.sandbox.larkspur.pages import portal_of
 
+_BEHAVIOUR_KEYS = {"decision", "faults", "notRequired", "questions", "rejects"}
 _MEMBER_FIELDS = ("memberId", "firstName", "lastName", "birthDate", "plan", "state", "effectiveFrom")
 
 
@@ -100,8 +102,17 @@ def _check_member(member: Mapping[str, Any]) -> str | None:
 
 
 def _check_behaviour(behaviour: Mapping[str, Any]) -> str | None:
-    if not behaviour.keys() <= {"decision", "faults"}:
-        return "behaviour has decision and faults only"
+    if not behaviour.keys() <= _BEHAVIOUR_KEYS:
+        return f"behaviour has {', '.join(sorted(_BEHAVIOUR_KEYS))} only"
+    if not isinstance(behaviour.get("notRequired", ""), str):
+        return "behaviour.notRequired must be a sentence"
+    try:
+        forms.rejected(forms.added_questions(behaviour), {}, behaviour)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return (
+            "behaviour.questions must be objects with label and kind (and options where one is chosen), "
+            "behaviour.rejects objects with label, values and message"
+        )
     faults = behaviour.get("faults", [])
     if not isinstance(faults, list) or not all(isinstance(fault, dict) for fault in faults):
         return "behaviour.faults must be a list of objects"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 Values: TypeAlias = dict[str, str]
 Check: TypeAlias = Callable[[str], str | None]
@@ -93,6 +93,16 @@ def _npi(value: str) -> str | None:
     return "Enter a valid 10-digit NPI."
 
 
+# How an answer to a question that the plan adds is judged, by the question's kind.
+_CHECKS: Mapping[str, Check | None] = {
+    "text": None,
+    "textarea": None,
+    "select": None,
+    "radio": None,
+    "date": _date,
+    "number": _decimal(-1_000_000, 1_000_000),
+}
+
 _CODE_PATTERNS = {
     "CPT": (r"[0-9]{4}[0-9A-Za-z]", "Enter a CPT code of five characters."),
     "HCPCS": (r"[A-Va-v][0-9]{4}", "Enter a HCPCS code: a letter and four digits."),
@@ -131,6 +141,9 @@ _DIAGNOSIS = Field(
 )
 _JUSTIFICATION = Field(
     name="justification", label="Clinical justification", kind="textarea", required=False, max_length=2000
+)
+_ADDITIONAL = Field(
+    name="additional", label="Additional clinical information", kind="textarea", required=False, max_length=8000
 )
 _LUMBAR_IMAGING: tuple[Field, ...] = (
     _DIAGNOSIS,
@@ -184,14 +197,47 @@ DOCUMENT_TYPES: Options = (
     ("IMAGING", "Imaging report"),
     ("LAB", "Laboratory results"),
     ("LMN", "Letter of medical necessity"),
+    ("HISTORY", "Treatment history"),
+    ("OPERATIVE", "Operative report"),
+    ("DISCHARGE", "Discharge plan"),
+    ("OTHER", "Other document"),
 )
 MAX_FILE_BYTES = 25 * 1024 * 1024
 _FILE_SIGNATURES = (b"%PDF-", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
 
 
-def clinical_fields(service: Mapping[str, str]) -> tuple[Field, ...]:
-    """The clinical questions that the requested procedure calls for."""
-    return _QUESTIONS.get((service["code_system"], service["procedure_code"].upper()), _OTHER)
+def clinical_fields(service: Mapping[str, str], told: Mapping[str, Any]) -> tuple[Field, ...]:
+    """The clinical questions that the requested procedure calls for, and those that the plan adds for the member."""
+    fixed = _QUESTIONS.get((service["code_system"], service["procedure_code"].upper()), _OTHER)
+    return (*fixed, _ADDITIONAL, *added_questions(told))
+
+
+def added_questions(told: Mapping[str, Any]) -> tuple[Field, ...]:
+    """The questions of `behaviour.questions`. Raises KeyError, TypeError or ValueError for what is none."""
+    return tuple(_added(number, question) for number, question in enumerate(told.get("questions", ())))
+
+
+def _added(number: int, question: Mapping[str, Any]) -> Field:
+    options = tuple((str(code), str(text)) for code, text in question.get("options", ()))
+    if question["kind"] not in _CHECKS or bool(options) is not (question["kind"] in ("select", "radio")):
+        raise ValueError("a question has a known kind, and options where it is a select or a radio")
+    return Field(
+        name=f"question_{number}",
+        label=str(question["label"]),
+        kind=question["kind"],
+        required=bool(question.get("required", True)),
+        options=options,
+        check=_CHECKS[question["kind"]],
+        step=str(question.get("step", "1")),
+        max_length=2000,
+    )
+
+
+def rejected(fields: tuple[Field, ...], values: Mapping[str, str], told: Mapping[str, Any]) -> Values:
+    """What the plan does not take though it is well formed, by the form's field: `behaviour.rejects`."""
+    messages = {(rule["label"], value): rule["message"] for rule in told.get("rejects", ()) for value in rule["values"]}
+    found = {field.name: messages.get((field.label, values.get(field.name, ""))) for field in fields}
+    return {name: message for name, message in found.items() if message}
 
 
 def check_service(form: Mapping[str, str]) -> tuple[Values, Values]:
@@ -237,8 +283,10 @@ def check_document(*, document_type: str, file_name: str, head: bytes, size: int
     return errors
 
 
-def review_rows(*, service: Mapping[str, str], clinical: Mapping[str, str]) -> list[tuple[str, str]]:
+def review_rows(
+    *, service: Mapping[str, str], clinical: Mapping[str, str], told: Mapping[str, Any]
+) -> list[tuple[str, str]]:
     """Label and displayed value of everything that was answered; an optional field left empty is not sent at all."""
     rows = [(field.label, field.shown(service[field.name])) for field in SERVICE_FIELDS]
-    answered = (field for field in clinical_fields(service) if clinical.get(field.name))
+    answered = (field for field in clinical_fields(service, told) if clinical.get(field.name))
     return rows + [(field.label, field.shown(clinical[field.name])) for field in answered]

@@ -86,10 +86,14 @@ async def service(visit: Visit) -> Response:
         return _step_page(visit, work, step="service", values=values, errors={}, fields=forms.SERVICE_FIELDS)
     values, errors = forms.check_service(visit.entries)
     await visit.meet("service", member=work.member, case_reference=values["reference"])
+    told = work.member.behaviour
+    errors = errors or forms.rejected(forms.SERVICE_FIELDS, values, told)
     if errors:
         return _step_page(visit, work, step="service", values=values, errors=errors, fields=forms.SERVICE_FIELDS)
+    if "notRequired" in told:
+        return visit.page("not_required.html", member=work.member, service=values, message=told["notRequired"])
     before = work.draft.service
-    same_questions = before is not None and forms.clinical_fields(before) is forms.clinical_fields(values)
+    same_questions = before is not None and forms.clinical_fields(before, told) == forms.clinical_fields(values, told)
     visit.portal.records.save_service(work.draft.draft_id, values, keep_clinical=same_questions)
     return see_other(work.path("clinical"))
 
@@ -97,11 +101,12 @@ async def service(visit: Visit) -> Response:
 async def clinical(visit: Visit) -> Response:
     """Why: the diagnosis and what the procedure calls for."""
     work = _work(visit, at="clinical")
-    fields = forms.clinical_fields(work.service)
+    fields = forms.clinical_fields(work.service, work.member.behaviour)
     if visit.request.method != "POST":
         return _step_page(visit, work, step="clinical", values=work.clinical, errors={}, fields=fields)
     await visit.meet("clinical", member=work.member, case_reference=work.case_reference)
     values, errors = forms.check_fields(fields, visit.entries)
+    errors = errors or forms.rejected(fields, values, work.member.behaviour)
     if errors:
         return _step_page(visit, work, step="clinical", values=values, errors=errors, fields=fields)
     visit.portal.records.save_clinical(work.draft.draft_id, values)
@@ -187,7 +192,7 @@ def _package(work: _Work, *, altered: Values) -> list[tuple[str, str]]:
         ("Member ID", work.member.member_id),
         ("Member name", work.member.name),
         ("Date of birth", forms.us_date(work.member.birth_date)),
-        *forms.review_rows(service=work.service, clinical=work.clinical),
+        *forms.review_rows(service=work.service, clinical=work.clinical, told=work.member.behaviour),
     ]
     return [(label, altered.get(label, value)) for label, value in rows]
 

@@ -6,10 +6,21 @@ from urllib.parse import quote
 
 from playwright.async_api import Page
 
-from priorauth.channels.contract import ChannelFault, DocumentSource, Job, Pending, Refused, Rejected
+from priorauth.channels.contract import (
+    ChannelFault,
+    Discovered,
+    DocumentSource,
+    Job,
+    NotRequired,
+    Obstacle,
+    Pending,
+    Refused,
+    Rejected,
+)
 from priorauth.channels.portals.adapter import Credential, Package, Step
 from priorauth.channels.portals.guard import Boundary, Rule
-from priorauth.channels.portals.larkspur.wording import Entry, Widget, Wording, document_line
+from priorauth.channels.portals.larkspur.questions import unknown_questions
+from priorauth.channels.portals.larkspur.wording import Entry, Wording, document_line
 from priorauth.channels.portals.outgoing import Url
 from priorauth.channels.portals.pages import (
     described,
@@ -20,9 +31,11 @@ from priorauth.channels.portals.pages import (
     table_rows,
     visit,
 )
+from priorauth.domain.catalog import Widget
 from priorauth.domain.errors import Issue
 from priorauth.domain.submissions import Decision, DenialReason, Outcome, PayerReceipt
 
+_SERVICE, _CLINICAL = "Service", "Clinical information"
 _POST = frozenset({"POST"})
 # Whoever stops waiting for the last answer no longer knows: so this once the slowest portal is waited for.
 _FINAL_PATIENCE_SECONDS = 120.0
@@ -62,19 +75,25 @@ class LarkspurPortal:
 
     async def fill(
         self, page: Page, *, base_url: str, job: Job, documents: DocumentSource, step: Step
-    ) -> Rejected | Refused | None:
+    ) -> Obstacle | None:
         """Search the member, start a request and fill its pages up to the review."""
         wording = Wording(job)
         if not await self._start_request(page, base_url=base_url, wording=wording):
             return Refused("member_not_found", "The payer does not know a member with this ID and date of birth.")
         await step("member found")
-        for title, entries in (("Service", wording.service_page()), ("Clinical information", wording.clinical_page())):
+        for title, entries in ((_SERVICE, wording.service_page()), (_CLINICAL, wording.clinical_page())):
             await require_heading(page, title)
+            asked = await unknown_questions(page, known=wording.labels()) if title == _CLINICAL else ()
+            if asked:
+                return Discovered(asked)
             await _enter(page, entries)
             await step(title.lower())
             await press(page, "Save and continue")
-            if await heading(page) == title:
+            reached = await heading(page)
+            if reached == title:
                 return Rejected(await _field_errors(page, wording))
+            if reached == "No authorization required":
+                return NotRequired(await _message(page))
         await self._upload(page, wording=wording, documents=documents)
         await step("documents")
         await press(page, "Save and continue")
@@ -177,6 +196,11 @@ async def _enter(page: Page, entries: tuple[Entry, ...]) -> None:
                 await page.get_by_label(entry.label, exact=True).select_option(label=entry.entered)
             else:
                 await page.get_by_label(entry.label, exact=True).fill(entry.entered)
+
+
+async def _message(page: Page) -> str:
+    async with portal_faults():
+        return (await page.locator("p.message").first.inner_text()).strip()
 
 
 async def _field_errors(page: Page, wording: Wording) -> tuple[Issue, ...]:

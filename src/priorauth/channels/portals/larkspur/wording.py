@@ -6,20 +6,13 @@ Pure: knows no browser. What is filled and what is expected on the review page c
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from enum import Enum
 
 from priorauth.channels.contract import Job, JobDocument
 from priorauth.channels.portals.adapter import Package
-from priorauth.domain.answers import AnswerSet, shown
-from priorauth.domain.questionnaires import Concept, Item, Value, all_items
-
-
-class Widget(Enum):
-    """How a field is filled."""
-
-    TEXT = "text"
-    SELECT = "select"
-    RADIO = "radio"
+from priorauth.channels.portals.larkspur.questions import DISCOVERED
+from priorauth.domain.answers import AnswerSet, answered, shown
+from priorauth.domain.catalog import DocumentType, PortalField, Widget
+from priorauth.domain.questionnaires import Concept, Item, ItemType, Value, all_items
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,23 +26,11 @@ class Entry:
     link_id: str | None = None
 
 
-_CLINICAL = {
-    "clinical.conservativeTreatment": ("Conservative treatment completed", Widget.RADIO),
-    "clinical.conservativeTreatmentWeeks": ("Weeks of conservative treatment", Widget.TEXT),
-    "clinical.redFlag": ("Red flag finding", Widget.SELECT),
-    "clinical.sleepStudyDate": ("Date of sleep study", Widget.TEXT),
-    "clinical.apneaHypopneaIndex": ("Apnea-hypopnea index", Widget.TEXT),
-    "clinical.symptom": ("Leading symptom", Widget.SELECT),
-    "clinical.summary": ("Clinical justification", Widget.TEXT),
-}
 _REQUEST_TYPES = {"outpatient": "Outpatient", "inpatient": "Inpatient", "drug": "Drug"}
-_DOCUMENT_TYPES = {
-    "clinical_notes": "Clinical notes",
-    "imaging_report": "Imaging report",
-    "lab_results": "Laboratory results",
-    "letter_of_medical_necessity": "Letter of medical necessity",
-}
-_OTHER_DOCUMENT = "Clinical notes"
+_DIAGNOSIS = "Primary diagnosis (ICD-10-CM)"
+_ADDITIONAL = "Additional clinical information"
+_OTHER_DOCUMENT = DocumentType("other", "Other document")
+_WIDGETS = {ItemType.CHOICE: Widget.SELECT, ItemType.BOOLEAN: Widget.RADIO}
 
 
 class Wording:
@@ -59,6 +40,8 @@ class Wording:
         self._job = job
         self._answers = AnswerSet(job.answers)
         self._items = list(all_items(job.questionnaires))
+        self._fields = {field.link_id: field for field in (*job.portal.fields, *_discovered(job))}
+        self._types = {kind.code: kind.display for kind in (_OTHER_DOCUMENT, *job.portal.document_types)}
         self._by_concept = {item.concept: item for item in self._items if item.concept}
 
     def member(self) -> tuple[str, str]:
@@ -85,24 +68,19 @@ class Wording:
 
     def clinical_page(self) -> tuple[Entry, ...]:
         """Return the entries of the page “Clinical information”."""
-        diagnosis = _same(
-            "Primary diagnosis (ICD-10-CM)", self._entered(Concept.DIAGNOSIS), link=self._link(Concept.DIAGNOSIS)
-        )
+        diagnosis = _same(_DIAGNOSIS, self._entered(Concept.DIAGNOSIS), link=self._link(Concept.DIAGNOSIS))
         return (diagnosis, *self._clinical())
+
+    def labels(self) -> frozenset[str]:
+        """Return the labels of all fields of “Clinical information” that an answer of the case may go into."""
+        return frozenset((_DIAGNOSIS, _ADDITIONAL, *(field.label for field in self._fields.values())))
 
     def documents(self) -> tuple[tuple[str, JobDocument], ...]:
         """Return what is uploaded: each document once for each of its types, under the portal's name of the type."""
-        return tuple(
-            (kind, document)
-            for document in self._job.documents
-            for kind in _portal_types(document) or (_OTHER_DOCUMENT,)
-        )
+        return tuple((kind, document) for document in self._job.documents for kind in self._kinds(document))
 
     def package(self) -> Package:
-        """Return what the review page should show, were the portal to take everything that the case says.
-
-        What the portal has no words for is in it too: the reviewer must learn that it does not go along.
-        """
+        """Return what the review page should show, were the portal to take everything that the case says."""
         member_id, birth_date = self.member()
         name = f"{self._entered(Concept.FAMILY_NAME)}, {self._entered(Concept.GIVEN_NAME)}"
         fields = [
@@ -110,12 +88,10 @@ class Wording:
             ("Member name", name),
             ("Date of birth", _reviewed(date.fromisoformat(birth_date))),
             *((entry.label, entry.reviewed) for entry in (*self.service_page(), *self.clinical_page())),
-            *self._unsaid(),
         ]
         lines = (
-            document_line(_DOCUMENT_TYPES.get(kind, kind), _sent_name(each), str(each.size_bytes), each.sha256[:12])
-            for each in self._job.documents
-            for kind in each.document_types
+            document_line(kind, _sent_name(each), str(each.size_bytes), each.sha256[:12])
+            for kind, each in self.documents()
         )
         return Package(tuple(fields), tuple(lines))
 
@@ -125,19 +101,21 @@ class Wording:
         return next((entry.link_id for entry in entries if entry.label == label), None)
 
     def _clinical(self) -> Iterator[Entry]:
-        for item in self._items:
-            known = _CLINICAL.get(item.link_id)
-            for answer in self._answers.of(item.link_id) if known else ():
-                label, widget = known or ("", Widget.TEXT)
-                # Browsers trim what is typed and keep one kind of line break; the comparison must not stumble over it.
-                text = shown(item, answer).replace("\r\n", "\n").replace("\r", "\n").strip()
-                yield Entry(label, text, _reviewed(answer.value, text=text), widget, item.link_id)
+        further = []
+        for place, question, said in answered(self._job.questionnaires, self._answers):
+            field = self._fields.get(place.item.link_id)
+            # Browsers trim what is typed and keep one kind of line break; the comparison must not stumble over it.
+            text = said.replace("\r\n", "\n").replace("\r", "\n").strip()
+            if field is not None:
+                reviewed = _reviewed(place.answer[0].value, text=text)
+                yield Entry(field.label, text, reviewed, field.widget, place.item.link_id)
+            elif place.item.concept is None:
+                further.append(f"{question} {text}")
+        if further:
+            yield _same(_ADDITIONAL, "\n".join(further))
 
-    def _unsaid(self) -> Iterator[tuple[str, str]]:
-        for item in self._items:
-            if item.concept is None and item.link_id not in _CLINICAL:
-                for answer in self._answers.of(item.link_id):
-                    yield item.text, shown(item, answer)
+    def _kinds(self, document: JobDocument) -> Iterator[str]:
+        return iter(dict.fromkeys(self._types.get(kind, self._types["other"]) for kind in document.document_types))
 
     def _item(self, concept: Concept) -> Item:
         return self._by_concept[concept]
@@ -172,5 +150,8 @@ def _sent_name(document: JobDocument) -> str:
     return document.file_name.replace('"', "%22")
 
 
-def _portal_types(document: JobDocument) -> tuple[str, ...]:
-    return tuple(_DOCUMENT_TYPES[kind] for kind in document.document_types if kind in _DOCUMENT_TYPES)
+def _discovered(job: Job) -> Iterator[PortalField]:
+    """Yield the fields of what the portal itself has asked: labelled as the questions are."""
+    for item in all_items(job.questionnaires):
+        if item.link_id.startswith(DISCOVERED):
+            yield PortalField(item.link_id, item.text, _WIDGETS.get(item.type, Widget.TEXT))

@@ -1,0 +1,60 @@
+"""What Larkspur's portal asks though nobody told: found on its page, and worded as items of a questionnaire."""
+
+import re
+from typing import TypedDict
+
+from playwright.async_api import Page
+
+from priorauth.channels.portals.pages import portal_faults
+from priorauth.domain.questionnaires import Item, ItemType, Option
+
+DISCOVERED = "payer."
+
+_TYPES = {"date": ItemType.DATE, "textarea": ItemType.TEXT, "select": ItemType.CHOICE, "radio": ItemType.CHOICE}
+
+
+class _Control(TypedDict):
+    """One required control of the page, with the label that a person sees."""
+
+    label: str
+    kind: str
+    step: str
+    options: list[tuple[str, str]]
+
+
+_SCRIPT = """() => {
+    const text = node => node?.textContent.trim() ?? '';
+    const label = control => text(document.querySelector(`label[for="${CSS.escape(control.id)}"]`));
+    const controls = [...document.querySelectorAll('form [required]:not([type=radio])')]
+        // What the page itself does not show is not asked.
+        .filter(control => control.checkVisibility())
+        .map(control => ({
+            label: label(control), kind: control.tagName === 'INPUT' ? control.type : control.tagName.toLowerCase(),
+            step: control.step || '',
+            options: [...(control.options ?? [])].filter(each => each.value).map(each => [each.value, text(each)]),
+        }));
+    const groups = [...document.querySelectorAll('form fieldset')]
+        .filter(group => group.checkVisibility() && group.querySelector('input[type=radio][required]'))
+        .map(group => ({
+            label: text(group.querySelector('legend')), kind: 'radio', step: '',
+            options: [...group.querySelectorAll('input[type=radio]')].map(each => [each.value, label(each)]),
+        }));
+    return [...controls, ...groups];
+}"""
+
+
+async def unknown_questions(page: Page, *, known: frozenset[str]) -> tuple[Item, ...]:
+    """Return what the open page requires under labels that are not among `known`. Raises ChannelFault."""
+    async with portal_faults():
+        controls: list[_Control] = await page.evaluate(_SCRIPT)
+    return tuple(_item(control) for control in controls if control["label"] and control["label"] not in known)
+
+
+def _item(control: _Control) -> Item:
+    link_id = DISCOVERED + re.sub(r"[^a-z0-9]+", "-", control["label"].lower()).strip("-")
+    if control["kind"] == "radio" and sorted(text for _, text in control["options"]) == ["No", "Yes"]:
+        return Item(link_id=link_id, text=control["label"], type=ItemType.BOOLEAN, required=True)
+    number = ItemType.INTEGER if control["step"] in ("", "1") else ItemType.DECIMAL
+    kind = number if control["kind"] == "number" else _TYPES.get(control["kind"], ItemType.STRING)
+    options = tuple(Option(code, display) for code, display in control["options"]) if kind is ItemType.CHOICE else ()
+    return Item(link_id=link_id, text=control["label"], type=kind, required=True, options=options)
