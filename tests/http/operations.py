@@ -31,6 +31,7 @@ class Operation:
     if_match: bool = False
     needs_key: bool = False
     missing: str | None = None
+    query: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -46,13 +47,20 @@ class Operation:
             attachment_id=ground.attachment,
             file_id=ground.uploaded_file if "complete" in self.path else ground.ready_file,
             scenario_id="approved_after_review",
+            npi="1234567893",
+            payer_id="larkspur-health",
         )
 
     @property
     def lost_url(self) -> str:
         """The path with ids that nobody has."""
         return self.path.format(
-            authorization_id="auth_0", attachment_id="att_0", file_id="file_0", scenario_id="none_of_them"
+            authorization_id="auth_0",
+            attachment_id="att_0",
+            file_id="file_0",
+            scenario_id="none_of_them",
+            npi="1000000004",
+            payer_id="nobody",
         )
 
     async def send(self, customer: Customer, ground: Ground, **changes: Any) -> httpx.Response:
@@ -63,6 +71,8 @@ class Operation:
         body: Json = {"json": self.body(ground)} if self.body and not changes.keys() & {"json", "content"} else {}
         url = changes.pop("url", self.url(ground))
         headers += changes.pop("headers", [])
+        if self.query:
+            changes["params"] = {**dict(self.query), **changes.get("params", {})}
         return await customer.send(self.method, url, version=version, headers=headers, **body, **changes)
 
 
@@ -95,6 +105,11 @@ DECLARE = Operation(
     lambda _: {"fileName": "notes.pdf", "contentType": "application/pdf", "purpose": "authorization_attachment"},
 )
 COMPLETE = Operation("POST", "/v1/files/{file_id}/complete", lambda _: {}, missing=_NO_FILE)
+RESOLVE = Operation(
+    "POST",
+    "/v1/prior-authorization-routes/resolve",
+    lambda _: {name: create_body()[name] for name in ("providerNpi", "request")},
+)
 READ = Operation("GET", _ONE, missing=_NO_CASE)
 
 OPERATIONS = (
@@ -113,10 +128,17 @@ OPERATIONS = (
     Operation("GET", "/v1/files/{file_id}", missing=_NO_FILE),
     COMPLETE,
     Operation("GET", "/v1/files/{file_id}/content", missing=_NO_FILE),
+    Operation("GET", "/v1/providers"),
+    Operation("GET", "/v1/providers/{npi}", missing="provider_not_found"),
+    Operation("GET", "/v1/payers"),
+    Operation("GET", "/v1/payers/{payer_id}", missing="payer_not_found"),
+    Operation("GET", "/v1/prior-authorization-routes", query=(("providerNpi", "1234567893"),)),
+    RESOLVE,
     Operation("GET", "/v1/sandbox/scenarios"),
     Operation("GET", "/v1/sandbox/scenarios/{scenario_id}", missing="scenario_not_found"),
     Operation("GET", "/v1/sandbox/portals"),
 )
+READS = tuple(each for each in OPERATIONS if not each.writes)
 WRITES = tuple(each for each in OPERATIONS if each.writes)
 POSTS = tuple(each for each in OPERATIONS if each.method == "POST")
 MUTATIONS = (ANSWER, ATTACH, DETACH, CONFIRM, CANCEL)

@@ -12,10 +12,11 @@ from priorauth.store.documents import encode
 from priorauth.store.ids import present
 from priorauth.store.transaction import Transaction
 from tests.http.customer import CASES, Customer, create_body, fresh_key, refused
-from tests.http.operations import ATTACH, CONFIRM, OPERATIONS, Operation, prepared
+from tests.http.operations import ATTACH, CONFIRM, OPERATIONS, READS, RESOLVE, Operation, prepared
 from tests.http.server import Server, serving
 
-OWNED = [each for each in OPERATIONS if each.missing not in (None, "scenario_not_found")]
+OF_ALL = (None, "scenario_not_found", "provider_not_found", "payer_not_found")
+OWNED = [each for each in OPERATIONS if each.missing not in OF_ALL]
 
 
 @pytest.mark.parametrize("operation", OWNED, ids=str)
@@ -138,7 +139,7 @@ async def test_a_key_without_the_scope_is_refused_and_names_it(
 ) -> None:
     ground = await prepared(customer)
     before = await customer.everything({"id": ground.authorization})
-    needed = Scope.READ if not operation.writes else Scope.CONFIRM if operation is CONFIRM else Scope.WRITE
+    needed = Scope.READ if operation in (RESOLVE, *READS) else Scope.CONFIRM if operation is CONFIRM else Scope.WRITE
     others = tuple(scope for scope in Scope if scope is not needed)
 
     lacking = await operation.send(customer, ground, headers=[bearer(server.key(scopes=others))])

@@ -2,15 +2,13 @@
 
 from collections.abc import Mapping
 
+from priorauth.commands.catalog import resolve
 from priorauth.commands.record import knowledge, record
 from priorauth.domain import authorizations
 from priorauth.domain.authorizations import Authorization, FinalSubmission, Knowledge
 from priorauth.domain.catalog import PortalAuthMode, ServiceRequest
 from priorauth.domain.errors import (
     FinalSubmissionPolicyNotAllowed,
-    PayerNotFound,
-    ProviderAccessNotConfigured,
-    ProviderNotFound,
 )
 from priorauth.domain.events import Actor, ActorType
 from priorauth.domain.moment import Moment
@@ -45,26 +43,16 @@ def create(
     """
     if final_submission is FinalSubmission.AUTOMATIC and not automatic_allowed:
         raise FinalSubmissionPolicyNotAllowed
-    provider = tx.catalog.provider(caller.environment, provider_npi)
-    if provider is None:
-        raise ProviderNotFound
-    found = tx.catalog.payer(caller.environment, request.payer_id)
-    if found is None:
-        raise PayerNotFound
-    payer, payer_version = found
-    route = payer.route_for(request, portal_auth_mode)
-    payer.rules_for(request)
-    if not tx.catalog.allows(caller.organization_id, caller.environment, npi=provider_npi, payer_id=payer.id):
-        raise ProviderAccessNotConfigured
+    resolved = resolve(tx, caller, provider_npi=provider_npi, request=request, portal_auth_mode=portal_auth_mode)
     case = authorizations.create(
-        Knowledge(payer, icd10cm()),
+        Knowledge(resolved.payer, icd10cm()),
         moment,
         organization_id=caller.organization_id,
         environment=caller.environment,
-        provider=provider,
-        payer_version=payer_version,
+        provider=resolved.provider,
+        payer_version=resolved.payer_version,
         request=request,
-        route=route,
+        route=resolved.payer.route_for(request, portal_auth_mode),
         final_submission=final_submission,
         answers=answers,
         metadata=metadata,

@@ -222,15 +222,20 @@ class Payer:
 
     def route_for(self, request: ServiceRequest, mode: PortalAuthMode) -> ChosenRoute:
         """Return the route that `request` takes with `mode`. Raises UnsupportedRoute when there is none."""
+        route = self.option_for(request, mode)
+        return ChosenRoute(route.channel, mode, route.label)
+
+    def option_for(self, request: ServiceRequest, mode: PortalAuthMode | None) -> Route:
+        """Return the first route that takes `request` with `mode`, or with any. Raises UnsupportedRoute."""
         for route in self.routes:
             fits = (
                 route.coverage_state == request.coverage_state
                 and route.request_type is request.request_type
                 and request.service_code.system in route.service_code_systems
-                and mode in route.portal_auth_modes
+                and (mode is None or mode in route.portal_auth_modes)
             )
             if fits:
-                return ChosenRoute(route.channel, mode, route.label)
+                return route
         raise UnsupportedRoute
 
     def rules_for(self, request: ServiceRequest) -> ServiceRules:

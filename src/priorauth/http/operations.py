@@ -36,6 +36,8 @@ from priorauth.http.schemas.base import ErrorEnvelope
 AuthorizationId = Annotated[str, Path(description="The id of the authorization.", examples=["auth_123"])]
 AttachmentId = Annotated[str, Path(description="The id of the attachment.", examples=["att_123"])]
 FileId = Annotated[str, Path(description="The id of the file.", examples=["file_123"])]
+Npi = Annotated[str, Path(description="The provider's NPI.", examples=["1234567893"])]
+PayerId = Annotated[str, Path(description="The id of the payer.", examples=["larkspur-health"])]
 ScenarioId = Annotated[str, Path(description="The id of the scenario.", examples=["approved_after_review"])]
 
 _ALWAYS = (
@@ -195,15 +197,21 @@ def _query_parameters(query: type[BaseModel] | None) -> list[dict[str, Any]]:
         return []
     schema = query.model_json_schema()
     definitions = schema.get("$defs", {})
-    return [_query_parameter(name, described, definitions) for name, described in schema.get("properties", {}).items()]
+    required = schema.get("required", [])
+    return [
+        _query_parameter(name, described, definitions, required=name in required)
+        for name, described in schema.get("properties", {}).items()
+    ]
 
 
-def _query_parameter(name: str, described: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+def _query_parameter(
+    name: str, described: dict[str, Any], definitions: dict[str, Any], *, required: bool
+) -> dict[str, Any]:
     inlined = _inlined(described, definitions)
     # A parameter is there or it is not: none of them can be null.
     kinds = [kind for kind in inlined.pop("anyOf", []) if kind != {"type": "null"}]
     schema = {key: value for key, value in inlined.items() if value is not None and key not in ("title", "description")}
-    parameter = {"name": name, "in": "query", "required": False, "schema": {**schema, **(kinds[0] if kinds else {})}}
+    parameter = {"name": name, "in": "query", "required": required, "schema": {**schema, **(kinds[0] if kinds else {})}}
     return {**parameter, "description": inlined["description"]} if "description" in inlined else parameter
 
 

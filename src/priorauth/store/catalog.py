@@ -46,6 +46,19 @@ class Catalog:
         version = self._connection.execute(query).scalar()
         return (self.payer_version(version), version) if version is not None else None
 
+    def providers(self, environment: str, *, after: str | None, limit: int) -> list[Provider]:
+        """Return up to `limit` providers, by NPI, behind the one of NPI `after`."""
+        table = tables.providers
+        query = sa.select(table.c.document).filter_by(environment=environment).where(table.c.npi > (after or ""))
+        rows = self._connection.execute(query.order_by(table.c.npi).limit(limit)).scalars()
+        return [decode(document, Provider) for document in rows]
+
+    def payers(self, environment: str) -> list[Payer]:
+        """Return every payer in its current version, by id."""
+        table = tables.payers
+        query = sa.select(table.c.version).filter_by(environment=environment).order_by(table.c.id)
+        return [self.payer_version(version) for version in self._connection.execute(query).scalars()]
+
     def payer_version(self, version: str) -> Payer:
         """Return one version of a payer. Versions never change, so they are decoded once."""
         if version not in _versions:

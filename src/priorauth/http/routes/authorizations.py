@@ -7,13 +7,11 @@ from starlette.responses import Response
 
 from priorauth.commands import authorizations as commands
 from priorauth.domain.authorizations import Authorization
-from priorauth.domain.catalog import PortalAuthMode, ServiceCode, ServiceRequest, is_npi
+from priorauth.domain.catalog import PortalAuthMode
 from priorauth.domain.errors import (
     AuthorizationNotFound,
-    BadRequest,
     FinalSubmissionPolicyNotAllowed,
     FinalSubmissionPolicyRequired,
-    Issue,
     NextActionMismatch,
     NextActionNotConfirmable,
     NextActionRequired,
@@ -32,6 +30,7 @@ from priorauth.http.bodies import parse_query
 from priorauth.http.conditions import is_known
 from priorauth.http.edge import AuthenticatedCall, Writing, sees_authorization
 from priorauth.http.operations import AuthorizationId, describes
+from priorauth.http.routes.catalog import checked_npi, service_request
 from priorauth.http.schemas.authorizations import (
     AnswersBody,
     AuthorizationView,
@@ -84,8 +83,8 @@ async def create_authorization(call: AuthenticatedCall) -> Response:
             writing.tx,
             writing.caller,
             writing.moment,
-            provider_npi=_checked_npi(body.provider_npi),
-            request=_service_request(body),
+            provider_npi=checked_npi(body.provider_npi),
+            request=service_request(body.request),
             final_submission=body.policy.final_submission,
             portal_auth_mode=body.portal_auth_mode or PortalAuthMode.AUTOMATED,
             answers=body.questionnaire_response.to_domain() if body.questionnaire_response else (),
@@ -229,19 +228,3 @@ def rendered(tx: Transaction, case: Authorization, *, status_code: int = 200) ->
     """Return a case as an answer with its ETag."""
     payer = tx.catalog.payer_version(case.payer_version)
     return answer(view(case, payer), status_code=status_code, version=case.version)
-
-
-def _checked_npi(number: str) -> str:
-    if not is_npi(number):
-        message = "An NPI has ten digits, begins with 1 or 2, and ends with its check digit."
-        raise BadRequest(issues=(Issue("invalid_npi", message, "providerNpi"),))
-    return number
-
-
-def _service_request(body: CreateBody) -> ServiceRequest:
-    request = body.request
-    code = ServiceCode(request.service_code.system, request.service_code.code)
-    if not code.is_well_formed:
-        message = f"This is not the form of a {code.system.upper()} code."
-        raise BadRequest(issues=(Issue("invalid_service_code", message, "request.serviceCode.code"),))
-    return ServiceRequest(request.payer_id, request.coverage_state, request.request_type, code)

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field, StringConstraints, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from priorauth.domain.authorizations import ActionType, Authorization, FinalSubmission, NextAction, questionnaires_of
 from priorauth.domain.catalog import CodeSystem, Payer, PortalAuthMode, RequestType
@@ -10,6 +10,7 @@ from priorauth.domain.lifecycle import Status
 from priorauth.domain.submissions import Outcome
 from priorauth.http.schemas.attachments import AttachmentView
 from priorauth.http.schemas.base import Body, IssueView, PageQuery, Query, QueryMoment, ShortText, Text, Timestamp, View
+from priorauth.http.schemas.catalog import Npi, PayerView, RequestBody
 from priorauth.http.schemas.questionnaires import (
     QuestionnaireResponseBody,
     QuestionnaireResponseView,
@@ -17,24 +18,6 @@ from priorauth.http.schemas.questionnaires import (
 )
 from priorauth.http.schemas.reviews import CoversView, ReviewSnapshotView
 from priorauth.http.schemas.submissions import DecisionView, PayerReceiptView
-
-State = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
-
-
-class ServiceCodeBody(Body):
-    """A coded service."""
-
-    system: CodeSystem
-    code: ShortText
-
-
-class RequestBody(Body):
-    """What is asked of whom."""
-
-    payer_id: ShortText
-    coverage_state: State = Field(description="The state of the coverage, two letters.", examples=["TX"])
-    request_type: RequestType
-    service_code: ServiceCodeBody
 
 
 class PolicyBody(Body):
@@ -46,7 +29,7 @@ class PolicyBody(Body):
 class CreateBody(Body):
     """A new authorization."""
 
-    provider_npi: ShortText = Field(examples=["1234567893"])
+    provider_npi: Npi
     request: RequestBody
     policy: PolicyBody | None = Field(default=None, description="Required.")
     portal_auth_mode: PortalAuthMode | None = Field(default=None, description="By default automated.")
@@ -136,19 +119,6 @@ class NextActionView(View):
     resolution: ResolutionView
     covers: ActionCoversView
     reason: ReasonView | None
-
-
-class PayerView(View):
-    """The health plan."""
-
-    id: str
-    display_name: str
-    supported_states: list[str]
-    supported_service_types: list[RequestType]
-    aliases: list[str]
-    status: str
-    brand: str | None
-    line_of_business: str | None
 
 
 class ServiceCodeView(View):
