@@ -37,8 +37,10 @@ from priorauth.sandbox import catalog as sandbox_catalog
 from priorauth.sandbox.server import PortalServer
 from priorauth.settings import Settings
 from priorauth.store import data_folder
-from priorauth.store.blobs import Blobs
+from priorauth.store.blobs import Blobs, folder_store, remote_store
 from priorauth.store.database import Database
+from priorauth.store.encryption import keys, rotation
+from priorauth.store.encryption.sealing import Sealer
 from priorauth.store.ids import present
 from priorauth.store.transaction import Transaction
 
@@ -79,7 +81,9 @@ def opened_database(settings: Settings) -> Iterator[Database]:
 
     Creates folder, schema and, in the sandbox, the catalog where they are missing.
     """
-    database = Database(data_folder.prepare(settings.data_dir))
+    given = _given_keys(settings)
+    url = data_folder.prepare(settings.data_dir, given)
+    database = Database(url, data_folder.sealer(settings.data_dir, given))
     try:
         if settings.environment is Environment.SANDBOX:
             _install_sandbox_catalog(database)
@@ -104,6 +108,25 @@ def issue_key(database: Database, *, organization_name: str, environment: Enviro
     return database.write_now(operation)
 
 
+def rotate_keys(settings: Settings) -> int:
+    """Seal everything with a new key, or with the first of the keys that are given; return how many values had another.
+
+    Raises DataFolderInUse while a server runs, FaultyKey. Killed at any moment, it can be run again.
+    """
+    with data_folder.held(settings.data_dir):
+        path, given = data_folder.key_file(settings.data_dir), _given_keys(settings)
+        data_folder.prepare(settings.data_dir, given)
+        if given is None:
+            keys.write(path, [keys.fresh(), *keys.read(path)])
+        with opened_database(settings) as database:
+            changed = rotation.seal_anew(database)
+        blobs = _blobs(settings, data_folder.sealer(settings.data_dir, given))
+        changed += asyncio.run(blobs.seal_anew())
+        if given is None:
+            keys.write(path, keys.read(path)[:1])
+    return changed
+
+
 def openapi_document(environment: Environment) -> str:
     """Return the OpenAPI document of an environment as JSON."""
     return json.dumps(create_app(environment).openapi(), indent=2)
@@ -116,7 +139,7 @@ async def running(settings: Settings) -> AsyncIterator[RunningServer]:
         stack.enter_context(data_folder.held(settings.data_dir))
         database = stack.enter_context(opened_database(settings))
         await database.write(live_sessions.release_all)
-        blobs = Blobs(settings.data_dir / "files")
+        blobs = _blobs(settings, data_folder.sealer(settings.data_dir, _given_keys(settings)))
         portals = await _sandbox_portals(settings, stack)
         host = SessionHost(_session_settings(settings), Ledger(database, present))
         stack.push_async_callback(host.shut_down)
@@ -148,6 +171,16 @@ def services(
         sandbox_portals=portals,
     )
     return Services(database, blobs, api_settings, present)
+
+
+def _given_keys(settings: Settings) -> tuple[bytes, ...] | None:
+    given = settings.encryption_keys
+    return keys.parse(given.get_secret_value(), source="PRIORAUTH_ENCRYPTION_KEYS") if given else None
+
+
+def _blobs(settings: Settings, sealer: Sealer) -> Blobs:
+    store = remote_store(settings.files_url) if settings.files_url else folder_store(settings.data_dir / "files")
+    return Blobs(store, sealer)
 
 
 def _engine(settings: Settings, database: Database, channel: PortalChannel) -> Engine:

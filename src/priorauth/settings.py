@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from priorauth.domain.organizations import Environment
@@ -22,6 +22,16 @@ class Settings(BaseSettings):
     data_dir: Path = Field(
         Path("priorauth-data"),
         description="The folder of the database, the files and the server's key. One server each.",
+    )
+    encryption_keys: SecretStr | None = Field(
+        None,
+        description="The keys that patients' data are sealed with, instead of the data folder's data.key: "
+        "32 bytes each in base64, apart by commas, newest first.",
+    )
+    files_url: str | None = Field(
+        None,
+        description="Where files lie, such as s3://bucket/prefix, with credentials in AWS_… variables; by default in "
+        "the data folder.",
     )
     public_base_url: str | None = Field(
         None, description="The URL under which clients reach the server; by default the address that it listens on."

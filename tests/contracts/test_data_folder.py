@@ -108,7 +108,7 @@ def test_a_killed_writer_loses_no_acknowledged_write(tmp_path: Path) -> None:
             assert writer.stdout is not None
             acknowledged |= set(writer.stdout.read().split())
 
-        database = Database(sqlite.database_url(tmp_path))
+        database = Database(sqlite.database_url(tmp_path), data_folder.sealer(tmp_path))
         lost = {name for name in acknowledged if database.read_now(find(name)) is None}
         database.close()
         assert not lost

@@ -47,7 +47,7 @@ class Disk:
     def _pragma(self, pragma: str) -> int:
         # SQLite counts for each connection of its own: the writer's is told, on the writer's thread.
         return self._home.database.write_now(
-            lambda tx: int(tx._connection.exec_driver_sql(f"PRAGMA {pragma}").scalar_one())
+            lambda tx: int(tx.connection.exec_driver_sql(f"PRAGMA {pragma}").scalar_one())
         )
 
 

@@ -86,7 +86,7 @@ class Swept:
         update = sa.text("UPDATE workflow_status SET status = :status WHERE workflow_uuid = :id")
 
         def write(tx: Transaction) -> int:
-            return tx._connection.execute(update, {"status": status, "id": work.id}).rowcount
+            return tx.connection.execute(update, {"status": status, "id": work.id}).rowcount
 
         assert self.home.database.write_now(write) == 1
 
@@ -286,7 +286,7 @@ async def test_answers_are_kept_for_their_time_and_then_deleted(swept: Store) ->
 
     def rows() -> int:
         count = sa.select(sa.func.count()).select_from(tables.idempotency_records)
-        return int(database.read_now(lambda tx: tx._connection.execute(count).scalar_one()))
+        return int(database.read_now(lambda tx: tx.connection.execute(count).scalar_one()))
 
     await case.sweep()
     assert rows() == 1

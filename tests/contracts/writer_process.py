@@ -30,7 +30,7 @@ async def write_for_ever(database: Database) -> None:
 
 async def main(folder: Path) -> None:
     with data_folder.held(folder):
-        database = Database(sqlite.database_url(folder))
+        database = Database(sqlite.database_url(folder), data_folder.sealer(folder))
         await asyncio.gather(*(write_for_ever(database) for _ in range(WRITERS)))
 
 

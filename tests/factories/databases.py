@@ -57,7 +57,7 @@ def copy_prepared(folder: Path) -> str:
 def sqlite_home(folder: Path) -> Iterator[Home]:
     """Open a furnished SQLite database in `folder`."""
     clock, payer = Clock(), payers.larkspur()
-    database = Database(copy_prepared(folder))
+    database = Database(copy_prepared(folder), data_folder.sealer(folder))
 
     def furnish(tx: Transaction) -> tuple[Organization, Organization, str]:
         ours = organizations.ensure_organization(tx, clock.moment(), name="Cedar Hollow")

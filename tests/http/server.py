@@ -21,7 +21,8 @@ from priorauth.domain.submissions import Decision, PayerReceipt
 from priorauth.http.app import create_app
 from priorauth.http.edge import SandboxPortal, Services
 from priorauth.settings import Settings
-from priorauth.store.blobs import Blobs
+from priorauth.store import data_folder
+from priorauth.store.blobs import Blobs, folder_store
 from priorauth.store.database import Database
 from priorauth.store.ids import present
 from priorauth.store.transaction import Transaction
@@ -164,5 +165,11 @@ def serving(data_dir: Path, *, environment: Environment = Environment.SANDBOX, *
     with bootstrap.opened_database(chosen) as database:
         portals = (PORTAL,) if environment is Environment.SANDBOX else ()
         app = _app(environment)
-        app.state.services = bootstrap.services(chosen, database, Blobs(data_dir / "files"), url=URL, portals=portals)
+        app.state.services = bootstrap.services(
+            chosen,
+            database,
+            Blobs(folder_store(data_dir / "files"), data_folder.sealer(data_dir)),
+            url=URL,
+            portals=portals,
+        )
         yield Server(app, database, environment)

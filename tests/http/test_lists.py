@@ -7,7 +7,7 @@ import pytest
 
 from tests.http.customer import CASES, Customer, path, refused
 from tests.http.moves import approved
-from tests.http.operations import READS, Operation, prepared
+from tests.http.operations import OPERATIONS, READS, Operation, prepared
 from tests.http.server import Server
 
 LISTS = [each for each in READS if each.path.endswith(("authorizations", "/attachments", "/events"))]

@@ -78,7 +78,7 @@ def _key(tx: Transaction, key_id: str) -> ApiKey:
 
 def _save(tx: Transaction, key: ApiKey) -> None:
     table = tables.api_keys
-    tx._connection.execute(sa.update(table).where(table.c.id == key.id).values(document=encode(key)))
+    tx.connection.execute(sa.update(table).where(table.c.id == key.id).values(document=encode(key)))
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=str)

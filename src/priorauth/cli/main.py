@@ -4,21 +4,17 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from pydantic import ValidationError
-from sqlalchemy.exc import DatabaseError
 
 from priorauth import bootstrap
-from priorauth.channels.portals.chromium import ChromiumError, find_chromium
+from priorauth.channels.portals.chromium import find_chromium
+from priorauth.cli import encryption
+from priorauth.cli.common import DataDir, read_settings, told
 from priorauth.cli.demo import demo
 from priorauth.domain.organizations import Environment
 from priorauth.settings import Settings
-from priorauth.store.data_folder import DataFolderInUse
 
 app = typer.Typer(
     help="priorauth: a self-hosted prior-authorization server.",
@@ -28,11 +24,8 @@ app = typer.Typer(
 )
 keys = typer.Typer(help="API keys.", no_args_is_help=True)
 app.add_typer(keys, name="keys")
+app.add_typer(encryption.app, name="encryption")
 app.command()(demo)
-
-DataDir = Annotated[
-    Path | None, typer.Option(help="The data folder; by default PRIORAUTH_DATA_DIR or ./priorauth-data.")
-]
 
 
 @app.command()
@@ -43,9 +36,9 @@ def serve(
 ) -> None:
     """Run the API, the engine and, in the sandbox environment, the simulated payer."""
     given = {"host": host, "port": port, "data_dir": data_dir}
-    settings = _settings(given)
+    settings = read_settings(given)
     bootstrap.configure_logging(settings.log_level)
-    with _told():
+    with told():
         find_chromium(settings.chromium_path)
         asyncio.run(_serve(settings))
 
@@ -58,9 +51,9 @@ def create_key(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Create an API key. Its text is shown once and stored nowhere."""
-    settings = _settings({"environment": environment, "data_dir": data_dir})
+    settings = read_settings({"environment": environment, "data_dir": data_dir})
     bootstrap.configure_logging("warning")
-    with _told(), bootstrap.opened_database(settings) as database:
+    with told(), bootstrap.opened_database(settings) as database:
         key, text = bootstrap.issue_key(database, organization_name=organization, environment=environment)
     if as_json:
         shown = {"id": key.id, "key": text, "organizationId": key.organization_id, "organization": organization}
@@ -78,38 +71,9 @@ def openapi(environment: Annotated[Environment, typer.Option(help="Whose API.")]
 @app.command("settings")
 def explain_settings() -> None:
     """Explain every setting: its variable, its present value, what it means."""
-    present = _settings({})
+    present = read_settings({})
     for name, field in Settings.model_fields.items():
         typer.echo(f"PRIORAUTH_{name.upper()} = {getattr(present, name)}\n    {field.description}")
-
-
-def _settings(given: dict[str, Any]) -> Settings:
-    """Return the settings with what was given on the command line, which wins over the environment."""
-    try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
-    except ValidationError as error:
-        for fault in error.errors(include_url=False):
-            name = str(fault["loc"][0])
-            typer.echo(f"priorauth: PRIORAUTH_{name.upper()} or its option: {fault['msg']}.", err=True)
-        typer.echo("priorauth: unset what is wrong; then `priorauth settings` explains every setting.", err=True)
-        raise typer.Exit(2) from None
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """Turn what an operator can mend into a message on standard error and exit status 1."""
-    try:
-        yield
-    except (DataFolderInUse, ChromiumError, bootstrap.CannotListen) as error:
-        message = str(error)
-    except OSError as error:
-        message = f"{error.filename or 'the data folder'}: {error.strerror or error}"
-    except DatabaseError as error:
-        message = f"the database cannot be used: {error.orig}"
-    else:
-        return
-    typer.echo(f"priorauth: {message}", err=True)
-    raise typer.Exit(1)
 
 
 async def _serve(settings: Settings) -> None:

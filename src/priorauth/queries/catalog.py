@@ -12,9 +12,9 @@ def providers(tx: Transaction, caller: Caller, *, cursor: str | None, limit: int
     """Return a page of the providers, by NPI. Raises BadRequest."""
 
     def fetch(after: str | None, count: int) -> list[Provider]:
-        return tx.catalog.providers(caller.environment, after=after, limit=count)
+        return tx.catalog.providers(caller.environment, after=_behind(after), limit=count)
 
-    return page(fetch, identify=lambda provider: provider.npi, cursor=cursor, limit=limit)
+    return page(fetch, identify=lambda provider: f"npi_{provider.npi}", cursor=cursor, limit=limit)
 
 
 def payers(
@@ -23,10 +23,10 @@ def payers(
     """Return a page of the payers, by id: those with `text` in a name, those that cover `state`. Raises BadRequest."""
 
     def fetch(after: str | None, count: int) -> list[Payer]:
-        behind = (payer for payer in tx.catalog.payers(caller.environment) if payer.id > (after or ""))
+        behind = (payer for payer in tx.catalog.payers(caller.environment) if payer.id > _behind(after))
         return [payer for payer in behind if _matches(payer, text=text, state=state)][:count]
 
-    return page(fetch, identify=lambda payer: payer.id, cursor=cursor, limit=limit)
+    return page(fetch, identify=lambda payer: f"payer_{payer.id}", cursor=cursor, limit=limit)
 
 
 def routes(tx: Transaction, caller: Caller, *, npi: str) -> Iterator[tuple[Payer, Route]]:
@@ -34,6 +34,10 @@ def routes(tx: Transaction, caller: Caller, *, npi: str) -> Iterator[tuple[Payer
     for payer in tx.catalog.payers(caller.environment):
         if tx.catalog.allows(caller.organization_id, caller.environment, npi=npi, payer_id=payer.id):
             yield from ((payer, route) for route in payer.routes)
+
+
+def _behind(position: str | None) -> str:
+    return (position or "").partition("_")[2]
 
 
 def _matches(payer: Payer, *, text: str | None, state: str | None) -> bool:

@@ -11,7 +11,7 @@ from priorauth.domain.errors import BadRequest, Issue
 
 Entry = TypeVar("Entry")
 
-_ID = re.compile(r"[0-9a-z]+([_-][0-9a-z]+)*")
+_ID = re.compile(r"[a-z]+_[0-9a-z]+([_-][0-9a-z]+)*")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from priorauth.domain.errors import AuthorizationNotFound
 from priorauth.domain.organizations import Caller
 from priorauth.store import tables
 from priorauth.store.documents import decode, encode, sortable
+from priorauth.store.encryption.sealing import Sealer
 
 _table = tables.authorizations
 
@@ -27,12 +28,14 @@ class Filter:
     created_after: datetime | None = None
     created_before: datetime | None = None
 
-    def clauses(self) -> Iterable[sa.ColumnElement[bool]]:
+    def clauses(self, sealer: Sealer) -> Iterable[sa.ColumnElement[bool]]:
         """Yield one condition for each field that is set."""
-        for name in ("status", "outcome", "payer_id", "provider_npi", "external_case_id"):
+        for name in ("status", "outcome", "payer_id", "provider_npi"):
             wanted = getattr(self, name)
             if wanted is not None:
                 yield _table.c[name] == wanted
+        if self.external_case_id is not None:
+            yield _table.c.external_case_id == sealer.index(self.external_case_id)
         if self.created_after is not None:
             yield _table.c.created_at >= sortable(self.created_after)
         if self.created_before is not None:
@@ -42,27 +45,28 @@ class Filter:
 class Authorizations:
     """The cases, within one transaction. `changed` names those that were saved in it."""
 
-    def __init__(self, connection: sa.Connection) -> None:
+    def __init__(self, connection: sa.Connection, sealer: Sealer) -> None:
         self._connection = connection
+        self._sealer = sealer
         self.changed: set[str] = set()
 
     def add(self, case: Authorization) -> None:
         """Store a new case."""
-        self._connection.execute(_table.insert().values(id=case.id, **_columns(case)))
+        self._connection.execute(_table.insert().values(id=case.id, **self._columns(case)))
 
     def save(self, case: Authorization) -> None:
         """Store a changed case."""
-        self._connection.execute(_table.update().where(_table.c.id == case.id).values(**_columns(case)))
+        self._connection.execute(_table.update().where(_table.c.id == case.id).values(**self._columns(case)))
         self.changed.add(case.id)
 
     def get(self, authorization_id: str) -> Authorization | None:
         """Return a case whoever owns it; a writing transaction holds it until its end. For the engine alone."""
-        query = sa.select(_table.c.document).where(_table.c.id == authorization_id).with_for_update()
+        query = sa.select(_table.c.id, _table.c.document).where(_table.c.id == authorization_id).with_for_update()
         return self._one(query)
 
     def require(self, caller: Caller, authorization_id: str) -> Authorization:
         """Return a case that the caller may see. Raises AuthorizationNotFound, whoever else may own it."""
-        query = sa.select(_table.c.document).where(
+        query = sa.select(_table.c.id, _table.c.document).where(
             _table.c.id == authorization_id,
             _table.c.organization_id == caller.organization_id,
             _table.c.environment == caller.environment,
@@ -74,37 +78,44 @@ class Authorizations:
 
     def page(self, caller: Caller, *, narrowed: Filter, before: str | None, limit: int) -> list[Authorization]:
         """Return up to `limit` of the caller's cases, newest first, older than the case `before`."""
-        query = sa.select(_table.c.document).where(
+        query = sa.select(_table.c.id, _table.c.document).where(
             _table.c.organization_id == caller.organization_id,
             _table.c.environment == caller.environment,
-            *narrowed.clauses(),
+            *narrowed.clauses(self._sealer),
         )
         if before is not None:
             query = query.where(_table.c.id < before)
-        rows = self._connection.execute(query.order_by(_table.c.id.desc()).limit(limit)).scalars()
-        return [decode(document, Authorization) for document in rows]
+        rows = self._connection.execute(query.order_by(_table.c.id.desc()).limit(limit))
+        return [self._opened(row.id, row.document) for row in rows]
 
     def awaiting_work(self) -> list[str]:
         """Return the ids of the cases for which work must be running or scheduled, oldest first."""
         query = sa.select(_table.c.id).where(_table.c.awaits_work.is_(True)).order_by(_table.c.id)
         return list(self._connection.execute(query).scalars())
 
-    def _one(self, query: sa.Select[bytes]) -> Authorization | None:
-        document = self._connection.execute(query).scalar()
-        return decode(document, Authorization) if document is not None else None
+    def _one(self, query: sa.Select[str, bytes]) -> Authorization | None:
+        row = self._connection.execute(query).first()
+        return self._opened(row.id, row.document) if row is not None else None
+
+    def _opened(self, authorization_id: str, document: bytes) -> Authorization:
+        return decode(self._sealer.open(document, _place(authorization_id)), Authorization)
+
+    def _columns(self, case: Authorization) -> dict[str, object]:
+        external = case.metadata.get("externalCaseId")
+        return {
+            "organization_id": case.organization_id,
+            "environment": case.environment,
+            "version": case.version,
+            "status": case.status,
+            "outcome": case.outcome,
+            "payer_id": case.payer_id,
+            "provider_npi": case.provider.npi,
+            "external_case_id": self._sealer.index(external) if external is not None else None,
+            "awaits_work": case.awaits_work,
+            "created_at": sortable(case.created_at),
+            "document": self._sealer.seal(encode(case), _place(case.id)),
+        }
 
 
-def _columns(case: Authorization) -> dict[str, object]:
-    return {
-        "organization_id": case.organization_id,
-        "environment": case.environment,
-        "version": case.version,
-        "status": case.status,
-        "outcome": case.outcome,
-        "payer_id": case.payer_id,
-        "provider_npi": case.provider.npi,
-        "external_case_id": case.metadata.get("externalCaseId"),
-        "awaits_work": case.awaits_work,
-        "created_at": sortable(case.created_at),
-        "document": encode(case),
-    }
+def _place(authorization_id: str) -> str:
+    return f"authorizations:{authorization_id}"

@@ -1,27 +1,57 @@
-"""The bytes of files, in an object store: a folder by default. A name is written once and never again."""
+"""The bytes of files, sealed, in an object store: a folder by default. A name is written once and never again."""
 
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, AsyncIterator
 from pathlib import Path
 
-from obstore.store import LocalStore
+from obstore.store import LocalStore, ObjectStore, from_url
+
+from priorauth.store.encryption.sealing import Sealer
+
+
+def folder_store(folder: Path) -> ObjectStore:
+    """Return the store of a folder, which is created readable by its owner alone."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return LocalStore(prefix=folder)
+
+
+def remote_store(url: str) -> ObjectStore:
+    """Return the store behind a URL such as `s3://bucket/prefix`; its credentials are the environment's (`AWS_…`)."""
+    return from_url(url)
 
 
 class Blobs:
-    """Bytes by name, under one folder."""
+    """Bytes by name."""
 
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._store = LocalStore(prefix=folder)
+    def __init__(self, store: ObjectStore, sealer: Sealer) -> None:
+        self._store = store
+        self._sealer = sealer
 
     async def put(self, name: str, chunks: AsyncIterable[bytes]) -> None:
         """Store the bytes of `chunks` under `name`; a failing iterator leaves nothing under it."""
-        await self._store.put_async(name, chunks)
+        await self._store.put_async(name, self._sealer.seal_file(chunks, name))
 
     async def get(self, name: str) -> bytes:
-        """Return the bytes of `name`. Raises FileNotFoundError."""
+        """Return the bytes of `name`. Raises FileNotFoundError, CannotOpen."""
         found = await self._store.get_async(name)
-        return bytes(await found.bytes_async())
+        return self._sealer.open_file(bytes(await found.bytes_async()), name)
 
     async def delete(self, name: str) -> None:
         """Delete `name`."""
         await self._store.delete_async(name)
+
+    async def seal_anew(self) -> int:
+        """Seal every file with the key that seals now; return how many had another one."""
+        changed = 0
+        async for listed in self._store.list():
+            for each in listed:
+                found = await self._store.get_async(each["path"])
+                sealed = bytes(await found.bytes_async())
+                if not self._sealer.is_fresh(sealed):
+                    plain = self._sealer.open_file(sealed, each["path"])
+                    await self.put(each["path"], _once(plain))
+                    changed += 1
+        return changed
+
+
+async def _once(content: bytes) -> AsyncIterator[bytes]:
+    yield content

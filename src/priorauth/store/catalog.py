@@ -46,10 +46,10 @@ class Catalog:
         version = self._connection.execute(query).scalar()
         return (self.payer_version(version), version) if version is not None else None
 
-    def providers(self, environment: str, *, after: str | None, limit: int) -> list[Provider]:
+    def providers(self, environment: str, *, after: str, limit: int) -> list[Provider]:
         """Return up to `limit` providers, by NPI, behind the one of NPI `after`."""
         table = tables.providers
-        query = sa.select(table.c.document).filter_by(environment=environment).where(table.c.npi > (after or ""))
+        query = sa.select(table.c.document).filter_by(environment=environment).where(table.c.npi > after)
         rows = self._connection.execute(query.order_by(table.c.npi).limit(limit)).scalars()
         return [decode(document, Provider) for document in rows]
 

@@ -1,4 +1,4 @@
-"""The data folder: who may serve from it, its secret, and its schema.
+"""The data folder: who may serve from it, its secrets, and its schema.
 
 One server at a time holds the folder; other commands (a key's creation) only write through the database. Whoever
 comes first creates the schema: a lock of its own keeps two processes from doing it at once.
@@ -8,7 +8,6 @@ import fcntl
 import hashlib
 import hmac
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
@@ -20,6 +19,9 @@ from alembic.config import Config
 from dbos import DBOS
 
 from priorauth.store import sqlite
+from priorauth.store.encryption import keys
+from priorauth.store.encryption.keys import FaultyKey
+from priorauth.store.encryption.sealing import CannotOpen, Sealer
 
 
 class DataFolderInUse(Exception):
@@ -46,8 +48,11 @@ def held(data_dir: Path) -> Iterator[None]:
         yield
 
 
-def prepare(data_dir: Path) -> str:
-    """Create the folder, its secret and its schema where they are missing, migrate; return the database's URL."""
+def prepare(data_dir: Path, given: tuple[bytes, ...] | None = None) -> str:
+    """Create the folder, its secrets and its schema where they are missing, migrate; return the database's URL.
+
+    `given` are the keys of the data, instead of the folder's own. Raises FaultyKey when they do not open the data.
+    """
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     url = sqlite.database_url(data_dir)
     with (data_dir / "migrate.lock").open("a") as lock:
@@ -55,18 +60,23 @@ def prepare(data_dir: Path) -> str:
         secret(data_dir)
         engine = sqlite.create_engine(url, writing=True)
         with engine.connect() as connection:
-            command.upgrade(alembic_configuration(connection), "head")
+            if given is None and not key_file(data_dir).exists() and not _holds_sealed(connection):
+                keys.write(key_file(data_dir), [keys.fresh()])
+            sealing = sealer(data_dir, given)
+            command.upgrade(alembic_configuration(connection, sealing), "head")
+            _require_readable(connection, sealing)
         engine.dispose()
         DBOS.migrate(url)
     return url
 
 
-def alembic_configuration(connection: sa.Connection) -> Config:
-    """Return what Alembic needs to run the migrations over `connection`."""
+def alembic_configuration(connection: sa.Connection, sealing: Sealer | None = None) -> Config:
+    """Return what Alembic needs to run the migrations over `connection`; `sealing` for data that are there already."""
     configuration = Config()
     # It is an ini file's value to Alembic, where % begins an interpolation.
     configuration.set_main_option("script_location", str(_migrations()).replace("%", "%%"))
     configuration.attributes["connection"] = connection
+    configuration.attributes["sealer"] = sealing
     return configuration
 
 
@@ -74,20 +84,58 @@ def secret(data_dir: Path) -> bytes:
     """Return the folder's secret (32 bytes), creating it readable by its owner alone."""
     path = data_dir / "server.key"
     if not path.exists():
-        # Written aside and renamed: a process that dies in between leaves no half key behind.
-        draft = path.with_suffix(".new")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_bytes(32))
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
+        keys.store_secret(path, keys.fresh())
     return path.read_bytes()
+
+
+def key_file(data_dir: Path) -> Path:
+    """Return where the folder keeps the keys of its data, unless they are given from outside."""
+    return data_dir / "data.key"
+
+
+def sealer(data_dir: Path, given: tuple[bytes, ...] | None = None) -> Sealer:
+    """Return what seals the folder's data: with the keys `given`, or with those of its key file. Raises FaultyKey."""
+    path = key_file(data_dir)
+    if given is None and not path.exists():
+        raise FaultyKey(
+            f"{path} is missing, and the data in {data_dir} were sealed with it. Put it back from your backup, "
+            "or give the key by PRIORAUTH_ENCRYPTION_KEYS."
+        )
+    return Sealer(given or keys.read(path), index_key=_derived(secret(data_dir), "index"))
 
 
 def proof(key: bytes, subject: str) -> str:
     """Return the proof that this server issued an address for `subject`: an HMAC, so that none is stored."""
     return hmac.new(key, subject.encode(), hashlib.sha256).hexdigest()
+
+
+def _derived(key: bytes, purpose: str) -> bytes:
+    return hmac.new(key, purpose.encode(), hashlib.sha256).digest()
+
+
+def _holds_sealed(connection: sa.Connection) -> bool:
+    if not sa.inspect(connection).has_table("authorizations"):
+        return False
+    return _a_document(connection) is not None
+
+
+def _a_document(connection: sa.Connection) -> tuple[str, bytes] | None:
+    query = sa.text("SELECT id, document FROM authorizations WHERE substr(document, 1, 1) = :sealed LIMIT 1")
+    row = connection.execute(query, {"sealed": b"\x01"}).first()
+    connection.rollback()
+    return (row.id, row.document) if row else None
+
+
+def _require_readable(connection: sa.Connection, sealing: Sealer) -> None:
+    found = _a_document(connection)
+    try:
+        if found is not None:
+            sealing.open(found[1], f"authorizations:{found[0]}")
+    except CannotOpen:
+        raise FaultyKey(
+            "The data of this folder were sealed with another key. Give the key that they were sealed with, "
+            "in PRIORAUTH_ENCRYPTION_KEYS or in the folder's data.key."
+        ) from None
 
 
 def _migrations() -> Path:

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from priorauth.domain.errors import TemporarilyUnavailable
 from priorauth.store import sqlite
 from priorauth.store.changes import Changes
+from priorauth.store.encryption.sealing import Sealer
 from priorauth.store.transaction import Transaction
 from priorauth.store.work import WorkQueue
 
@@ -65,10 +66,11 @@ class _Write:
 
 
 class Database:
-    """The product's database. `url` is SQLAlchemy's; the schema must be there already."""
+    """The product's database. `url` is SQLAlchemy's; the schema must be there already, sealed by `sealer`."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, sealer: Sealer) -> None:
         self.url = url
+        self._sealer = sealer
         self.changes = Changes()
         self._writing = sqlite.create_engine(url, writing=True)
         self._reading = sqlite.create_engine(url, writing=False)
@@ -93,7 +95,7 @@ class Database:
     def read_now(self, operation: Operation[Result]) -> Result:
         """The same for callers without an event loop."""
         with self._reading.connect() as connection, connection.begin():
-            return operation(Transaction(connection, self._queue))
+            return operation(Transaction(connection, self._queue, self._sealer))
 
     def close(self) -> None:
         """Finish the writes that are waiting, then close every connection."""
@@ -129,7 +131,7 @@ class Database:
         done: list[_Write] = []
         try:
             with self._writing.connect() as connection, connection.begin():
-                transaction = Transaction(connection, self._queue)
+                transaction = Transaction(connection, self._queue, self._sealer)
                 done = [write for write in batch if write.run(connection, transaction)]
         except Exception as error:  # noqa: BLE001 - a failed COMMIT is every waiting caller's failure
             for write in batch:

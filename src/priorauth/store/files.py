@@ -7,6 +7,7 @@ from priorauth.domain.files import StoredFile
 from priorauth.domain.organizations import Caller
 from priorauth.store import tables
 from priorauth.store.documents import decode, encode
+from priorauth.store.encryption.sealing import Sealer
 
 _table = tables.files
 
@@ -14,17 +15,18 @@ _table = tables.files
 class Files:
     """The files of all organizations, within one transaction."""
 
-    def __init__(self, connection: sa.Connection) -> None:
+    def __init__(self, connection: sa.Connection, sealer: Sealer) -> None:
         self._connection = connection
+        self._sealer = sealer
 
     def add(self, file: StoredFile) -> None:
         """Store a newly declared file."""
         values = {"id": file.id, "organization_id": file.organization_id, "environment": file.environment}
-        self._connection.execute(_table.insert().values(**values, document=encode(file)))
+        self._connection.execute(_table.insert().values(**values, document=self._sealed(file)))
 
     def save(self, file: StoredFile) -> None:
         """Store a changed file."""
-        self._connection.execute(_table.update().where(_table.c.id == file.id).values(document=encode(file)))
+        self._connection.execute(_table.update().where(_table.c.id == file.id).values(document=self._sealed(file)))
 
     def get(self, file_id: str) -> StoredFile | None:
         """Return a file whoever owns it: for upload addresses, which carry their own proof, and for the engine."""
@@ -41,7 +43,10 @@ class Files:
             raise FileNotFound
         return file
 
+    def _sealed(self, file: StoredFile) -> bytes:
+        return self._sealer.seal(encode(file), f"files:{file.id}")
+
     def _one(self, *clauses: sa.ColumnElement[bool]) -> StoredFile | None:
-        query = sa.select(_table.c.document).where(*clauses).with_for_update()
-        document = self._connection.execute(query).scalar()
-        return decode(document, StoredFile) if document is not None else None
+        query = sa.select(_table.c.id, _table.c.document).where(*clauses).with_for_update()
+        row = self._connection.execute(query).first()
+        return decode(self._sealer.open(row.document, f"files:{row.id}"), StoredFile) if row is not None else None

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from priorauth.store import tables
 from priorauth.store.documents import sortable
+from priorauth.store.encryption.sealing import Sealer
 
 _table = tables.idempotency_records
 
@@ -20,6 +21,11 @@ class IdempotencyScope:
     method: str
     path: str
     key: str
+
+    @property
+    def place(self) -> str:
+        """Where the answer lies, as sealing names it."""
+        return "idempotency_records:" + "\n".join(self.columns().values())
 
     def columns(self) -> dict[str, str]:
         """Return the primary key."""
@@ -45,14 +51,17 @@ class StoredAnswer:
 class Idempotency:
     """The kept answers, within one transaction."""
 
-    def __init__(self, connection: sa.Connection) -> None:
+    def __init__(self, connection: sa.Connection, sealer: Sealer) -> None:
         self._connection = connection
+        self._sealer = sealer
 
     def find(self, scope: IdempotencyScope, *, since: datetime) -> StoredAnswer | None:
         """Return the answer kept under this key since `since`."""
         query = sa.select(_table).filter_by(**scope.columns()).where(_table.c.created_at >= sortable(since))
         row = self._connection.execute(query).first()
-        return StoredAnswer(row.body_hash, row.status_code, row.version, row.body) if row else None
+        if row is None:
+            return None
+        return StoredAnswer(row.body_hash, row.status_code, row.version, self._sealer.open(row.body, scope.place))
 
     def keep(self, scope: IdempotencyScope, answer: StoredAnswer, *, now: datetime) -> None:
         """Keep an answer; one that had expired under the same key is replaced."""
@@ -63,7 +72,7 @@ class Idempotency:
                 body_hash=answer.body_hash,
                 status_code=answer.status_code,
                 version=answer.version,
-                body=answer.body,
+                body=self._sealer.seal(answer.body, scope.place),
                 created_at=sortable(now),
             )
         )

@@ -1,6 +1,6 @@
 """The tables, as SQLAlchemy describes them to SQLite and PostgreSQL alike. Migrations create them; this file reads.
 
-A case is one JSON document with the columns that lists filter by beside it. Times are ISO 8601 text in UTC, so that
+A case is one sealed document with the columns that lists filter by beside it. Times are ISO 8601 text in UTC, so that
 both databases order them alike.
 """
 
@@ -85,6 +85,11 @@ authorizations = Table(
     Column("document", LargeBinary, nullable=False),
     Index("ix_authorizations_tenant", "organization_id", "environment", "id"),
     Index("ix_authorizations_awaits_work", "awaits_work"),
+    *(
+        Index(f"ix_authorizations_{name}", "organization_id", "environment", name, "id")
+        for name in ("status", "outcome", "payer_id", "provider_npi", "external_case_id")
+    ),
+    Index("ix_authorizations_created_at", "organization_id", "environment", "created_at"),
 )
 
 timeline = Table(

@@ -5,6 +5,7 @@ import sqlalchemy as sa
 from priorauth.domain.events import TimelineEntry
 from priorauth.store import tables
 from priorauth.store.documents import decode, encode
+from priorauth.store.encryption.sealing import Sealer
 
 _table = tables.timeline
 
@@ -12,13 +13,15 @@ _table = tables.timeline
 class Timeline:
     """The timelines of all cases, within one transaction."""
 
-    def __init__(self, connection: sa.Connection) -> None:
+    def __init__(self, connection: sa.Connection, sealer: Sealer) -> None:
         self._connection = connection
+        self._sealer = sealer
 
     def append(self, authorization_id: str, entry: TimelineEntry, *, observation_id: str | None = None) -> None:
         """Append an entry. An observation is recorded under its deterministic id, once."""
         values = {"id": entry.id, "authorization_id": authorization_id, "observation_id": observation_id}
-        self._connection.execute(_table.insert().values(**values, document=encode(entry)))
+        document = self._sealer.seal(encode(entry), f"timeline:{entry.id}")
+        self._connection.execute(_table.insert().values(**values, document=document))
 
     def has_observed(self, authorization_id: str, observation_id: str) -> bool:
         """Say whether the observation was recorded before."""
@@ -29,8 +32,8 @@ class Timeline:
 
     def page(self, authorization_id: str, *, before: str | None, limit: int) -> list[TimelineEntry]:
         """Return up to `limit` entries, newest first, older than the entry `before`."""
-        query = sa.select(_table.c.document).where(_table.c.authorization_id == authorization_id)
+        query = sa.select(_table.c.id, _table.c.document).where(_table.c.authorization_id == authorization_id)
         if before is not None:
             query = query.where(_table.c.id < before)
-        rows = self._connection.execute(query.order_by(_table.c.id.desc()).limit(limit)).scalars()
-        return [decode(document, TimelineEntry) for document in rows]
+        rows = self._connection.execute(query.order_by(_table.c.id.desc()).limit(limit))
+        return [decode(self._sealer.open(row.document, f"timeline:{row.id}"), TimelineEntry) for row in rows]

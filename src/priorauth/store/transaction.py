@@ -4,6 +4,7 @@ import sqlalchemy as sa
 
 from priorauth.store.authorizations import Authorizations
 from priorauth.store.catalog import Catalog
+from priorauth.store.encryption.sealing import Sealer
 from priorauth.store.files import Files
 from priorauth.store.idempotency import Idempotency
 from priorauth.store.live_sessions import SessionClaims
@@ -15,21 +16,22 @@ from priorauth.store.work import Work, WorkQueue, WorkState
 class Transaction:
     """What a command works with. Whoever runs the command commits."""
 
-    def __init__(self, connection: sa.Connection, queue: WorkQueue) -> None:
-        self._connection = connection
+    def __init__(self, connection: sa.Connection, queue: WorkQueue, sealer: Sealer) -> None:
+        self.connection = connection
         self._queue = queue
-        self.authorizations = Authorizations(connection)
-        self.timeline = Timeline(connection)
-        self.files = Files(connection)
-        self.idempotency = Idempotency(connection)
+        self.authorizations = Authorizations(connection, sealer)
+        self.sealer = sealer
+        self.timeline = Timeline(connection, sealer)
+        self.files = Files(connection, sealer)
+        self.idempotency = Idempotency(connection, sealer)
         self.sessions = SessionClaims(connection)
         self.organizations = Organizations(connection)
         self.catalog = Catalog(connection)
 
     def enqueue(self, work: Work) -> None:
         """Enqueue work for the engine; it exists if and only if this transaction commits."""
-        self._queue.enqueue(self._connection, work)
+        self._queue.enqueue(self.connection, work)
 
     def state_of(self, work_id: str) -> WorkState:
         """Say what the engine's tables say of a piece of work."""
-        return self._queue.state_of(self._connection, work_id)
+        return self._queue.state_of(self.connection, work_id)
