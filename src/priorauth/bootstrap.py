@@ -9,7 +9,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 import uvicorn
@@ -24,7 +24,7 @@ from priorauth.commands import catalog as catalog_commands
 from priorauth.commands import live_sessions
 from priorauth.commands.organizations import create_key, ensure_organization
 from priorauth.domain.catalog import Payer, Provider
-from priorauth.domain.organizations import ApiKey, Environment
+from priorauth.domain.organizations import ApiKey, Environment, Scope
 from priorauth.engine.following import Following
 from priorauth.engine.ledger import Ledger
 from priorauth.engine.processing import Bounds, Processing
@@ -33,6 +33,7 @@ from priorauth.engine.sweeper import Sweeper
 from priorauth.formats.payers import payer_of, provider_of
 from priorauth.http.app import create_app
 from priorauth.http.edge import ApiSettings, SandboxPortal, Services
+from priorauth.http.limits import Limits
 from priorauth.sandbox import catalog as sandbox_catalog
 from priorauth.sandbox.server import PortalServer
 from priorauth.settings import Settings
@@ -92,7 +93,14 @@ def opened_database(settings: Settings) -> Iterator[Database]:
         database.close()
 
 
-def issue_key(database: Database, *, organization_name: str, environment: Environment) -> tuple[ApiKey, str]:
+def issue_key(
+    database: Database,
+    *,
+    organization_name: str,
+    environment: Environment,
+    scopes: tuple[Scope, ...] = tuple(Scope),
+    expires_at: datetime | None = None,
+) -> tuple[ApiKey, str]:
     """Create a key for an organization, which is created when it is new and, in the sandbox, gets the whole catalog."""
     providers, payers = _sandbox_entries()
 
@@ -103,7 +111,9 @@ def issue_key(database: Database, *, organization_name: str, environment: Enviro
             catalog_commands.grant_all(
                 tx, organization=organization, environment=environment, providers=providers, payers=payers
             )
-        return create_key(tx, moment, organization=organization, environment=environment)
+        return create_key(
+            tx, moment, organization=organization, environment=environment, scopes=scopes, expires_at=expires_at
+        )
 
     return database.write_now(operation)
 
@@ -170,7 +180,8 @@ def services(
         idempotency_days=settings.idempotency_days,
         sandbox_portals=portals,
     )
-    return Services(database, blobs, api_settings, present)
+    limits = Limits(reads_per_minute=settings.reads_per_minute, writes_per_minute=settings.writes_per_minute)
+    return Services(database, blobs, api_settings, limits, present)
 
 
 def _given_keys(settings: Settings) -> tuple[bytes, ...] | None:

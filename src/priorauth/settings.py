@@ -42,6 +42,8 @@ class Settings(BaseSettings):
     upload_seconds: int = Field(900, gt=0, description="How long an upload address takes bytes.")
     file_bytes_limit: int = Field(25 * 1024 * 1024, gt=0, description="The largest file.")
     idempotency_days: int = Field(30, gt=0, description="How many days an answer is kept under its idempotency key.")
+    reads_per_minute: int = Field(12_000, ge=0, description="How often a key may read within a minute; 0 is no limit.")
+    writes_per_minute: int = Field(6_000, ge=0, description="How often a key may write within a minute; 0 is no limit.")
     concurrent_sessions: int = Field(4, gt=0, description="How many cases are worked on at once, a browser each.")
     review_hold_seconds: float = Field(
         900, ge=0, description="How long a browser session stays up while a review waits for its approval."

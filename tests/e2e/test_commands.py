@@ -72,3 +72,80 @@ def test_the_demo_ends_with_the_decision_and_leaves_pictures() -> None:
     assert "has counted 1 submission of this case" in shown.stdout
     folder = Path(shown.stdout.rsplit("Pictures of the payer's pages: ", 1)[1].strip())
     assert len(list(folder.glob("*.png"))) >= 8
+
+
+def told(data: Path, *arguments: str) -> str:
+    """Run a command that must succeed; return what it says."""
+    done = subprocess.run([*PROGRAM, *arguments, "--data-dir", str(data)], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_keys_are_made_limited_exchanged_and_revoked_beside_a_running_server(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    server = ServerProcess(data).start()
+    try:
+        told(data, "organizations", "create", "Cedar Hollow")
+        scope = ("--scope", "authorizations:read", "--expires", "90d")
+        made = json.loads(told(data, "keys", "create", "--organization", "Cedar Hollow", *scope, "--json"))
+        reader = Integrator(server, made["key"])
+        path = "/v1/prior-authorizations"
+        assert reader.call("GET", path).status_code == 200
+        lacking = reader.call("POST", path, json={}, headers={"Idempotency-Key": "x"})
+        assert lacking.json()["error"]["details"] == {"requiredScope": "authorizations:write"}
+        (row,) = json.loads(told(data, "keys", "list", "--json"))
+        assert (row["id"], row["organization"], row["state"]) == (made["id"], "Cedar Hollow", "active")
+        assert row["scopes"] == ["authorizations:read"]
+        assert row["expires"] > row["lastUsed"]
+
+        rotated = json.loads(told(data, "keys", "rotate", made["id"], "--overlap", "24h", "--json"))
+        assert (rotated["scopes"], rotated["expiresAt"]) == (made["scopes"], made["expiresAt"])
+        assert [Integrator(server, key).call("GET", path).status_code for key in (made["key"], rotated["key"])] == [
+            200,
+            200,
+        ]
+        told(data, "keys", "revoke", made["id"])
+        assert [Integrator(server, key).call("GET", path).status_code for key in (made["key"], rotated["key"])] == [
+            401,
+            200,
+        ]
+        assert made["key"] not in told(data, "keys", "list")
+    finally:
+        server.stop()
+
+
+def test_a_provider_is_opened_to_an_organization_and_closed_again(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    server = ServerProcess(data).start()
+    try:
+        integrator = Integrator(server, server.new_key())
+        told(data, "providers", "add", "1000000004", "--name", "Second Clinic", "--state", "CO")
+        path = "/v1/prior-authorization-routes?providerNpi=1000000004"
+        assert integrator.get(path)["options"] == []
+        who = ("--organization", "Cedar Hollow", "--provider", "1000000004", "--payer", "larkspur-health")
+        told(data, "access", "grant", *who)
+        assert {each["payerId"] for each in integrator.get(path)["options"]} == {"larkspur-health"}
+        assert "1000000004" in told(data, "access", "list")
+        told(data, "access", "revoke", *who)
+        assert integrator.get(path)["options"] == []
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("keys", "revoke", "key_0"), "priorauth keys list"),
+        (("keys", "rotate", "key_0"), "priorauth keys list"),
+        (("keys", "create", "--organization", "A", "--expires", "soon"), "90d, 12h, or a date"),
+        (("providers", "add", "1234567890", "--name", "A"), "check digit"),
+        (("access", "grant", "--organization", "Nobody", "--provider", "1", "--payer", "x"), "organizations list"),
+        (("organizations", "create", " "), "needs a name"),
+    ],
+)
+def test_what_cannot_be_done_is_told_with_what_to_do(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
+    command = [*PROGRAM, *arguments, "--data-dir", str(tmp_path / "data")]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr

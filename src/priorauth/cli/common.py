@@ -1,6 +1,7 @@
 """What all commands share: their settings, and how a fault is told."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,10 +12,14 @@ from sqlalchemy.exc import DatabaseError
 
 from priorauth import bootstrap
 from priorauth.channels.portals.chromium import ChromiumError
+from priorauth.commands.organizations import NoSuchKey
+from priorauth.domain.organizations import Environment
 from priorauth.settings import Settings
 from priorauth.store.data_folder import DataFolderInUse
+from priorauth.store.database import Database
 from priorauth.store.encryption.keys import FaultyKey
 
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DataDir = Annotated[
     Path | None, typer.Option(help="The data folder; by default PRIORAUTH_DATA_DIR or ./priorauth-data.")
 ]
@@ -32,12 +37,45 @@ def read_settings(given: dict[str, Any]) -> Settings:
         raise typer.Exit(2) from None
 
 
+class UserFault(Exception):
+    """What an operator typed cannot be done; the message says what to do instead."""
+
+
+def show(rows: Sequence[Mapping[str, object]], *, as_json: bool) -> None:
+    """Print rows as a table, or as JSON."""
+    if as_json:
+        typer.echo(json.dumps(list(rows), default=str))
+        return
+    if not rows:
+        typer.echo("None yet.")
+        return
+    texts = [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    for line in texts:
+        typer.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
+
+
+@contextmanager
+def opened(data_dir: Path | None, environment: Environment | None = None) -> Iterator[Database]:
+    """Give the data folder's database, beside a running server too; faults are told."""
+    settings = read_settings({"data_dir": data_dir, "environment": environment})
+    bootstrap.configure_logging("warning")
+    with told(), bootstrap.opened_database(settings) as database:
+        yield database
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return " ".join(map(str, value))
+    return "-" if value is None else str(value)
+
+
 @contextmanager
 def told() -> Iterator[None]:
     """Turn what an operator can mend into a message on standard error and exit status 1."""
     try:
         yield
-    except (DataFolderInUse, FaultyKey, ChromiumError, bootstrap.CannotListen) as error:
+    except (DataFolderInUse, FaultyKey, NoSuchKey, UserFault, ChromiumError, bootstrap.CannotListen) as error:
         message = str(error)
     except OSError as error:
         message = f"{error.filename or 'the data folder'}: {error.strerror or error}"

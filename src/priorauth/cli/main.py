@@ -1,7 +1,6 @@
 """The commands. Each turns its options into settings and calls one thing."""
 
 import asyncio
-import json
 import signal
 import sys
 from typing import Annotated
@@ -10,7 +9,7 @@ import typer
 
 from priorauth import bootstrap
 from priorauth.channels.portals.chromium import find_chromium
-from priorauth.cli import encryption
+from priorauth.cli import access, encryption, keys, organizations, providers
 from priorauth.cli.common import DataDir, read_settings, told
 from priorauth.cli.demo import demo
 from priorauth.domain.organizations import Environment
@@ -22,9 +21,14 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-keys = typer.Typer(help="API keys.", no_args_is_help=True)
-app.add_typer(keys, name="keys")
-app.add_typer(encryption.app, name="encryption")
+for name, commands in (
+    ("organizations", organizations.app),
+    ("keys", keys.app),
+    ("providers", providers.app),
+    ("access", access.app),
+    ("encryption", encryption.app),
+):
+    app.add_typer(commands, name=name)
 app.command()(demo)
 
 
@@ -41,25 +45,6 @@ def serve(
     with told():
         find_chromium(settings.chromium_path)
         asyncio.run(_serve(settings))
-
-
-@keys.command("create")
-def create_key(
-    organization: Annotated[str, typer.Option(help="The organization's name; a new one is created.")],
-    environment: Annotated[Environment, typer.Option(help="Where the key opens something.")] = Environment.SANDBOX,
-    data_dir: DataDir = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
-    """Create an API key. Its text is shown once and stored nowhere."""
-    settings = read_settings({"environment": environment, "data_dir": data_dir})
-    bootstrap.configure_logging("warning")
-    with told(), bootstrap.opened_database(settings) as database:
-        key, text = bootstrap.issue_key(database, organization_name=organization, environment=environment)
-    if as_json:
-        shown = {"id": key.id, "key": text, "organizationId": key.organization_id, "organization": organization}
-        typer.echo(json.dumps({**shown, "environment": key.environment, "scopes": key.scopes}))
-    else:
-        typer.echo(text)
 
 
 @app.command()

@@ -3,10 +3,16 @@
 import hashlib
 import hmac
 import secrets
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from priorauth.domain.moment import Moment
 from priorauth.domain.organizations import ApiKey, Caller, Environment, Organization, Scope
 from priorauth.store.transaction import Transaction
+
+
+class NoSuchKey(Exception):
+    """An operator named a key that does not exist, or that opens nothing any more."""
 
 
 def ensure_organization(tx: Transaction, moment: Moment, *, name: str) -> Organization:
@@ -25,6 +31,7 @@ def create_key(
     organization: Organization,
     environment: Environment,
     scopes: tuple[Scope, ...] = tuple(Scope),
+    expires_at: datetime | None = None,
 ) -> tuple[ApiKey, str]:
     """Create a key; return it and the one text that opens it, which is stored nowhere."""
     key_id, secret = moment.new_id("key"), secrets.token_urlsafe(32)
@@ -35,12 +42,47 @@ def create_key(
         scopes=scopes,
         secret_hash=_hashed(secret),
         created_at=moment.now,
+        expires_at=expires_at,
     )
     tx.organizations.add_key(key)
     return key, f"pa_{environment}_{key_id.removeprefix('key_')}_{secret}"
 
 
-def authenticate(tx: Transaction, moment: Moment, *, presented: str, environment: Environment) -> Caller | None:
+def revoke_key(tx: Transaction, moment: Moment, *, key_id: str) -> ApiKey:
+    """Take a key's rights away at once; a key that has none stays as it is. Raises NoSuchKey."""
+    key = _key(tx, key_id)
+    if key.revoked_at is None:
+        key = replace(key, revoked_at=moment.now)
+        tx.organizations.save_key(key)
+    return key
+
+
+def rotate_key(tx: Transaction, moment: Moment, *, key_id: str, overlap: timedelta) -> tuple[ApiKey, str]:
+    """Create a key with the rights of another one, which ends after `overlap`. Raises NoSuchKey."""
+    old = _key(tx, key_id)
+    if not old.is_usable(environment=old.environment, now=moment.now):
+        raise NoSuchKey(f"The key {key_id} opens nothing any more. Create a new one.")
+    ends = moment.now + overlap
+    tx.organizations.save_key(replace(old, expires_at=min(ends, old.expires_at) if old.expires_at else ends))
+    organization = Organization(old.organization_id, "")
+    return create_key(
+        tx,
+        moment,
+        organization=organization,
+        environment=old.environment,
+        scopes=old.scopes,
+        expires_at=old.expires_at,
+    )
+
+
+def note_use(tx: Transaction, moment: Moment, *, key_id: str) -> None:
+    """Note that a key is in use."""
+    tx.organizations.save_key(replace(_key(tx, key_id), last_used_at=moment.now))
+
+
+def authenticate(
+    tx: Transaction, moment: Moment, *, presented: str, environment: Environment
+) -> tuple[Caller, ApiKey] | None:
     """Return who stands behind a presented key in `environment`; None for a key that opens nothing here."""
     marker, _, rest = presented.partition("_")
     spelt, _, rest = rest.partition("_")
@@ -50,7 +92,14 @@ def authenticate(tx: Transaction, moment: Moment, *, presented: str, environment
         return None
     if not key.is_usable(environment=environment, now=moment.now):
         return None
-    return Caller(key.organization_id, key.environment, key.id, key.scopes)
+    return Caller(key.organization_id, key.environment, key.id, key.scopes), key
+
+
+def _key(tx: Transaction, key_id: str) -> ApiKey:
+    key = tx.organizations.key(key_id)
+    if key is None:
+        raise NoSuchKey(f"There is no key {key_id}. `priorauth keys list` shows those that there are.")
+    return key
 
 
 def _hashed(secret: str) -> str:

@@ -1,7 +1,7 @@
 """Who uses the server: organizations, their API keys, and what a key may do."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from priorauth.domain.errors import InsufficientPermissions
@@ -42,11 +42,16 @@ class ApiKey:
     created_at: datetime
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
+    last_used_at: datetime | None = None
 
     def is_usable(self, *, environment: Environment, now: datetime) -> bool:
         """Say whether the key opens anything in `environment` at `now`."""
         expired = self.expires_at is not None and self.expires_at <= now
         return self.environment is environment and self.revoked_at is None and not expired
+
+    def is_due_for_a_note(self, *, now: datetime) -> bool:
+        """Say whether its use should be noted: the last note is a minute old or older."""
+        return self.last_used_at is None or now - self.last_used_at >= timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from priorauth.domain.errors import (
     MethodNotAllowed,
     PathNotFound,
     PriorAuthError,
+    RateLimited,
     TemporarilyUnavailable,
     Unauthorized,
 )
@@ -74,7 +75,9 @@ async def _ready(request: Request) -> Response:
 
 async def _known_error(request: Request, error: Exception) -> Response:
     known = error if isinstance(error, PriorAuthError) else InternalError()
-    headers = {"WWW-Authenticate": "Bearer"} if isinstance(known, Unauthorized) else None
+    headers = {"WWW-Authenticate": "Bearer"} if isinstance(known, Unauthorized) else {}
+    if isinstance(known, RateLimited):
+        headers["Retry-After"] = str(known.details["retryAfterSeconds"])
     return error_response(known, request_id=request.state.request_id, headers=headers)
 
 

@@ -1,7 +1,7 @@
 """The edge: what every request meets before and after its command, in one fixed order.
 
-Method and path, size and content type, authentication, scope, visibility, an idempotent replay, headers, body; then
-the command itself. One request is one transaction, committed here; a stored answer commits with what it answers.
+Method and path, size and content type, authentication, scope, rate, visibility, an idempotent replay, headers, body;
+then the command itself. One request is one transaction, committed here; a stored answer commits with what it answers.
 """
 
 from collections.abc import Callable
@@ -13,13 +13,14 @@ from fastapi import Depends, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from priorauth.commands.organizations import authenticate
+from priorauth.commands.organizations import authenticate, note_use
 from priorauth.domain.errors import AttachmentNotFound, IdempotencyKeyRequired, IdempotencyKeyReused, Unauthorized
 from priorauth.domain.moment import Moment
 from priorauth.domain.organizations import Caller, Environment, Scope
 from priorauth.http.answers import Answer
 from priorauth.http.bodies import fingerprint, parse, parse_query, read_body
 from priorauth.http.conditions import expected_version, idempotency_key
+from priorauth.http.limits import Limits
 from priorauth.http.schemas.base import NoQuery
 from priorauth.store.blobs import Blobs
 from priorauth.store.database import Database
@@ -65,6 +66,7 @@ class Services:
     database: Database
     blobs: Blobs
     settings: ApiSettings
+    limits: Limits
     present: Callable[[], Moment]
 
 
@@ -110,7 +112,7 @@ class Call:
         self, query: Callable[[Transaction, Parameters], Seen], *, parameters: type[Parameters], see: See | None = None
     ) -> Seen:
         """Return what `query` reads, for an answer that is made otherwise. Raises as `read` does."""
-        self.caller.require(Scope.READ)
+        self._admit(Scope.READ, "reads")
 
         def operation(tx: Transaction) -> Seen:
             if see is not None:
@@ -134,7 +136,7 @@ class Call:
 
         `secrets` takes what must not rest in clear out of the answer that is kept, and puts it back for a repetition.
         """
-        self.caller.require(scope)
+        self._admit(scope, "writes")
 
         def operation(tx: Transaction) -> Answer:
             moment = self.services.present()
@@ -157,6 +159,11 @@ class Call:
             return answer
 
         return (await self.services.database.write(operation)).response()
+
+    def _admit(self, scope: Scope, kind: str) -> None:
+        """Raise InsufficientPermissions or RateLimited; leave the limit's headers for the answer."""
+        self.caller.require(scope)
+        self.request.state.headers = self.services.limits.take(self.caller.key_id, kind)
 
     def _repeatable(self) -> IdempotencyScope | None:
         key = idempotency_key(self.request) if self.request.method == "POST" else None
@@ -183,13 +190,16 @@ async def authenticated(request: Request) -> Call:
     body = await read_body(request)
     scheme, _, presented = request.headers.get("authorization", "").partition(" ")
     environment = services.settings.environment
-    caller = None
+    known, moment = None, services.present()
     if scheme.lower() == "bearer" and presented:
-        caller = await services.database.read(
-            lambda tx: authenticate(tx, services.present(), presented=presented.strip(), environment=environment)
+        known = await services.database.read(
+            lambda tx: authenticate(tx, moment, presented=presented.strip(), environment=environment)
         )
-    if caller is None:
+    if known is None:
         raise Unauthorized
+    caller, key = known
+    if key.is_due_for_a_note(now=moment.now):
+        await services.database.write(lambda tx: note_use(tx, moment, key_id=key.id))
     return Call(request, services, caller, body)
 
 

@@ -1,7 +1,7 @@
 """What surrounds every request: its id, headers that keep patients' data out of caches, and the net for faults."""
 
 import time
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import structlog
@@ -37,7 +37,7 @@ class RequestEnvelope:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                _add_headers(message, request_id)
+                _add_headers(message, {"Request-Id": request_id, **scope["state"].get("headers", {})})
             elif bodyless:
                 message = {**message, "body": b""}
             await send(message)
@@ -55,11 +55,8 @@ class RequestEnvelope:
                 await error_response(InternalError(), request_id=request_id)(inner, receive, sent)
 
 
-def _add_headers(message: MutableMapping[str, Any], request_id: str) -> None:
+def _add_headers(message: MutableMapping[str, Any], more: Mapping[str, str]) -> None:
     headers = list(message.get("headers", []))
-    headers += [
-        (b"request-id", request_id.encode()),
-        (b"cache-control", b"no-store"),
-        (b"x-content-type-options", b"nosniff"),
-    ]
+    headers += [(name.lower().encode(), value.encode()) for name, value in more.items()]
+    headers += [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
     message["headers"] = headers

@@ -89,6 +89,11 @@ _REPLAYED = {
         "schema": {"type": "string", "const": "true"},
     }
 }
+_LIMITS = {
+    "RateLimit-Limit": {"description": "Requests of this kind a minute.", "schema": {"type": "integer"}},
+    "RateLimit-Remaining": {"description": "How many of them are left now.", "schema": {"type": "integer"}},
+    "RateLimit-Reset": {"description": "Seconds until all are there again.", "schema": {"type": "integer"}},
+}
 _ERROR_HEADERS: dict[int, dict[str, Any]] = {
     401: {"WWW-Authenticate": {"description": "The scheme to use.", "schema": {"type": "string", "const": "Bearer"}}},
     405: {"Allow": {"description": "The methods that the path takes.", "schema": {"type": "string"}}},
@@ -114,7 +119,7 @@ def describes(
     """
     parameters = _query_parameters(query)
     known: tuple[type[PriorAuthError], ...] = (*_ALWAYS, *errors)
-    headers = dict(_REQUEST_ID)
+    headers = {**_REQUEST_ID, **_LIMITS}
     if gives is AuthorizationView:
         headers |= _ETAG
     if not_modified:

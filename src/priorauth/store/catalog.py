@@ -79,3 +79,19 @@ class Catalog:
             organization_id=organization_id, environment=environment, npi=npi, payer_id=payer_id
         )
         return self._connection.execute(query).first() is not None
+
+    def disallow(self, organization_id: str, environment: str, *, npi: str, payer_id: str) -> None:
+        """Take an organization's access for a provider at a payer away."""
+        key = {"organization_id": organization_id, "environment": environment, "npi": npi, "payer_id": payer_id}
+        self._connection.execute(tables.provider_access.delete().filter_by(**key))
+
+    def granted(self, environment: str) -> list[tuple[str, str, str]]:
+        """Return every access as (organization's name, NPI, payer's id)."""
+        table, owners = tables.provider_access, tables.organizations
+        query = (
+            sa.select(owners.c.name, table.c.npi, table.c.payer_id)
+            .join(owners)
+            .where(table.c.environment == environment)
+        )
+        rows = self._connection.execute(query.order_by(owners.c.name, table.c.npi, table.c.payer_id))
+        return [(row.name, row.npi, row.payer_id) for row in rows]

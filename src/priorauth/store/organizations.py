@@ -35,3 +35,21 @@ class Organizations:
         table = tables.api_keys
         document = self._connection.execute(sa.select(table.c.document).where(table.c.id == key_id)).scalar()
         return decode(document, ApiKey) if document is not None else None
+
+    def save_key(self, key: ApiKey) -> None:
+        """Store a changed key."""
+        table = tables.api_keys
+        self._connection.execute(table.update().where(table.c.id == key.id).values(document=encode(key)))
+
+    def keys(self) -> list[tuple[Organization, ApiKey]]:
+        """Return every key with its organization, oldest first."""
+        table, owners = tables.api_keys, tables.organizations
+        query = sa.select(owners.c.id, owners.c.name, table.c.document).join(owners).order_by(table.c.id)
+        rows = self._connection.execute(query)
+        return [(Organization(row.id, row.name), decode(row.document, ApiKey)) for row in rows]
+
+    def all(self) -> list[Organization]:
+        """Return every organization, by name."""
+        table = tables.organizations
+        rows = self._connection.execute(sa.select(table.c.id, table.c.name).order_by(table.c.name))
+        return [Organization(row.id, row.name) for row in rows]

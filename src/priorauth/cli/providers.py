@@ -1,0 +1,39 @@
+"""Providers: clinics and practitioners on whose behalf cases are sent."""
+
+from typing import Annotated
+
+import typer
+
+from priorauth.cli.common import AsJson, DataDir, UserFault, opened, show
+from priorauth.domain.catalog import Provider, is_npi
+from priorauth.domain.organizations import Environment
+
+app = typer.Typer(help="Providers.", no_args_is_help=True)
+InEnvironment = Annotated[Environment, typer.Option("--environment", help="Whose catalog.")]
+
+
+@app.command("add")
+def add(
+    npi: Annotated[str, typer.Argument(help="The National Provider Identifier.")],
+    name: Annotated[str, typer.Option(help="The name as payers know it.")],
+    state: Annotated[str | None, typer.Option(help="The state of practice, two letters.")] = None,
+    environment: InEnvironment = Environment.SANDBOX,
+    data_dir: DataDir = None,
+) -> None:
+    """Add a provider, or change the one of this NPI. `priorauth access grant` opens it to an organization."""
+    with opened(data_dir, environment) as database:
+        if not is_npi(npi):
+            raise UserFault(f"{npi} is no NPI: ten digits, the first 1 or 2, the last a check digit.")
+        provider = Provider(npi, name, state)
+        database.write_now(lambda tx: tx.catalog.put_provider(environment, provider))
+    typer.echo(f"{npi} is in the catalog of {environment}.")
+
+
+@app.command("list")
+def list_providers(
+    environment: InEnvironment = Environment.SANDBOX, data_dir: DataDir = None, as_json: AsJson = False
+) -> None:
+    """List all providers."""
+    with opened(data_dir, environment) as database:
+        found = database.read_now(lambda tx: tx.catalog.providers(environment, after="", limit=100_000))
+    show([{"npi": each.npi, "name": each.name, "state": each.state} for each in found], as_json=as_json)
