@@ -8,20 +8,23 @@ from alembic import context, op
 revision = "0002"
 down_revision = "0001"
 
+_TENANT = ("organization_id", "environment")
 _FILTERS = ("status", "outcome", "payer_id", "provider_npi", "external_case_id")
 
 
 def upgrade() -> None:
     _seal()
     for name in _FILTERS:
-        columns = ["organization_id", "environment", name, "id"]
-        op.create_index(f"ix_authorizations_{name}", "authorizations", columns)
-    op.create_index("ix_authorizations_created_at", "authorizations", ["organization_id", "environment", "created_at"])
+        op.create_index(f"ix_authorizations_{name}", "authorizations", [*_TENANT, name, "id"])
+    op.drop_index("ix_authorizations_tenant", "authorizations")
+    op.create_index("ix_authorizations_tenant", "authorizations", [*_TENANT, "id", "created_at"])
 
 
 def downgrade() -> None:
-    for name in (*_FILTERS, "created_at"):
+    for name in _FILTERS:
         op.drop_index(f"ix_authorizations_{name}", "authorizations")
+    op.drop_index("ix_authorizations_tenant", "authorizations")
+    op.create_index("ix_authorizations_tenant", "authorizations", [*_TENANT, "id"])
 
 
 def _seal() -> None:

@@ -83,13 +83,12 @@ authorizations = Table(
     Column("awaits_work", Boolean, nullable=False),
     Column("created_at", String, nullable=False),
     Column("document", LargeBinary, nullable=False),
-    Index("ix_authorizations_tenant", "organization_id", "environment", "id"),
+    Index("ix_authorizations_tenant", "organization_id", "environment", "id", "created_at"),
     Index("ix_authorizations_awaits_work", "awaits_work"),
     *(
         Index(f"ix_authorizations_{name}", "organization_id", "environment", name, "id")
         for name in ("status", "outcome", "payer_id", "provider_npi", "external_case_id")
     ),
-    Index("ix_authorizations_created_at", "organization_id", "environment", "created_at"),
 )
 
 timeline = Table(
