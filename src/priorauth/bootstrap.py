@@ -18,7 +18,7 @@ from fastapi import FastAPI
 from priorauth.channels.contract import Channel
 from priorauth.channels.portals.adapter import Credential
 from priorauth.channels.portals.channel import PortalAccess, PortalChannel
-from priorauth.channels.portals.larkspur.flow import LarkspurPortal
+from priorauth.channels.portals.larkspur.portal import LarkspurPortal
 from priorauth.channels.portals.sessions import SessionHost, SessionSettings
 from priorauth.commands import catalog as catalog_commands
 from priorauth.commands import live_sessions

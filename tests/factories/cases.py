@@ -9,6 +9,7 @@ from priorauth.domain.authorizations import Authorization, FinalSubmission, Know
 from priorauth.domain.catalog import Payer, PortalAuthMode
 from priorauth.domain.lifecycle import Status
 from priorauth.domain.questionnaires import AnswerItem
+from priorauth.domain.replies import Inquiry
 from priorauth.domain.submissions import Decision, DenialReason, Outcome, PayerReceipt
 from priorauth.store.icd10cm import icd10cm
 from tests.factories import payers
@@ -91,6 +92,37 @@ def attempted(clock: Clock) -> Authorization:
 def submitted(clock: Clock) -> Authorization:
     """The payer has the case."""
     return processing.record_receipt(attempted(clock), clock.moment(), receipt=receipt(clock))
+
+
+def inquiry(clock: Clock, *documents: str, number: str = "1") -> Inquiry:
+    """A message of the payer that asks for documents, or for a word."""
+    return Inquiry(
+        number=number, subject="More is needed", text="Please send it.", documents=documents, asked_at=clock.now
+    )
+
+
+def asked(clock: Clock, *documents: str) -> Authorization:
+    """The payer has the case and asks for more."""
+    case = submitted(clock)
+    return processing.take_inquiry(case, LARKSPUR, clock.moment(), inquiry=inquiry(clock, *documents))
+
+
+def replying(clock: Clock) -> Authorization:
+    """The customer gave what the payer asked for, and the service has the case again."""
+    lab_results = notes(clock, document_type="lab_results")
+    given = authorizations.attach(asked(clock, "lab_results"), LARKSPUR, clock.moment(), attachment=lab_results)
+    return confirmed(given, clock)
+
+
+def reply_approved(clock: Clock) -> Authorization:
+    """The service has the case and an approval of its reply."""
+    return confirmed(processing.propose_review(replying(clock), LARKSPUR, clock.moment(), differences=()), clock)
+
+
+def reply_attempted(clock: Clock) -> Authorization:
+    """The intent to reply is written down; nobody knows yet what the payer made of it."""
+    case = reply_approved(clock)
+    return processing.begin_attempt(case, clock.moment(), run=case.journal.run, turn=case.journal.turn)
 
 
 def in_status(status: Status, clock: Clock) -> Authorization:

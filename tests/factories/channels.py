@@ -11,7 +11,7 @@ import httpx
 
 from priorauth.channels.portals.adapter import Credential
 from priorauth.channels.portals.channel import PortalAccess, PortalChannel
-from priorauth.channels.portals.larkspur.flow import LarkspurPortal
+from priorauth.channels.portals.larkspur.portal import LarkspurPortal
 from priorauth.channels.portals.sessions import PortalSession, SessionHost, SessionSettings
 from priorauth.domain.live_sessions import SessionClaim
 from priorauth.sandbox import catalog

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from priorauth import bootstrap
 from priorauth.commands import live_sessions, processing, submissions
 from priorauth.commands.organizations import create_key, ensure_organization
+from priorauth.commands.processing import Observation
 from priorauth.domain.errors import Issue
 from priorauth.domain.live_sessions import BoundaryState, SessionClaim
 from priorauth.domain.moment import Moment
@@ -85,9 +86,7 @@ class Server:
             lambda tx: processing.propose_review(
                 tx,
                 present(),
-                authorization_id=authorization_id,
-                run=run,
-                observation_id=f"review:{run}",
+                Observation(authorization_id, run, f"review:{run}"),
                 differences=(),
             )
         )
@@ -99,9 +98,7 @@ class Server:
             lambda tx: processing.ask_for_more(
                 tx,
                 present(),
-                authorization_id=authorization_id,
-                run=run,
-                observation_id=f"rejected:{run}",
+                Observation(authorization_id, run, f"rejected:{run}"),
                 rejected=issues,
             )
         )
@@ -112,9 +109,7 @@ class Server:
 
         def operation(tx: Transaction) -> None:
             submissions.begin_attempt(tx, present(), authorization_id=authorization_id, run=run, turn=0)
-            submissions.record_receipt(
-                tx, present(), authorization_id=authorization_id, observation_id="receipt", receipt=receipt
-            )
+            submissions.record_receipt(tx, present(), authorization_id=authorization_id, receipt=receipt)
 
         await self.database.write(operation)
 
@@ -125,9 +120,7 @@ class Server:
             lambda tx: submissions.record_decision(
                 tx,
                 present(),
-                authorization_id=authorization_id,
-                run=run,
-                observation_id="decision",
+                Observation(authorization_id, run, "decision"),
                 decision=decision,
             )
         )

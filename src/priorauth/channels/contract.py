@@ -13,6 +13,7 @@ from priorauth.domain.catalog import PortalSettings, Provider, ServiceRequest
 from priorauth.domain.errors import Issue
 from priorauth.domain.live_sessions import SessionClaim
 from priorauth.domain.questionnaires import AnswerItem, Item, Questionnaire
+from priorauth.domain.replies import Inquiry
 from priorauth.domain.reviews import Difference
 from priorauth.domain.submissions import Decision, PayerReceipt
 
@@ -29,9 +30,22 @@ class JobDocument:
     sha256: str
 
 
+@dataclass(frozen=True, slots=True)
+class ReplyTo:
+    """The payer's message that a job answers: where it is at the payer, and the text of the answer."""
+
+    reference_number: str
+    inquiry: str
+    subject: str
+    text: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """All that a channel needs to know of a case."""
+    """All that a channel needs to know of a case.
+
+    With a `reply` the payer has the case, and the job is to answer a message: `documents` are those that go along.
+    """
 
     authorization_id: str
     case_reference: str
@@ -42,6 +56,7 @@ class Job:
     questionnaires: tuple[Questionnaire, ...]
     answers: tuple[AnswerItem, ...]
     documents: tuple[JobDocument, ...]
+    reply: ReplyTo | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +112,12 @@ class Unresolved:
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """The payer's search works and knows no such case."""
+    """The payer's search works and knows no such case; of a reply: its message has no answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The payer's message has an answer, this reply or another one: no more is to be sent to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +125,11 @@ class Pending:
     """The payer has the case and has not decided."""
 
 
-# What keeps a case from the boundary.
-Obstacle = Rejected | Refused | Discovered | NotRequired
+# What keeps a job from the boundary; the last two only a reply.
+Obstacle = Rejected | Refused | Discovered | NotRequired | Decision | Answered
 Preparation = AtBoundary | Obstacle
+# What proves that the payer has what was sent.
+Evidence = PayerReceipt | Answered
 Submission = PayerReceipt | AtBoundary | Obstacle | Withheld | NotSent | Unresolved
 
 
@@ -137,12 +159,12 @@ class Channel(Protocol):
         """
         ...
 
-    async def find(self, job: Job) -> PayerReceipt | Absent:
-        """Look for the case at the payer by the case's own reference. Only reads."""
+    async def find(self, job: Job) -> Evidence | Absent:
+        """Look for the case at the payer by the case's own reference, or for the answer to its message. Only reads."""
         ...
 
-    async def read_status(self, job: Job, *, reference_number: str) -> Decision | Pending:
-        """Read what the payer has decided. Only reads."""
+    async def read_status(self, job: Job, *, reference_number: str) -> Decision | Inquiry | Pending:
+        """Read what the payer has decided, or what it asks for before it decides. Only reads."""
         ...
 
     def sessions(self) -> tuple[str, ...]:

@@ -3,15 +3,16 @@ runs again after a crash changes nothing twice; each refuses work that belongs t
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from priorauth.commands.record import enqueue_next, knowledge, load, next_work, record
 from priorauth.domain import processing
-from priorauth.domain.authorizations import Authorization, Reason
+from priorauth.domain.authorizations import Authorization, Knowledge, Reason
 from priorauth.domain.errors import Issue
 from priorauth.domain.events import PAYER, SERVICE, Actor, TimelineEntry
 from priorauth.domain.lifecycle import Status
 from priorauth.domain.moment import Moment
+from priorauth.domain.processing import is_in_hand
 from priorauth.domain.questionnaires import Item
 from priorauth.domain.reviews import Difference
 from priorauth.store.transaction import Transaction
@@ -23,129 +24,80 @@ _UNRESOLVED = Reason(
     "Look for it at the payer before you send it again.",
 )
 
-Decide = Callable[[Authorization], Authorization]
+Decide = Callable[[Authorization, Knowledge], Authorization]
 
 
-def observe(
-    tx: Transaction,
-    moment: Moment,
-    *,
-    authorization_id: str,
-    run: int,
-    observation_id: str,
-    event: str,
-    decide: Decide,
-    actor: Actor = SERVICE,
-) -> Authorization:
-    """Record one observation of a case that is in hand; return the case as it is afterwards.
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """Where something was observed: at which case, by the work of which run, under which id.
 
-    A repeated observation, and one for a case that is no longer in hand, changes nothing.
+    The id is the same when the step that observes runs again, so that what it saw is recorded once.
     """
-    case = load(tx, authorization_id)
-    if tx.timeline.has_observed(case.id, observation_id) or not processing.is_in_hand(case, run):
-        return case
-    changed = decide(case)
-    return record(
-        tx, before=case, after=changed, moment=moment, actor=actor, event=event, observation_id=observation_id
-    )
+
+    authorization_id: str
+    run: int
+    id: str
 
 
 def propose_review(
-    tx: Transaction,
-    moment: Moment,
-    *,
-    authorization_id: str,
-    run: int,
-    observation_id: str,
-    differences: tuple[Difference, ...],
+    tx: Transaction, moment: Moment, seen: Observation, *, differences: tuple[Difference, ...]
 ) -> Authorization:
     """Pause the case for an approval of the package."""
 
-    def decide(case: Authorization) -> Authorization:
-        return processing.propose_review(case, knowledge(tx, case), moment, differences=differences)
+    def decide(case: Authorization, known: Knowledge) -> Authorization:
+        return processing.propose_review(case, known, moment, differences=differences)
 
-    return observe(
-        tx,
-        moment,
-        authorization_id=authorization_id,
-        run=run,
-        observation_id=observation_id,
-        event="approval_required",
-        decide=decide,
-    )
+    return _observe(tx, moment, seen, event="approval_required", decide=decide)
 
 
-def ask_for_more(
-    tx: Transaction,
-    moment: Moment,
-    *,
-    authorization_id: str,
-    run: int,
-    observation_id: str,
-    rejected: tuple[Issue, ...],
-) -> Authorization:
+def ask_for_more(tx: Transaction, moment: Moment, seen: Observation, *, rejected: tuple[Issue, ...]) -> Authorization:
     """Return the case to its customer with what the payer rejected."""
 
-    def decide(case: Authorization) -> Authorization:
-        return processing.ask_for_more(case, knowledge(tx, case), moment, rejected=rejected)
+    def decide(case: Authorization, known: Knowledge) -> Authorization:
+        return processing.ask_for_more(case, known, moment, rejected=rejected)
 
-    return observe(
-        tx,
-        moment,
-        authorization_id=authorization_id,
-        run=run,
-        observation_id=observation_id,
-        event="more_information_needed",
-        decide=decide,
-        actor=PAYER,
-    )
+    return _observe(tx, moment, seen, event="more_information_needed", decide=decide, actor=PAYER)
 
 
-def discover(
-    tx: Transaction, moment: Moment, *, authorization_id: str, run: int, observation_id: str, items: tuple[Item, ...]
-) -> Authorization:
+def discover(tx: Transaction, moment: Moment, seen: Observation, *, items: tuple[Item, ...]) -> Authorization:
     """Return the case to its customer with what the payer asks beyond its questionnaires."""
-    return observe(
-        tx,
-        moment,
-        authorization_id=authorization_id,
-        run=run,
-        observation_id=observation_id,
-        event="questions_discovered",
-        decide=lambda case: processing.discover(case, knowledge(tx, case), moment, items=items),
-        actor=PAYER,
-    )
+
+    def decide(case: Authorization, known: Knowledge) -> Authorization:
+        return processing.discover(case, known, moment, items=items)
+
+    return _observe(tx, moment, seen, event="questions_discovered", decide=decide, actor=PAYER)
 
 
-def conclude_not_required(
-    tx: Transaction, moment: Moment, *, authorization_id: str, run: int, observation_id: str, message: str
-) -> Authorization:
+def conclude_not_required(tx: Transaction, moment: Moment, seen: Observation, *, message: str) -> Authorization:
     """Complete the case: the payer wants no authorization for the service."""
-    return observe(
-        tx,
-        moment,
-        authorization_id=authorization_id,
-        run=run,
-        observation_id=observation_id,
-        event="authorization_not_required",
-        decide=lambda case: processing.conclude_not_required(case, moment, message=message),
-        actor=PAYER,
-    )
+
+    def decide(case: Authorization, _: Knowledge) -> Authorization:
+        return processing.conclude_not_required(case, moment, message=message)
+
+    return _observe(tx, moment, seen, event="authorization_not_required", decide=decide, actor=PAYER)
 
 
-def fail(
-    tx: Transaction, moment: Moment, *, authorization_id: str, run: int, observation_id: str, reason: Reason
-) -> Authorization:
+def fail(tx: Transaction, moment: Moment, seen: Observation, *, reason: Reason) -> Authorization:
     """End the case as failed."""
-    return observe(
-        tx,
-        moment,
-        authorization_id=authorization_id,
-        run=run,
-        observation_id=observation_id,
-        event="failed",
-        decide=lambda case: processing.fail(case, moment, reason=reason),
-    )
+
+    def decide(case: Authorization, _: Knowledge) -> Authorization:
+        return processing.fail(case, moment, reason=reason)
+
+    return _observe(tx, moment, seen, event="failed", decide=decide)
+
+
+def _observe(
+    tx: Transaction, moment: Moment, seen: Observation, *, event: str, decide: Decide, actor: Actor = SERVICE
+) -> Authorization:
+    """Record what work in processing observed; return the case as it is afterwards.
+
+    A repeated observation, and one by work that no longer has the case, changes nothing.
+    """
+    case = load(tx, seen.authorization_id)
+    if tx.timeline.has_observed(case.id, seen.id) or not is_in_hand(case, seen.run, Status.PROCESSING):
+        return case
+    changed = decide(case, knowledge(tx, case))
+    return record(tx, before=case, after=changed, moment=moment, actor=actor, event=event, observation_id=seen.id)
 
 
 def keep_following(tx: Transaction, *, authorization_id: str, run: int, turn: int) -> Authorization:

@@ -1,21 +1,24 @@
-"""Crossing the payer's final boundary, as commands: the intent, its conclusion, the payer's evidence."""
+"""Crossing the payer's final boundary, as commands: the intent, its conclusion, what the payer says to it."""
 
-from priorauth.commands.record import load, record
+from priorauth.commands.processing import Observation
+from priorauth.commands.record import knowledge, load, record
 from priorauth.domain import processing
 from priorauth.domain.authorizations import Authorization
 from priorauth.domain.events import PAYER, SERVICE
 from priorauth.domain.lifecycle import Status
 from priorauth.domain.moment import Moment
 from priorauth.domain.processing import is_in_hand
+from priorauth.domain.replies import Inquiry
 from priorauth.domain.submissions import Decision, PayerReceipt
 from priorauth.store.transaction import Transaction
 
 
 def begin_attempt(tx: Transaction, moment: Moment, *, authorization_id: str, run: int, turn: int) -> Authorization:
-    """Commit the intent to submit. Raises NotMutable when the case may not be submitted any more."""
+    """Commit the intent to submit the case or to reply. Raises NotMutable when nothing may be sent any more."""
     case = load(tx, authorization_id)
     changed = processing.begin_attempt(case, moment, run=run, turn=turn)
-    return record(tx, before=case, after=changed, moment=moment, actor=SERVICE, event="submission_intended")
+    event = "submission_intended" if case.submission.payer_receipt is None else "reply_intended"
+    return record(tx, before=case, after=changed, moment=moment, actor=SERVICE, event=event)
 
 
 def conclude_unsent(tx: Transaction, moment: Moment, *, authorization_id: str) -> Authorization:
@@ -26,7 +29,7 @@ def conclude_unsent(tx: Transaction, moment: Moment, *, authorization_id: str) -
 
 
 def record_miss(tx: Transaction, moment: Moment, *, authorization_id: str) -> Authorization:
-    """Record that the payer's search does not know the open attempt; two such looks, far enough apart, conclude it."""
+    """Record that the payer does not know the open attempt; two such looks, far enough apart, conclude it."""
     case = load(tx, authorization_id)
     attempt = case.journal.open_attempt
     if attempt is None:
@@ -39,42 +42,46 @@ def record_miss(tx: Transaction, moment: Moment, *, authorization_id: str) -> Au
     return record(tx, before=case, after=changed, moment=moment, actor=SERVICE, event=event)
 
 
-def record_receipt(
-    tx: Transaction, moment: Moment, *, authorization_id: str, observation_id: str, receipt: PayerReceipt
-) -> Authorization:
-    """Record the payer's receipt, on a canceled case too: evidence is never dropped."""
+def record_receipt(tx: Transaction, moment: Moment, *, authorization_id: str, receipt: PayerReceipt) -> Authorization:
+    """Record the payer's receipt, on a canceled case too: evidence is never dropped. The first one stays."""
     case = load(tx, authorization_id)
-    known = case.submission.payer_receipt is not None or tx.timeline.has_observed(case.id, observation_id)
-    if known or case.status not in (Status.PROCESSING, Status.CANCELED):
+    if case.submission.payer_receipt is not None or case.status not in (Status.PROCESSING, Status.CANCELED):
         return case
     changed = processing.record_receipt(case, moment, receipt=receipt)
+    return record(tx, before=case, after=changed, moment=moment, actor=PAYER, event="receipt_proven")
+
+
+def take_inquiry(tx: Transaction, moment: Moment, seen: Observation, *, inquiry: Inquiry) -> Authorization:
+    """Return the case to its customer with what the payer asks after its receipt; what it asked before is ignored."""
+    case = load(tx, seen.authorization_id)
+    known = any(each.number == inquiry.number for each in case.journal.inquiries)
+    if known or not is_in_hand(case, seen.run, Status.WAITING_ON_PAYER):
+        return case
+    changed = processing.take_inquiry(case, knowledge(tx, case), moment, inquiry=inquiry)
     return record(
-        tx,
-        before=case,
-        after=changed,
-        moment=moment,
-        actor=PAYER,
-        event="receipt_proven",
-        observation_id=observation_id,
+        tx, before=case, after=changed, moment=moment, actor=PAYER, event="inquiry_received", observation_id=seen.id
     )
 
 
-def record_decision(
-    tx: Transaction, moment: Moment, *, authorization_id: str, run: int, observation_id: str, decision: Decision
-) -> Authorization:
-    """Complete the case with the payer's decision; one that was canceled meanwhile keeps it as late evidence."""
+def record_answer(tx: Transaction, moment: Moment, *, authorization_id: str, inquiry: str) -> Authorization:
+    """Record that the payer has an answer to the open inquiry of that number, on a canceled case too."""
     case = load(tx, authorization_id)
-    late = case.status is Status.CANCELED and case.journal.run == run and case.submission.decision is None
-    known = tx.timeline.has_observed(case.id, observation_id)
-    if known or not (late or is_in_hand(case, run)):
+    asked = case.journal.open_inquiry
+    answerable = case.status in (Status.PROCESSING, Status.CANCELED)
+    if asked is None or asked.number != inquiry or not answerable:
+        return case
+    changed = processing.record_answer(case, moment)
+    return record(tx, before=case, after=changed, moment=moment, actor=PAYER, event="inquiry_answered")
+
+
+def record_decision(tx: Transaction, moment: Moment, seen: Observation, *, decision: Decision) -> Authorization:
+    """Complete the case with the payer's decision; one that was canceled meanwhile keeps it as late evidence."""
+    case = load(tx, seen.authorization_id)
+    late = is_in_hand(case, seen.run, Status.CANCELED) and case.submission.decision is None
+    present = is_in_hand(case, seen.run, Status.PROCESSING, Status.WAITING_ON_PAYER)
+    if tx.timeline.has_observed(case.id, seen.id) or not (late or present):
         return case
     changed = processing.record_decision(case, moment, decision=decision)
     return record(
-        tx,
-        before=case,
-        after=changed,
-        moment=moment,
-        actor=PAYER,
-        event="decision_observed",
-        observation_id=observation_id,
+        tx, before=case, after=changed, moment=moment, actor=PAYER, event="decision_observed", observation_id=seen.id
     )

@@ -168,6 +168,11 @@ def answered(questionnaires: tuple[Questionnaire, ...], answers: AnswerSet) -> I
             yield place, place.label(answers.text(place)), said
 
 
+def readable(questionnaires: tuple[Questionnaire, ...], answers: tuple[AnswerItem, ...]) -> dict[str, str]:
+    """Return what is answered as question -> answer, as a person reads them."""
+    return {question: text for _, question, text in answered(questionnaires, AnswerSet(answers))}
+
+
 def walk_answers(items: tuple[AnswerItem, ...]) -> Iterator[AnswerItem]:
     """Yield every answered item, parents before their children."""
     for item in items:

@@ -23,6 +23,7 @@ from priorauth.domain.errors import (
 from priorauth.domain.lifecycle import Event, Status, next_status
 from priorauth.domain.moment import Moment
 from priorauth.domain.questionnaires import AnswerItem, Item, Questionnaire
+from priorauth.domain.replies import Inquiry, Reply, reply_to
 from priorauth.domain.requirements import Finding, Requirements, assess, still_open
 from priorauth.domain.reviews import Covers, Difference, ReviewSnapshot, SnapshotKind, SnapshotStatus, summarize
 from priorauth.domain.submissions import Attempt, AttemptState, Outcome, Submission
@@ -96,6 +97,12 @@ class Journal:
     superseded_approvals: tuple[str, ...] = ()
     approval: Approval | None = None
     attempts: tuple[Attempt, ...] = ()
+    inquiries: tuple[Inquiry, ...] = ()
+
+    @property
+    def open_inquiry(self) -> Inquiry | None:
+        """What the payer has asked after its receipt and has no answer to yet."""
+        return next((inquiry for inquiry in self.inquiries if not inquiry.is_answered), None)
 
     @property
     def open_attempt(self) -> Attempt | None:
@@ -174,6 +181,19 @@ def questionnaires_of(case: Authorization, payer: Payer) -> tuple[Questionnaire,
     return (*asked, Questionnaire(_DISCOVERED, "Further questions of the payer", case.discovered))
 
 
+def reply_of(case: Authorization, payer: Payer) -> Reply | None:
+    """Return what the case replies to the payer's open inquiry; None when the payer asks nothing."""
+    inquiry = case.journal.open_inquiry
+    if inquiry is None:
+        return None
+    return reply_to(
+        inquiry,
+        questionnaires=questionnaires_of(case, payer),
+        answers=case.answers,
+        attachments=case.attachments,
+    )
+
+
 def evolve(case: Authorization, event: Event, moment: Moment, **changes: object) -> Authorization:
     """Return `case` after `event` with `changes`; version and updated_at move when a client can see a difference.
 
@@ -209,6 +229,7 @@ def create(
         answers=merged,
         attachments=(),
         findings=(),
+        reply=None,
         diagnosis_codes=known.diagnosis_codes,
         previous=None,
     )
@@ -321,6 +342,7 @@ def issue_review(
             answers=case.answers,
             attachments=case.attachments,
             case_reference=case.id,
+            reply=reply_of(case, known.payer),
             previous=case.submission.review_snapshot,
         ),
         answers=case.answers,
@@ -355,6 +377,7 @@ def reassessed(case: Authorization, known: Knowledge) -> Authorization:
         answers=case.answers,
         attachments=case.attachments,
         findings=findings,
+        reply=reply_of(case, known.payer),
         diagnosis_codes=known.diagnosis_codes,
         previous=case.requirements,
     )

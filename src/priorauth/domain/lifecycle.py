@@ -50,6 +50,7 @@ class Event(StrEnum):
         "The package stands before the payer's final boundary and needs an approval.",
     )
     RECEIPT_PROVEN = "receipt_proven", "The payer has the case, and gave a reference number for it."
+    INQUIRY_ANSWERED = "inquiry_answered", "The payer has an answer to what it asked after its receipt."
     DECISION_OBSERVED = "decision_observed", "The payer decided, or wants no authorization for the service."
     FAILED = "failed", "The service cannot bring the case to an end; the status reason says why."
     HUMAN_NEEDED = "human_needed", "Only a human can go on in the payer's channel."
@@ -57,7 +58,7 @@ class Event(StrEnum):
     HANDOFF_CLOSED = "handoff_closed", "The human is done; the service reads what is true at the payer."
     INTERACTION_LOST = "interaction_lost", "The session that a human was to take over is gone."
     CANCELED = "canceled", "The customer canceled the case."
-    LATE_EVIDENCE_RECORDED = "late_evidence_recorded", "The payer's receipt or decision arrived after the cancel."
+    LATE_EVIDENCE_RECORDED = "late_evidence_recorded", "The payer's evidence arrived after the cancel."
 
 
 _S, _E = Status, Event
@@ -74,6 +75,7 @@ TRANSITIONS: dict[tuple[Status, Event], Status] = {
     (_S.PROCESSING, _E.MORE_INFORMATION_NEEDED): _S.REQUIRES_INPUT,
     (_S.PROCESSING, _E.APPROVAL_REQUIRED): _S.REQUIRES_CONFIRMATION,
     (_S.PROCESSING, _E.RECEIPT_PROVEN): _S.WAITING_ON_PAYER,
+    (_S.PROCESSING, _E.INQUIRY_ANSWERED): _S.WAITING_ON_PAYER,
     (_S.PROCESSING, _E.DECISION_OBSERVED): _S.COMPLETED,
     (_S.PROCESSING, _E.FAILED): _S.COMPLETED,
     (_S.PROCESSING, _E.HUMAN_NEEDED): _S.REQUIRES_ACTION,

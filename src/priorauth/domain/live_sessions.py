@@ -108,7 +108,8 @@ def _boundary(case: Authorization, claim: SessionClaim | None) -> BoundaryState:
     # A session that only reads what the payer decided has not gone back behind the boundary.
     if claim is None:
         return BoundaryState.UNKNOWN
-    return BoundaryState.CROSSED if case.submission.payer_receipt is not None else claim.boundary
+    only_reads = case.submission.payer_receipt is not None and case.journal.open_inquiry is None
+    return BoundaryState.CROSSED if only_reads else claim.boundary
 
 
 def _modes(*, live: bool, interactive: bool) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from priorauth.domain.errors import Issue, NotMutable, Severity
 from priorauth.domain.lifecycle import Event, Status
 from priorauth.domain.moment import Moment
 from priorauth.domain.questionnaires import Item
+from priorauth.domain.replies import Inquiry
 from priorauth.domain.requirements import Finding
 from priorauth.domain.reviews import Difference, SnapshotStatus
 from priorauth.domain.submissions import Attempt, AttemptState, Decision, Outcome, PayerReceipt
@@ -33,9 +34,9 @@ _ASKED_AGAIN = Reason("unknown_page", "The payer's form asks again what the case
 _UNEXPLAINED = Issue("rejected_by_payer", "The payer did not take the case and did not say why.")
 
 
-def is_in_hand(case: Authorization, run: int) -> bool:
-    """Say whether work of `run` still has a case to work on."""
-    return case.journal.run == run and case.status in (Status.PROCESSING, Status.WAITING_ON_PAYER)
+def is_in_hand(case: Authorization, run: int, *statuses: Status) -> bool:
+    """Say whether the run is still the present one, and the case in one of the statuses."""
+    return case.journal.run == run and case.status in statuses
 
 
 def may_submit(case: Authorization) -> bool:
@@ -80,38 +81,24 @@ def ask_for_more(
     given, package = AnswerSet(case.answers), package_of(case)
     blocking = tuple(replace(issue, severity=Severity.ERROR) for issue in rejected or (_UNEXPLAINED,))
     findings = tuple(Finding(issue, given.of(issue.field or ""), package) for issue in blocking)
-    submission, journal = superseding_review(case)
-    draft = reassessed(replace(case, journal=replace(journal, findings=findings)), known)
-    return evolve(
-        case,
-        Event.MORE_INFORMATION_NEEDED,
-        moment,
-        requirements=draft.requirements,
-        submission=submission,
-        journal=draft.journal,
-        next_action=action_for_writes(draft, moment, version=case.version + 1),
-    )
+    return _returned(replace(case, journal=replace(case.journal, findings=findings)), case, known, moment)
 
 
 def discover(case: Authorization, known: Knowledge, moment: Moment, *, items: tuple[Item, ...]) -> Authorization:
     """Return the case waiting for input, because the payer asks `items` too; failed where it was asked them before."""
     asked = {item.link_id for item in case.discovered}
-    new = tuple(item for item in items if item.link_id not in asked)
+    new = tuple({item.link_id: item for item in items if item.link_id not in asked}.values())
     if not new:
         return fail(case, moment, reason=_ASKED_AGAIN)
-    submission, journal = superseding_review(case)
-    discovered = (*case.discovered, *new)
-    draft = reassessed(replace(case, discovered=discovered, journal=journal), known)
-    return evolve(
-        case,
-        Event.MORE_INFORMATION_NEEDED,
-        moment,
-        discovered=discovered,
-        requirements=draft.requirements,
-        submission=submission,
-        journal=draft.journal,
-        next_action=action_for_writes(draft, moment, version=case.version + 1),
-    )
+    return _returned(replace(case, discovered=(*case.discovered, *new)), case, known, moment)
+
+
+def take_inquiry(case: Authorization, known: Knowledge, moment: Moment, *, inquiry: Inquiry) -> Authorization:
+    """Return the case waiting for input, because the payer asks for more after its receipt."""
+    # The next reply carries what comes after now; whatever there is now, the payer was sent or was not to have.
+    had = replace(inquiry, answers=case.answers, attachments=tuple(each.id for each in case.attachments))
+    journal = replace(case.journal, inquiries=(*case.journal.inquiries, had))
+    return _returned(replace(case, journal=journal), case, known, moment)
 
 
 def conclude_not_required(case: Authorization, moment: Moment, *, message: str) -> Authorization:
@@ -127,20 +114,22 @@ def conclude_not_required(case: Authorization, moment: Moment, *, message: str) 
 
 
 def begin_attempt(case: Authorization, moment: Moment, *, run: int, turn: int) -> Authorization:
-    """Return the case with the intent to submit. Raises NotMutable when nothing may be submitted now.
+    """Return the case with the intent to submit it, or to reply to the payer's open inquiry.
 
-    This is the one write that decides between a cancel and the release of the final request: whichever commits first.
+    Raises NotMutable when nothing may be sent now: what the payer has gets replies alone, one for each inquiry. This is
+    the one write that decides between a cancel and the release of the final request: whichever commits first.
     """
+    inquiry = case.journal.open_inquiry
     allowed = (
         case.status is Status.PROCESSING
         and (case.journal.run, case.journal.turn) == (run, turn)
         and may_submit(case)
         and case.journal.open_attempt is None
-        and case.submission.payer_receipt is None
+        and (case.submission.payer_receipt is None) is (inquiry is None)
     )
     if not allowed:
-        raise NotMutable("The case may not be submitted now.")
-    attempt = Attempt(moment.new_id("sub"), run, moment.now)
+        raise NotMutable("Nothing may be sent to the payer now.")
+    attempt = Attempt(moment.new_id("sub"), run, moment.now, inquiry=inquiry.number if inquiry else None)
     # What went wrong on the way here is over: finding out what became of the attempt has a budget of its own.
     return replace(case, journal=replace(case.journal, attempts=(*case.journal.attempts, attempt), faults=0))
 
@@ -172,6 +161,14 @@ def record_receipt(case: Authorization, moment: Moment, *, receipt: PayerReceipt
         submission=replace(case.submission, payer_receipt=receipt),
         journal=replace(_concluded(case, AttemptState.TAKEN), status_checks=0, faults=0),
     )
+
+
+def record_answer(case: Authorization, moment: Moment) -> Authorization:
+    """Return the case whose open inquiry has an answer at the payer: it waits on the payer again, or stays canceled."""
+    event = Event.LATE_EVIDENCE_RECORDED if case.status is Status.CANCELED else Event.INQUIRY_ANSWERED
+    journal = _concluded(case, AttemptState.TAKEN)
+    inquiries = tuple(replace(each, is_answered=True) for each in journal.inquiries)
+    return evolve(case, event, moment, journal=replace(journal, inquiries=inquiries, status_checks=0, faults=0))
 
 
 def record_decision(case: Authorization, moment: Moment, *, decision: Decision) -> Authorization:
@@ -208,6 +205,22 @@ def checked(case: Authorization) -> Authorization:
 def started_afresh(case: Authorization, *, fault: bool) -> Authorization:
     """Return the case whose work is to be started again, because of a `fault` or for another look."""
     return replace(case, journal=replace(case.journal, turn=case.journal.turn + 1, faults=case.journal.faults + fault))
+
+
+def _returned(draft: Authorization, case: Authorization, known: Knowledge, moment: Moment) -> Authorization:
+    """Hand the case back to its customer with what `draft` newly asks; its snapshot can no longer be approved."""
+    submission, journal = superseding_review(draft)
+    asking = reassessed(replace(draft, journal=journal), known)
+    return evolve(
+        case,
+        Event.MORE_INFORMATION_NEEDED,
+        moment,
+        discovered=asking.discovered,
+        requirements=asking.requirements,
+        submission=submission,
+        journal=asking.journal,
+        next_action=action_for_writes(asking, moment, version=case.version + 1),
+    )
 
 
 def _concluded(case: Authorization, state: AttemptState) -> Journal:

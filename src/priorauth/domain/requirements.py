@@ -1,6 +1,6 @@
 """What still stands between a case and its submission: unanswered questions, missing documents, faulty values."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from priorauth.domain.answers import AnswerSet, Place, rule_breaches
@@ -8,6 +8,7 @@ from priorauth.domain.attachments import Attachment
 from priorauth.domain.catalog import CodeVerdict, DiagnosisCodes, DocumentType, RequiredDocument
 from priorauth.domain.errors import Issue, Severity
 from priorauth.domain.questionnaires import Answer, AnswerItem, Coding, Concept, Questionnaire
+from priorauth.domain.replies import Reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +63,14 @@ def assess(
     answers: tuple[AnswerItem, ...],
     attachments: tuple[Attachment, ...],
     findings: tuple[Finding, ...],
+    reply: Reply | None,
     diagnosis_codes: DiagnosisCodes,
     previous: Requirements | None,
 ) -> Requirements:
-    """Return what is open now; the same value as `previous`, version included, when nothing changed."""
+    """Return what is open now; the same value as `previous`, version included, when nothing changed.
+
+    With a `reply` to the payer under way, what the payer asked for is open until the reply has it.
+    """
     given = AnswerSet(answers)
     asked = list(given.visible(questionnaires))
     attached = dict.fromkeys(kind for attachment in attachments for kind in attachment.document_types)
@@ -78,16 +83,25 @@ def assess(
             and not (place.answer or place.entries)
             and given.requires(place)
         ),
-        documents=tuple(document for document in documents if document.type not in attached),
+        documents=_missing(documents, attached, reply),
         issues=(
             *(issue for place in asked for issue in _issues_of(place, given, diagnosis_codes)),
             *(finding.issue for finding in findings),
+            *(reply.issues if reply else ()),
             *_unknown_types(attached, document_types),
         ),
     )
     if previous is None or found == previous:
         return found
     return replace(found, version=previous.version + 1)
+
+
+def _missing(
+    documents: tuple[RequiredDocument, ...], attached: Container[str], reply: Reply | None
+) -> tuple[RequiredDocument, ...]:
+    required = (document for document in documents if document.type not in attached)
+    # Of two that want the same type, the later one is whoever waits for it now.
+    return tuple({each.type: each for each in (*required, *(reply.missing if reply else ()))}.values())
 
 
 def _unknown_types(attached: Iterable[str], document_types: tuple[DocumentType, ...]) -> Iterator[Issue]:

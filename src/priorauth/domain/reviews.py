@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from priorauth.domain.answers import AnswerSet, answered
+from priorauth.domain.answers import AnswerSet, answered, readable
 from priorauth.domain.attachments import Attachment
 from priorauth.domain.catalog import ChosenRoute, Payer, Provider, ServiceRequest
 from priorauth.domain.questionnaires import AnswerItem, Concept, Questionnaire
+from priorauth.domain.replies import Reply
 
 
 class SnapshotStatus(StrEnum):
@@ -114,9 +115,18 @@ class DestinationSummary:
     case_reference: str
 
 
+@dataclass(frozen=True, slots=True)
+class ReplySummary:
+    """The payer's message that the package answers, and the text of the answer."""
+
+    subject: str
+    message: str
+    text: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewSummary:
-    """The package, grouped as a reviewer reads it."""
+    """The package, grouped as a reviewer reads it; of a reply, `documents` are those that go along with it."""
 
     patient: PatientSummary
     coverage: CoverageSummary
@@ -127,6 +137,7 @@ class ReviewSummary:
     documents: tuple[DocumentSummary, ...]
     destination: DestinationSummary
     changes: tuple["Change", ...] = ()
+    reply: ReplySummary | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,11 +198,13 @@ def summarize(
     answers: tuple[AnswerItem, ...],
     attachments: tuple[Attachment, ...],
     case_reference: str,
+    reply: Reply | None,
     previous: ReviewSnapshot | None,
 ) -> ReviewSummary:
     """Return the package as a reviewer reads it, from the stored case alone, and what changed since `previous`."""
     said = tuple(answered(questionnaires, AnswerSet(answers)))
     changes = tuple(_changes(questionnaires, answers, attachments, previous)) if previous else ()
+    sent = reply.attachments if reply else attachments
     known = {place.item.concept: text for place, _, text in reversed(said) if place.item.concept}
     return ReviewSummary(
         patient=PatientSummary(
@@ -215,8 +228,9 @@ def summarize(
             AnswerSummary(place.path, question, text) for place, question, text in said if not place.item.concept
         ),
         changes=changes,
-        documents=tuple(DocumentSummary(each.id, each.label, each.document_types) for each in attachments),
+        documents=tuple(DocumentSummary(each.id, each.label, each.document_types) for each in sent),
         destination=DestinationSummary(payer.display_name, route.channel, route.label, case_reference),
+        reply=ReplySummary(reply.inquiry.subject, reply.inquiry.text, reply.text) if reply else None,
     )
 
 
@@ -226,7 +240,7 @@ def _changes(
     attachments: tuple[Attachment, ...],
     previous: ReviewSnapshot,
 ) -> Iterator[Change]:
-    said, said_before = _readable(questionnaires, answers), _readable(questionnaires, previous.answers)
+    said, said_before = readable(questionnaires, answers), readable(questionnaires, previous.answers)
     for name in dict.fromkeys((*said_before, *said)):
         if said_before.get(name) != said.get(name):
             yield Change("answers", name, said_before.get(name), said.get(name))
@@ -238,7 +252,3 @@ def _changes(
         if (attachment_id in labels) is not (attachment_id in labels_before):
             before, after = labels_before.get(attachment_id), labels.get(attachment_id)
             yield Change("documents", after or before or attachment_id, before, after)
-
-
-def _readable(questionnaires: tuple[Questionnaire, ...], answers: tuple[AnswerItem, ...]) -> dict[str, str]:
-    return {question: text for _, question, text in answered(questionnaires, AnswerSet(answers))}

@@ -62,9 +62,9 @@ class AttemptState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One intent to cross the payer's final boundary, for one run of the case.
+    """One intent to cross the payer's final boundary, for one run of the case: to submit it, or to reply to `inquiry`.
 
-    `missed_at` is when the payer's search first did not know it: one such look proves nothing yet.
+    `missed_at` is when the payer first did not know it: one such look proves nothing yet.
     """
 
     id: str
@@ -72,6 +72,7 @@ class Attempt:
     intended_at: datetime
     state: AttemptState = AttemptState.INTENDED
     missed_at: datetime | None = None
+    inquiry: str | None = None
 
     def absence_proven_in(self, settles_after_seconds: float, *, now: datetime) -> float:
         """Return the seconds after which another look that finds nothing proves absence; 0 when this one did."""

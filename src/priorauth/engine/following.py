@@ -1,4 +1,4 @@
-"""The payer's move: look at a submitted case from time to time until the payer has decided.
+"""The payer's move: look at a submitted case from time to time until the payer has decided, or asks for more.
 
 One look is one workflow; the next is delayed work that the look enqueues. A look that fails counts as one that brought
 nothing new: the next comes later, and nothing is given up.
@@ -11,12 +11,14 @@ import structlog
 from priorauth.channels.contract import Channel, ChannelFault, Pending
 from priorauth.commands import processing as moves
 from priorauth.commands import submissions
+from priorauth.commands.processing import Observation
 from priorauth.commands.record import load
 from priorauth.domain.authorizations import Authorization
 from priorauth.domain.errors import whereabouts
 from priorauth.domain.events import SERVICE
 from priorauth.domain.lifecycle import Status
 from priorauth.domain.moment import Moment
+from priorauth.domain.replies import Inquiry
 from priorauth.domain.submissions import Decision
 from priorauth.engine.jobs import job_of
 from priorauth.engine.processing import Verdict
@@ -34,28 +36,28 @@ class Following:
         self._present = present
 
     async def look(self, authorization_id: str, run: int, turn: int) -> str:
-        """Read the payer's decision; record it, or schedule the next look."""
+        """Read what the payer decided or asks; record it, or schedule the next look."""
         case = await self._database.read(lambda tx: load(tx, authorization_id))
         due = case.status is Status.WAITING_ON_PAYER and (case.journal.run, case.journal.turn) == (run, turn)
         if not due:
             return Verdict.ENDED
         seen = await self._seen(case)
+        observation = Observation(case.id, run, f"look:{run}.{turn}")
         if isinstance(seen, Decision):
             await self._database.write(
-                lambda tx: submissions.record_decision(
-                    tx,
-                    self._present(),
-                    authorization_id=case.id,
-                    run=run,
-                    observation_id=f"decision:{run}.{turn}",
-                    decision=seen,
-                )
+                lambda tx: submissions.record_decision(tx, self._present(), observation, decision=seen)
             )
             return Verdict.ENDED
+        if isinstance(seen, Inquiry) and seen.number not in {each.number for each in case.journal.inquiries}:
+            await self._database.write(
+                lambda tx: submissions.take_inquiry(tx, self._present(), observation, inquiry=seen)
+            )
+            return Verdict.ENDED
+        # A message that has our answer may be shown as open for a while: it gets no second one.
         await self._database.write(lambda tx: moves.keep_following(tx, authorization_id=case.id, run=run, turn=turn))
         return Verdict.AGAIN
 
-    async def _seen(self, case: Authorization) -> Decision | Pending:
+    async def _seen(self, case: Authorization) -> Decision | Inquiry | Pending:
         receipt = case.submission.payer_receipt
         if receipt is None:
             raise LookupError("a case that waits on its payer has no receipt")

@@ -1,13 +1,16 @@
 """From a stored case to the frozen job that a channel gets."""
 
-from priorauth.channels.contract import Job, JobDocument
-from priorauth.domain.authorizations import Authorization, questionnaires_of
+from priorauth.channels.contract import Job, JobDocument, ReplyTo
+from priorauth.domain.attachments import Attachment
+from priorauth.domain.authorizations import Authorization, questionnaires_of, reply_of
+from priorauth.domain.replies import Reply
 from priorauth.store.transaction import Transaction
 
 
 def job_of(tx: Transaction, case: Authorization) -> Job:
     """Return the job of a case as it is stored now."""
     payer = tx.catalog.payer_version(case.payer_version)
+    reply = reply_of(case, payer)
     return Job(
         authorization_id=case.id,
         case_reference=case.id,
@@ -17,13 +20,21 @@ def job_of(tx: Transaction, case: Authorization) -> Job:
         request=case.request,
         questionnaires=questionnaires_of(case, payer),
         answers=case.answers,
-        documents=tuple(_documents(tx, case)),
+        documents=tuple(_documents(tx, reply.attachments if reply else case.attachments)),
+        reply=_reply_to(case, reply) if reply else None,
     )
 
 
-def _documents(tx: Transaction, case: Authorization) -> list[JobDocument]:
+def _reply_to(case: Authorization, reply: Reply) -> ReplyTo:
+    receipt = case.submission.payer_receipt
+    if receipt is None:
+        raise LookupError("a case that the payer asks about has no receipt")
+    return ReplyTo(receipt.reference_number, reply.inquiry.number, reply.inquiry.subject, reply.text)
+
+
+def _documents(tx: Transaction, attachments: tuple[Attachment, ...]) -> list[JobDocument]:
     documents = []
-    for attachment in case.attachments:
+    for attachment in attachments:
         file = tx.files.get(attachment.file_id)
         if file is None or file.stored_as is None or file.size_bytes is None or file.sha256 is None:
             raise LookupError(f"the attached file {attachment.file_id} has no bytes")

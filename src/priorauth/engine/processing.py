@@ -8,15 +8,17 @@ exception says is never written down, since it may quote a page.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypedDict
 
 import structlog
 
 from priorauth.channels.contract import (
+    Absent,
+    Answered,
     AtBoundary,
     Channel,
     ChannelFault,
     Discovered,
+    Evidence,
     Job,
     NotRequired,
     NotSent,
@@ -29,14 +31,15 @@ from priorauth.channels.contract import (
 )
 from priorauth.commands import processing as moves
 from priorauth.commands import submissions
+from priorauth.commands.processing import Observation
 from priorauth.commands.record import load
 from priorauth.domain.authorizations import Authorization, FinalSubmission, Reason
-from priorauth.domain.errors import NotMutable, whereabouts
+from priorauth.domain.errors import Issue, NotMutable, whereabouts
 from priorauth.domain.events import SERVICE
 from priorauth.domain.lifecycle import Status
 from priorauth.domain.moment import Moment
 from priorauth.domain.processing import approved_differences, may_submit
-from priorauth.domain.submissions import PayerReceipt
+from priorauth.domain.submissions import Decision, PayerReceipt
 from priorauth.engine.jobs import job_of
 from priorauth.store.database import Database
 from priorauth.store.transaction import Transaction
@@ -105,8 +108,8 @@ class Processing:
             found = await self._channels[case.route.channel].find(job)
         except Exception as error:  # noqa: BLE001 - an adapter's fault, whatever it is, is tried again
             return await self._again_after(case, error)
-        if isinstance(found, PayerReceipt):
-            return await self._record_receipt(case, found)
+        if not isinstance(found, Absent):
+            return await self._conclude(case, found)
         return await self._missed(case, settles_after=job.portal.submission_settles_after_seconds)
 
     async def _submit(self, channel: Channel, case: Authorization, job: Job) -> Submission:
@@ -130,22 +133,15 @@ class Processing:
                 return Verdict.UNRESOLVED
             case NotSent():
                 return await self._start_afresh(case, _NOT_SENT, first=_conclude_unsent)
-            case PayerReceipt():
-                return await self._record_receipt(case, outcome)
+            case PayerReceipt() | Answered():
+                await self._database.write(lambda tx: _record_evidence(tx, self._present(), case, outcome))
+                return Verdict.ENDED
             case Withheld():
                 return Verdict.ENDED
             case _:
                 moment = self._present()
                 await self._database.write(lambda tx: _observe(tx, moment, case, outcome))
                 return Verdict.ENDED
-
-    async def _record_receipt(self, case: Authorization, receipt: PayerReceipt) -> str:
-        await self._database.write(
-            lambda tx: submissions.record_receipt(
-                tx, self._present(), authorization_id=case.id, observation_id=f"receipt:{case.id}", receipt=receipt
-            )
-        )
-        return Verdict.ENDED
 
     async def _missed(self, case: Authorization, *, settles_after: float) -> str:
         """The payer's search knows nothing: look again when that proves something, or begin anew if it does now."""
@@ -211,45 +207,48 @@ class Processing:
         return await self._database.read(operation)
 
 
-class ObservationKeys(TypedDict):
-    """The arguments under which a command records an observation."""
-
-    authorization_id: str
-    run: int
-    observation_id: str
-
-
-def _keys(case: Authorization) -> ObservationKeys:
-    """Return the keys of what this turn observes: the same when its step runs again, so that it is recorded once."""
-    observation_id = f"advance:{case.journal.run}.{case.journal.turn}"
-    return {"authorization_id": case.id, "run": case.journal.run, "observation_id": observation_id}
-
-
 def _observe(tx: Transaction, moment: Moment, case: Authorization, outcome: Preparation) -> None:
     """Record what keeps the case from going on by itself."""
-    keys = _keys(case)
+    seen = Observation(case.id, case.journal.run, f"advance:{case.journal.run}.{case.journal.turn}")
     match outcome:
         case AtBoundary() if case.final_submission is FinalSubmission.AUTOMATIC:
-            moves.fail(tx, moment, **keys, reason=_unapproved(outcome))
+            _stop_unapproved(tx, moment, seen, case=case, boundary=outcome)
         case AtBoundary(differences):
-            moves.propose_review(tx, moment, **keys, differences=differences)
+            moves.propose_review(tx, moment, seen, differences=differences)
         case Rejected(issues):
-            moves.ask_for_more(tx, moment, **keys, rejected=issues)
+            moves.ask_for_more(tx, moment, seen, rejected=issues)
         case Discovered(items):
-            moves.discover(tx, moment, **keys, items=items)
+            moves.discover(tx, moment, seen, items=items)
         case NotRequired(message):
-            moves.conclude_not_required(tx, moment, **keys, message=message)
+            moves.conclude_not_required(tx, moment, seen, message=message)
         case Refused(code, message):
-            moves.fail(tx, moment, **keys, reason=Reason(code, message))
+            moves.fail(tx, moment, seen, reason=Reason(code, message))
+        case Decision():
+            submissions.record_decision(tx, moment, seen, decision=outcome)
 
 
 def _conclude_unsent(tx: Transaction, moment: Moment, authorization_id: str) -> None:
     submissions.conclude_unsent(tx, moment, authorization_id=authorization_id)
 
 
-def _unapproved(boundary: AtBoundary) -> Reason:
+def _record_evidence(tx: Transaction, moment: Moment, case: Authorization, evidence: Evidence) -> None:
+    match evidence:
+        case PayerReceipt():
+            submissions.record_receipt(tx, moment, authorization_id=case.id, receipt=evidence)
+        case Answered():
+            inquiry = case.journal.open_inquiry
+            if inquiry is not None:
+                submissions.record_answer(tx, moment, authorization_id=case.id, inquiry=inquiry.number)
+
+
+def _stop_unapproved(
+    tx: Transaction, moment: Moment, seen: Observation, *, case: Authorization, boundary: AtBoundary
+) -> None:
+    """Stop before the boundary, since nobody may approve what the payer's page shows otherwise."""
     fields = ", ".join(difference.field for difference in boundary.differences)
-    return Reason(
-        "portal_shows_other_values",
-        f"The payer's form shows other values than the case: {fields}. Nothing was submitted.",
-    )
+    said = f"The payer's form shows other values than the case: {fields}. Nothing was submitted."
+    if case.submission.payer_receipt is None:
+        moves.fail(tx, moment, seen, reason=Reason("portal_shows_other_values", said))
+    else:
+        # The payer has the case and goes on with it: that is no end.
+        moves.ask_for_more(tx, moment, seen, rejected=(Issue("portal_shows_other_values", said),))

@@ -10,7 +10,7 @@ from priorauth.domain.authorizations import Authorization
 from priorauth.domain.errors import ConflictError, ManualHandoffNotAllowed, NotConfirmable, NotMutable
 from priorauth.domain.lifecycle import TRANSITIONS, Event, Status, next_status
 from tests.factories import cases
-from tests.factories.answers import MEMBER, said
+from tests.factories.answers import MEMBER, question, said
 from tests.factories.moments import Clock
 
 # What each status allows, written down a second time so that a slip in the table is noticed.
@@ -31,6 +31,7 @@ ALLOWED: dict[Status, dict[Event, Status]] = {
         Event.MORE_INFORMATION_NEEDED: Status.REQUIRES_INPUT,
         Event.APPROVAL_REQUIRED: Status.REQUIRES_CONFIRMATION,
         Event.RECEIPT_PROVEN: Status.WAITING_ON_PAYER,
+        Event.INQUIRY_ANSWERED: Status.WAITING_ON_PAYER,
         Event.DECISION_OBSERVED: Status.COMPLETED,
         Event.FAILED: Status.COMPLETED,
         Event.HUMAN_NEEDED: Status.REQUIRES_ACTION,
@@ -112,6 +113,22 @@ MOVES: dict[str, tuple[Move, set[Status]]] = {
     "record receipt": (
         lambda case, clock: processing.record_receipt(case, clock.moment(), receipt=cases.receipt(clock)),
         {Status.PROCESSING, Status.CANCELED},
+    ),
+    "take an inquiry": (
+        lambda case, clock: processing.take_inquiry(
+            case, cases.LARKSPUR, clock.moment(), inquiry=cases.inquiry(clock, "lab_results")
+        ),
+        {Status.PROCESSING, Status.WAITING_ON_PAYER},
+    ),
+    "discover": (
+        lambda case, clock: processing.discover(
+            case, cases.LARKSPUR, clock.moment(), items=(question("payer.side", required=True),)
+        ),
+        {Status.PROCESSING, Status.WAITING_ON_PAYER},
+    ),
+    "conclude that none is required": (
+        lambda case, clock: processing.conclude_not_required(case, clock.moment(), message="None."),
+        {Status.PROCESSING, Status.WAITING_ON_PAYER},
     ),
     "record decision": (
         lambda case, clock: processing.record_decision(case, clock.moment(), decision=cases.approval(clock)),

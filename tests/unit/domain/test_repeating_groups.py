@@ -81,6 +81,7 @@ def requirements(*given_items: AnswerItem) -> Requirements:
         answers=merged(*given_items),
         attachments=(),
         findings=(),
+        reply=None,
         diagnosis_codes=AnyCode(),
         previous=None,
     )

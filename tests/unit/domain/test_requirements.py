@@ -42,6 +42,7 @@ def assessed(
         answers=given,
         attachments=attachments,
         findings=findings,
+        reply=None,
         diagnosis_codes=known.diagnosis_codes,
         previous=previous,
     )

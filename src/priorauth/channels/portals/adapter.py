@@ -10,10 +10,14 @@ from typing import Protocol
 
 from playwright.async_api import Page
 
-from priorauth.channels.contract import DocumentSource, Job, Obstacle, Pending
+from priorauth.channels.contract import DocumentSource, Evidence, Job, Obstacle, Pending
 from priorauth.channels.portals.guard import Boundary
+from priorauth.domain.replies import Inquiry
 from priorauth.domain.reviews import Difference
-from priorauth.domain.submissions import Decision, PayerReceipt
+from priorauth.domain.submissions import Decision
+
+# Whoever stops waiting for the last answer no longer knows: so this once the slowest portal is waited for.
+FINAL_PATIENCE_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +33,14 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """What is sent, as the portal's review page words it: label -> value, and one line a document."""
+    """What is sent, as the portal's review page words it: label -> value, and one line a document.
+
+    `optional` names the fields that the page may leave out.
+    """
 
     fields: tuple[tuple[str, str], ...]
     documents: tuple[str, ...]
+    optional: frozenset[str] = frozenset()
 
     def differences(self, shown: "Package") -> tuple[Difference, ...]:
         """Return where `shown` says something else than this package, or misses or adds something.
@@ -44,7 +52,8 @@ class Package:
         fields = tuple(
             Difference(label, expected_fields.get(label, ""), shown_fields.get(label, ""))
             for label in labels
-            if _plain(expected_fields.get(label, "")) != _plain(shown_fields.get(label, ""))
+            if (label in shown_fields or label not in self.optional)
+            and _plain(expected_fields.get(label, "")) != _plain(shown_fields.get(label, ""))
         )
         if sorted(map(_plain, self.documents)) == sorted(map(_plain, shown.documents)):
             return fields
@@ -72,30 +81,39 @@ class PortalAdapter(Protocol):
         """Sign in. Raises ChannelFault when the portal does not let the service in."""
         ...
 
-    async def fill(
-        self, page: Page, *, base_url: str, job: Job, documents: DocumentSource, step: Step
-    ) -> Obstacle | None:
-        """Fill the form up to the review page; None when it is reached."""
+    def form(self, job: Job, *, base_url: str) -> "PortalForm":
+        """Return the form that takes the job over the payer's boundary."""
         ...
 
-    def package(self, job: Job) -> Package:
-        """Return what the review page should show for the job."""
+    async def read_status(
+        self, page: Page, *, base_url: str, job: Job, reference_number: str
+    ) -> Decision | Inquiry | Pending:
+        """Open the case by the payer's reference and read its decision, or what the payer asks."""
+        ...
+
+
+class PortalForm(Protocol):
+    """What takes one job over the payer's boundary: the form of a request, or of a reply to a message."""
+
+    async def fill(self, page: Page, *, documents: DocumentSource, step: Step) -> Obstacle | None:
+        """Fill the form up to its review page; None when it is reached."""
+        ...
+
+    def package(self) -> Package:
+        """Return what the review page should show."""
         ...
 
     async def read_review(self, page: Page) -> Package:
         """Read the review page that is open."""
         ...
 
-    async def submit(self, page: Page, *, case_reference: str) -> PayerReceipt | None:
-        """Press the final button and read the confirmation; None when it is not of this very case."""
+    async def submit(self, page: Page) -> Evidence:
+        """Press the final button and read the confirmation. Raises ChannelFault when it is not of this very case."""
         ...
 
-    async def find(self, page: Page, *, base_url: str, case_reference: str) -> PayerReceipt | None:
-        """Search the case by its own reference; None when the search works and finds nothing."""
-        ...
+    async def find(self, page: Page) -> Evidence | None:
+        """Look for what was submitted by the case's own reference; None when the portal says that it is not there.
 
-    async def read_status(
-        self, page: Page, *, base_url: str, reference_number: str, case_reference: str
-    ) -> Decision | Pending:
-        """Open the case by the payer's reference and read its decision."""
+        Raises ChannelFault when what is found belongs to another case.
+        """
         ...

@@ -6,6 +6,7 @@ read again and found to be the package, and only after `intend` has committed th
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import structlog
 
@@ -14,6 +15,7 @@ from priorauth.channels.contract import (
     AtBoundary,
     ChannelFault,
     DocumentSource,
+    Evidence,
     Intend,
     Job,
     NotSent,
@@ -24,13 +26,14 @@ from priorauth.channels.contract import (
     Unresolved,
     Withheld,
 )
-from priorauth.channels.portals.adapter import Credential, PortalAdapter
+from priorauth.channels.portals.adapter import Credential, PortalAdapter, PortalForm
 from priorauth.channels.portals.pages import portal_faults
 from priorauth.channels.portals.sessions import PortalSession, SessionHost
 from priorauth.domain.errors import whereabouts
 from priorauth.domain.live_sessions import BoundaryState
+from priorauth.domain.replies import Inquiry
 from priorauth.domain.reviews import Difference
-from priorauth.domain.submissions import Decision, PayerReceipt
+from priorauth.domain.submissions import Decision
 
 _log = structlog.get_logger(__name__)
 
@@ -77,21 +80,18 @@ class PortalChannel:
                 return Withheld()
             return await self._cross(session)
 
-    async def find(self, job: Job) -> PayerReceipt | Absent:
-        """Search the case at the portal by its own reference."""
-        async with self._signed_in(job) as (session, access):
-            found = await access.adapter.find(session.page, base_url=access.base_url, case_reference=job.case_reference)
+    async def find(self, job: Job) -> Evidence | Absent:
+        """Search the case at the portal by its own reference, or read the message that it answers."""
+        async with self._signed_in(job) as (session, _):
+            found = await self._form(job).find(session.page)
             await self._host.step(session, "case searched")
             return found or Absent()
 
-    async def read_status(self, job: Job, *, reference_number: str) -> Decision | Pending:
+    async def read_status(self, job: Job, *, reference_number: str) -> Decision | Inquiry | Pending:
         """Open the case's status page at the portal."""
         async with self._signed_in(job) as (session, access):
             status = await access.adapter.read_status(
-                session.page,
-                base_url=access.base_url,
-                reference_number=reference_number,
-                case_reference=job.case_reference,
+                session.page, base_url=access.base_url, job=job, reference_number=reference_number
             )
             await self._host.step(session, "status read")
             return status
@@ -106,11 +106,11 @@ class PortalChannel:
 
     async def _cross(self, session: PortalSession) -> Submission:
         """Release the one final request and look for what came back. From here on nothing is known for sure."""
-        access, receipt = self._access(session.job), None
+        evidence = None
         session.guard.release()
         try:
             await self._host.mark(session, BoundaryState.CROSSED)
-            receipt = await access.adapter.submit(session.page, case_reference=session.job.case_reference)
+            evidence = await self._form(session.job).submit(session.page)
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the request may have left
             code = error.code if isinstance(error, ChannelFault) else None
             _log.warning(
@@ -124,10 +124,10 @@ class PortalChannel:
             unused = session.guard.withdraw()
         if unused:
             return NotSent()
-        if receipt is None:
+        if evidence is None:
             return Unresolved()
         await self._host.step(session, "receipt")
-        return receipt
+        return evidence
 
     async def _at_boundary(self, job: Job) -> PortalSession | Obstacle:
         """Return the job's session at the portal's review page, freshly loaded; fill the form anew if it is lost."""
@@ -142,7 +142,7 @@ class PortalChannel:
             try:
                 async with portal_faults():
                     await session.page.reload(wait_until="domcontentloaded")
-                await self._access(job).adapter.read_review(session.page)
+                await self._form(job).read_review(session.page)
             except ChannelFault as fault:
                 _log.info("review_page_lost", authorization_id=job.authorization_id, code=fault.code)
             else:
@@ -155,17 +155,15 @@ class PortalChannel:
         step = self._stepper(session)
         await access.adapter.sign_in(session.page, base_url=access.base_url, credential=access.credential)
         await step("signed in")
-        obstacle = await access.adapter.fill(
-            session.page, base_url=access.base_url, job=job, documents=self._documents, step=step
-        )
+        obstacle = await self._form(job).fill(session.page, documents=self._documents, step=step)
         if obstacle is not None:
             return obstacle
         await self._host.mark(session, BoundaryState.AT_BOUNDARY)
         return session
 
     async def _differences(self, session: PortalSession) -> tuple[Difference, ...]:
-        adapter = self._access(session.job).adapter
-        return adapter.package(session.job).differences(await adapter.read_review(session.page))
+        form = self._form(session.job)
+        return form.package().differences(await form.read_review(session.page))
 
     @asynccontextmanager
     async def _signed_in(self, job: Job) -> AsyncIterator[tuple[PortalSession, PortalAccess]]:
@@ -193,6 +191,10 @@ class PortalChannel:
 
         return step
 
+    def _form(self, job: Job) -> PortalForm:
+        access = self._access(job)
+        return access.adapter.form(job, base_url=access.base_url)
+
     def _access(self, job: Job) -> PortalAccess:
         access = self._portals.get(job.portal.id)
         if access is None:
@@ -201,4 +203,4 @@ class PortalChannel:
 
 
 def _same_package(one: Job, other: Job) -> bool:
-    return (one.answers, one.documents, one.request) == (other.answers, other.documents, other.request)
+    return replace(one, run=other.run) == other

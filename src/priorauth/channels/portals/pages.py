@@ -76,6 +76,12 @@ async def table_rows(page: Page, selector: str) -> list[list[str]]:
         return found
 
 
+async def list_items(page: Page, selector: str) -> tuple[str, ...]:
+    """Return the items of a list, as text; none when there is no such list."""
+    async with portal_faults():
+        return tuple(text.strip() for text in await page.locator(f"{selector} > li").all_text_contents())
+
+
 def _require_success(response: Response | None, *, but: int | None = None) -> None:
     if response is not None and response.status >= 400 and response.status != but:
         raise ChannelFault("portal_error", f"The portal answered with an error ({response.status}).")

@@ -87,6 +87,14 @@ class ChangeView(View):
     after: str | None = Field(description="The answer or the document's label now; null where it is gone.")
 
 
+class ReplySummaryView(View):
+    """The payer's message that the package answers."""
+
+    subject: str
+    message: str
+    text: str = Field(description="What is answered otherwise since the payer asked; it goes along as text.")
+
+
 class ReviewSummaryView(View):
     """The package, grouped as a reviewer reads it."""
 
@@ -96,9 +104,12 @@ class ReviewSummaryView(View):
     service: ServiceSummaryView
     diagnoses: list[str]
     clinical: list[AnswerSummaryView]
-    documents: list[DocumentSummaryView]
+    documents: list[DocumentSummaryView] = Field(
+        description="What goes along; of a reply, what is new since the message."
+    )
     destination: DestinationSummaryView
     changes: list[ChangeView] = Field(description="Empty in the first snapshot of a case.")
+    reply: ReplySummaryView | None = Field(description="Set when the package answers a message of the payer.")
 
 
 class WarningView(View):

@@ -25,6 +25,11 @@ class Entry:
     widget: Widget = Widget.TEXT
     link_id: str | None = None
 
+    @property
+    def is_discovered(self) -> bool:
+        """Say whether the portal itself has asked for it, on an earlier way; it may not ask again."""
+        return self.link_id is not None and self.link_id.startswith(DISCOVERED)
+
 
 _REQUEST_TYPES = {"outpatient": "Outpatient", "inpatient": "Inpatient", "drug": "Drug"}
 _DIAGNOSIS = "Primary diagnosis (ICD-10-CM)"
@@ -79,6 +84,13 @@ class Wording:
         """Return what is uploaded: each document once for each of its types, under the portal's name of the type."""
         return tuple((kind, document) for document in self._job.documents for kind in self._kinds(document))
 
+    def document_lines(self) -> tuple[str, ...]:
+        """Return what is uploaded as the review page should show it, a line each."""
+        return tuple(
+            document_line(kind, _sent_name(each), str(each.size_bytes), each.sha256[:12])
+            for kind, each in self.documents()
+        )
+
     def package(self) -> Package:
         """Return what the review page should show, were the portal to take everything that the case says."""
         member_id, birth_date = self.member()
@@ -89,11 +101,8 @@ class Wording:
             ("Date of birth", _reviewed(date.fromisoformat(birth_date))),
             *((entry.label, entry.reviewed) for entry in (*self.service_page(), *self.clinical_page())),
         ]
-        lines = (
-            document_line(kind, _sent_name(each), str(each.size_bytes), each.sha256[:12])
-            for kind, each in self.documents()
-        )
-        return Package(tuple(fields), tuple(lines))
+        discovered = frozenset(entry.label for entry in self.clinical_page() if entry.is_discovered)
+        return Package(tuple(fields), self.document_lines(), optional=discovered)
 
     def link_of(self, label: str) -> str | None:
         """Return the linkId whose answer went into the field `label`."""

@@ -1,0 +1,30 @@
+"""Documents at Larkspur's portal: every page that takes some has the same form, and shows what it has in one table."""
+
+from collections.abc import Iterable
+
+from playwright.async_api import Page
+
+from priorauth.channels.contract import DocumentSource, JobDocument
+from priorauth.channels.portals.larkspur.wording import document_line
+from priorauth.channels.portals.pages import portal_faults, press, require_heading, table_rows
+
+
+async def upload(
+    page: Page, *, title: str, entries: Iterable[tuple[str, JobDocument]], documents: DocumentSource
+) -> None:
+    """Upload each document as the portal's type that stands before it, on the open page `title`."""
+    await require_heading(page, title)
+    for kind, document in entries:
+        content = await documents.get(document.stored_as)
+        payload = {"name": document.file_name, "mimeType": document.content_type, "buffer": content}
+        async with portal_faults():
+            await page.get_by_label("Document type").select_option(label=kind)
+            await page.get_by_label("File", exact=True).set_input_files(payload)  # type: ignore[arg-type]
+        await press(page, "Upload")
+        await require_heading(page, title)
+
+
+async def shown_documents(page: Page) -> tuple[str, ...]:
+    """Return the documents that the open page shows, a line each."""
+    rows = await table_rows(page, "table.documents")
+    return tuple(document_line(*row[:4]) for row in rows)

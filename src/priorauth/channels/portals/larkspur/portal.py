@@ -1,0 +1,57 @@
+"""Larkspur Provider Connection as the portal channel operates it."""
+
+from playwright.async_api import Page
+
+from priorauth.channels.contract import ChannelFault, Job, Pending
+from priorauth.channels.portals.adapter import Credential, PortalForm
+from priorauth.channels.portals.guard import Boundary, Rule
+from priorauth.channels.portals.larkspur.replies import ReplyForm
+from priorauth.channels.portals.larkspur.requests import RequestForm
+from priorauth.channels.portals.larkspur.status import read_status
+from priorauth.channels.portals.outgoing import Url
+from priorauth.channels.portals.pages import heading, portal_faults, press, visit
+from priorauth.domain.replies import Inquiry
+from priorauth.domain.submissions import Decision
+
+_POST = frozenset({"POST"})
+_MESSAGE = r"/requests/[^/]+/messages/\d+"
+
+
+class LarkspurPortal:
+    """The adapter of Larkspur Provider Connection."""
+
+    id = "larkspur"
+
+    def boundary(self, base_url: str) -> Boundary:
+        """Declare the portal's writes: signing in, searching, saving drafts; and those that submit or send a reply."""
+        return Boundary(
+            origins=(Url.parse(base_url).origin,),
+            writes=(
+                Rule(_POST, r"/(login|logout|members/search|requests/start)"),
+                Rule(_POST, r"/drafts/\d+/(service|clinical|documents)"),
+                Rule(_POST, rf"{_MESSAGE}/(documents|reply)"),
+            ),
+            final=(Rule(_POST, r"/drafts/\d+/submit"), Rule(_POST, rf"{_MESSAGE}/send")),
+        )
+
+    async def sign_in(self, page: Page, *, base_url: str, credential: Credential) -> None:
+        """Sign in with user name and password."""
+        await visit(page, f"{base_url}/login")
+        async with portal_faults():
+            await page.get_by_label("User name").fill(credential.user_name)
+            await page.get_by_label("Password").fill(credential.password)
+        await press(page, "Sign in")
+        if await heading(page) != "Welcome":
+            raise ChannelFault("sign_in_refused", "The portal did not accept the service's credentials.")
+
+    def form(self, job: Job, *, base_url: str) -> PortalForm:
+        """Return the wizard of a request, or the form of a message for a job that replies."""
+        if job.reply is not None:
+            return ReplyForm(job, job.reply, base_url=base_url)
+        return RequestForm(job, base_url=base_url)
+
+    async def read_status(
+        self, page: Page, *, base_url: str, job: Job, reference_number: str
+    ) -> Decision | Inquiry | Pending:
+        """Open the request and read its status."""
+        return await read_status(page, base_url=base_url, job=job, reference_number=reference_number)

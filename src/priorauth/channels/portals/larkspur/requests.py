@@ -1,0 +1,160 @@
+"""The way of a request through Larkspur's portal, page by page: member, service, clinical information, documents."""
+
+from datetime import datetime
+from urllib.parse import quote
+
+from playwright.async_api import Page
+
+from priorauth.channels.contract import (
+    ChannelFault,
+    Discovered,
+    DocumentSource,
+    Job,
+    NotRequired,
+    Obstacle,
+    Refused,
+    Rejected,
+)
+from priorauth.channels.portals.adapter import FINAL_PATIENCE_SECONDS, Package, Step
+from priorauth.channels.portals.larkspur.documents import shown_documents, upload
+from priorauth.channels.portals.larkspur.questions import unknown_questions
+from priorauth.channels.portals.larkspur.status import open_request, require_own
+from priorauth.channels.portals.larkspur.wording import Entry, Wording
+from priorauth.channels.portals.pages import (
+    described,
+    heading,
+    portal_faults,
+    press,
+    require_heading,
+    table_rows,
+    visit,
+)
+from priorauth.domain.catalog import Widget
+from priorauth.domain.errors import Issue
+from priorauth.domain.submissions import PayerReceipt
+
+_SERVICE, _CLINICAL = "Service", "Clinical information"
+
+
+class RequestForm:
+    """The wizard in which one request is made."""
+
+    def __init__(self, job: Job, *, base_url: str) -> None:
+        self._job = job
+        self._base_url = base_url
+        self._wording = Wording(job)
+
+    async def fill(self, page: Page, *, documents: DocumentSource, step: Step) -> Obstacle | None:
+        """Search the member, start a request and fill its pages up to the review."""
+        wording = self._wording
+        if not await self._start_request(page):
+            return Refused("member_not_found", "The payer does not know a member with this ID and date of birth.")
+        await step("member found")
+        for title, entries in ((_SERVICE, wording.service_page()), (_CLINICAL, wording.clinical_page())):
+            await require_heading(page, title)
+            asked = await unknown_questions(page, known=wording.labels()) if title == _CLINICAL else ()
+            if asked:
+                return Discovered(asked)
+            await _enter(page, entries)
+            await step(title.lower())
+            await press(page, "Save and continue")
+            reached = await heading(page)
+            if reached == title:
+                return Rejected(await _field_errors(page, wording))
+            if reached == "No authorization required":
+                return NotRequired(await _message(page))
+        await upload(page, title="Documents", entries=wording.documents(), documents=documents)
+        await step("documents")
+        await press(page, "Save and continue")
+        await require_heading(page, "Review and submit")
+        await step("review")
+        return None
+
+    def package(self) -> Package:
+        """Return what the review page should show."""
+        return self._wording.package()
+
+    async def read_review(self, page: Page) -> Package:
+        """Read the review page: the definition list and the table of documents."""
+        await require_heading(page, "Review and submit")
+        fields = await described(page, "dl.review")
+        return Package(tuple(fields.items()), await shown_documents(page))
+
+    async def submit(self, page: Page) -> PayerReceipt:
+        """Press “Submit request” and read “Request received”."""
+        await press(page, "Submit request", patience_seconds=FINAL_PATIENCE_SECONDS)
+        await require_heading(page, "Request received")
+        return self._receipt(await described(page, "dl.request"))
+
+    async def find(self, page: Page) -> PayerReceipt | None:
+        """Search by our own reference and open what is found."""
+        case_reference = self._job.case_reference
+        await visit(page, f"{self._base_url}/requests?q={quote(case_reference, safe='')}")
+        await require_heading(page, "Requests")
+        references = [row[0] for row in await table_rows(page, "table.requests") if row[1] == case_reference]
+        if not references:
+            await _require_empty_list(page)
+            return None
+        # The oldest one: were there ever two, the first is the submission and the second the accident.
+        return self._receipt(await open_request(page, base_url=self._base_url, reference_number=references[-1]))
+
+    async def _start_request(self, page: Page) -> bool:
+        member_id, birth_date = self._wording.member()
+        await visit(page, f"{self._base_url}/members")
+        await require_heading(page, "Member search")
+        async with portal_faults():
+            await page.get_by_label("Member ID").fill(member_id)
+            await page.get_by_label("Date of birth").fill(birth_date)
+        await press(page, "Search")
+        await require_heading(page, "Member search")
+        async with portal_faults():
+            found = await page.get_by_role("button", name="Start a request", exact=True).count()
+        if found:
+            await press(page, "Start a request")
+        return bool(found)
+
+    def _receipt(self, fields: dict[str, str]) -> PayerReceipt:
+        require_own(fields, self._job)
+        return PayerReceipt(fields["Reference number"], datetime.fromisoformat(fields["Received"]), "portal")
+
+
+async def _require_empty_list(page: Page) -> None:
+    # A table that is not there, or rows of others, prove nothing about ours.
+    async with portal_faults():
+        said = await page.get_by_text("No requests found.", exact=True).count()
+    if not said or await table_rows(page, "table.requests"):
+        raise ChannelFault("unexpected_page", "The portal's search did not say whether it knows the case.")
+
+
+async def _enter(page: Page, entries: tuple[Entry, ...]) -> None:
+    async with portal_faults():
+        for entry in entries:
+            radio = entry.widget is Widget.RADIO
+            group = page.get_by_role("group", name=entry.label, exact=True)
+            field = group if radio else page.get_by_label(entry.label, exact=True)
+            if entry.is_discovered and not await field.count():
+                continue
+            if radio:
+                await field.get_by_label(entry.entered, exact=True).check()
+            elif entry.widget is Widget.SELECT:
+                await field.select_option(label=entry.entered)
+            else:
+                await field.fill(entry.entered)
+
+
+async def _message(page: Page) -> str:
+    async with portal_faults():
+        return (await page.locator("p.message").first.inner_text()).strip()
+
+
+async def _field_errors(page: Page, wording: Wording) -> tuple[Issue, ...]:
+    script = """notes => notes.map(note => {
+        const id = note.id.replace(/-error$/, ''), label = document.querySelector(`label[for="${id}"]`);
+        const legend = note.closest('fieldset')?.querySelector('legend');
+        return [(legend ?? label)?.textContent.trim() ?? '', note.textContent.trim()];
+    })"""
+    async with portal_faults():
+        notes: list[tuple[str, str]] = await page.locator(".field-error").evaluate_all(script)
+    if not notes:
+        raise ChannelFault("unexpected_page", "The portal kept its page and gave no reason.")
+    return tuple(Issue("rejected_by_payer", message, wording.link_of(label)) for label, message in notes)
