@@ -39,6 +39,9 @@ def check_evidence(after: Authorization) -> None:
     """Rule 5."""
     if after.status is Status.WAITING_ON_PAYER:
         assert after.submission.payer_receipt is not None, "rule 5"
+        assert after.journal.open_inquiry is None, "rule 7"
+    if after.status is Status.PROCESSING and after.submission.payer_receipt is not None:
+        assert after.journal.open_inquiry is not None, "rule 7"
     assert (after.outcome is not None) is (after.status is Status.COMPLETED), "rule 5"
     if after.outcome in (Outcome.APPROVED, Outcome.DENIED, Outcome.MODIFIED):
         assert after.submission.decision is not None, "rule 5"

@@ -3,42 +3,39 @@
 Real commands run against a real database. Enqueued work never runs: what the engine observes, or loses, is drawn too.
 """
 
-import tempfile
 from collections.abc import Callable
-from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
 
-from hypothesis import HealthCheck, event, settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from priorauth.commands import attachments, authorizations, files, submissions
 from priorauth.commands import processing as moves
-from priorauth.commands.record import knowledge, next_work
-from priorauth.domain import processing
-from priorauth.domain.authorizations import ActionType, Authorization, FinalSubmission, reassessed
+from priorauth.commands.processing import Observation
+from priorauth.commands.record import next_work
+from priorauth.domain.authorizations import Authorization, FinalSubmission
 from priorauth.domain.catalog import PortalAuthMode
 from priorauth.domain.errors import Issue, NextActionMismatch, NotMutable, PriorAuthError, ReviewStale, VersionConflict
 from priorauth.domain.lifecycle import Status
 from priorauth.domain.questionnaires import AnswerItem, Coding
-from priorauth.domain.requirements import Requirements
-from priorauth.domain.reviews import Difference, SnapshotStatus
-from priorauth.domain.submissions import AttemptState
+from priorauth.domain.reviews import Difference
 from priorauth.store.transaction import Transaction
-from priorauth.store.work import WorkState
 from tests.factories import cases, payers
-from tests.factories.answers import DIAGNOSIS, MEMBER, RED_FLAG, TREATED, UNITS, WEEKS, lumbar_answers, said
-from tests.factories.databases import Home, sqlite_home
-from tests.lifecycle.rules import check_evidence, check_final, check_versions
-
-Operation = Callable[[Transaction], Authorization]
+from tests.factories.answers import (
+    DIAGNOSIS,
+    MEMBER,
+    RED_FLAG,
+    TREATED,
+    UNITS,
+    WEEKS,
+    lumbar_answers,
+    question,
+    said,
+)
+from tests.lifecycle.checked_case import CUSTOMERS_ACTIONS, CheckedCase, Operation
 
 AT_MOST = 3
-CUSTOMERS_ACTIONS = {
-    Status.REQUIRES_INPUT: {ActionType.PROVIDE_REQUIREMENTS},
-    Status.REQUIRES_CONFIRMATION: {ActionType.ADVANCE_CASE, ActionType.APPROVE_SUBMISSION},
-}
 patches = st.lists(
     st.one_of(
         st.sampled_from(lumbar_answers()),
@@ -65,139 +62,24 @@ rejections = st.lists(st.sampled_from([MEMBER, UNITS, None]), max_size=2, unique
 mostly = st.sampled_from([True, True, True, True, False])
 seldom = st.sampled_from([False, False, False, True])
 
+# What the payer may ask on the way, and what its messages want.
+SIDE = "payer.side"
+wanted = st.sampled_from([(), ("lab_results",), ("lab_results", cases.NOTES)])
 
-class Lifecycle(RuleBasedStateMachine):
+
+class Lifecycle(CheckedCase, RuleBasedStateMachine):
     """A case and all who may move it."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._open = ExitStack()
-        self.folder = Path(self._open.enter_context(tempfile.TemporaryDirectory()))
-        self.home: Home = self._open.enter_context(sqlite_home(self.folder))
-        self.case: Authorization = self.home.case()
-        self.issued: list[str] = []
-        self.approvals: set[str] = set()
-        self.accepted_snapshots: set[str] = set()
-        self.observed: list[Operation] = []
         self.observations = 0
 
     def teardown(self) -> None:
-        self._open.close()
-
-    # --- how a move is made, and what must hold after it -------------------------------------------------------------
-
-    def move(self, operation: Operation) -> PriorAuthError | None:
-        """Run a command; return the error that it raised. The rules are checked either way."""
-        self.home.clock.moment(later=1)
-        before, refusal, answered = self.case, None, None
-        try:
-            answered = self.home.database.write_now(operation)
-        except PriorAuthError as error:
-            refusal = error
-        self.case = self.stored()
-        if refusal is not None:
-            assert self.case == before, "a refused command changed the case"
-        else:
-            assert answered == self.case, "a command answered with another case than it stored"
-        self.check(before, self.case)
-        return refusal
-
-    def observe(self, operation: Operation, *, present: bool = True) -> None:
-        """Run an observation of the engine, and keep one that was recorded so that it can be repeated."""
-        before = self.case
-        refusal = self.move(operation)
-        assert refusal is None, "an observation is taken or ignored, and never refused"
-        if self.case != before:
-            assert present, "work of an earlier run changed the case"
-            self.observed.append(operation)
-
-    def stored(self) -> Authorization:
-        found = self.home.database.read_now(lambda tx: tx.authorizations.get(self.case.id))
-        assert found is not None
-        return found
-
-    def check(self, before: Authorization, after: Authorization) -> None:
-        event(f"{before.status} -> {after.status}")
-        check_versions(before, after)
-        check_final(before, after)
-        check_evidence(after)
-        self.check_boundary(before, after)
-        self.check_requirements(after)
-        self.check_action(after)
-        work, state = self.home.database.read_now(lambda tx: moves.expected_work(tx, after.id))
-        assert (work is not None) is after.awaits_work, "rule 7"
-        assert work is None or state is WorkState.WAITING, "rule 7"
-        self.check_timeline(after)
-
-    def check_boundary(self, before: Authorization, after: Authorization) -> None:
-        attempts, earlier = after.journal.attempts, before.journal.attempts
-        assert sum(attempt.state is not AttemptState.ABSENT for attempt in attempts) <= 1, "rule 4"
-        if len(attempts) > len(earlier):
-            snapshot = before.submission.review_snapshot
-            approved = snapshot is not None and snapshot.id in self.accepted_snapshots
-            current = snapshot is not None and snapshot.status is SnapshotStatus.CURRENT
-            assert before.final_submission is FinalSubmission.AUTOMATIC or (approved and current), "rule 3"
-            assert before.submission.payer_receipt is None, "rule 4"
-            assert before.status is Status.PROCESSING
-        self.check_next_attempt(after)
-
-    def check_next_attempt(self, after: Authorization) -> None:
-        """Whatever the rules drew, what could be submitted now is known after every step."""
-        snapshot, approval = after.submission.review_snapshot, after.journal.approval
-        accepted = approval is not None and snapshot is not None and snapshot.id == approval.review_snapshot_id
-        allowed = (
-            after.status is Status.PROCESSING
-            and after.submission.payer_receipt is None
-            and all(attempt.state is AttemptState.ABSENT for attempt in after.journal.attempts)
-            and (after.final_submission is FinalSubmission.AUTOMATIC or accepted)
-        )
-        try:
-            processing.begin_attempt(after, self.home.clock.moment(), run=after.journal.run, turn=after.journal.turn)
-        except NotMutable:
-            assert not allowed
-        else:
-            assert allowed, "rules 3 and 4"
-
-    def check_requirements(self, after: Authorization) -> None:
-        def assessed(tx: Transaction) -> Requirements:
-            return reassessed(after, knowledge(tx, after)).requirements
-
-        assert self.home.database.read_now(assessed) == after.requirements, "rule 6"
-        assert after.status is not Status.REQUIRES_INPUT or after.requirements.is_blocked
-        assert after.status is not Status.REQUIRES_CONFIRMATION or not after.requirements.is_blocked
-
-    def check_action(self, after: Authorization) -> None:
-        action = after.next_action
-        if after.status not in CUSTOMERS_ACTIONS:
-            assert action is None
-            return
-        assert action is not None
-        assert action.type in CUSTOMERS_ACTIONS[after.status]
-        assert action.covers == after.covers(version=after.version)
-        self.issued = list(dict.fromkeys([*self.issued, action.id]))
-        snapshot = after.submission.review_snapshot
-        if action.type is ActionType.APPROVE_SUBMISSION:
-            self.approvals.add(action.id)
-            assert snapshot is not None
-            assert (snapshot.id, snapshot.status) == (action.review_snapshot_id, SnapshotStatus.CURRENT)
-            assert (snapshot.covers, snapshot.answers, snapshot.attachments) == (
-                action.covers,
-                after.answers,
-                after.attachments,
-            )
-        elif snapshot is not None:
-            assert snapshot.status is SnapshotStatus.STALE
-
-    def check_timeline(self, after: Authorization) -> None:
-        entries = self.home.database.read_now(lambda tx: tx.timeline.page(after.id, before=None, limit=1_000))[::-1]
-        assert [entry.id for entry in entries] == sorted({entry.id for entry in entries})
-        reached = [entry.to_version for entry in entries]
-        assert reached == sorted(reached)
-        assert set(reached) == set(range(1, after.version + 1)), "a version that nobody explains"
+        self.close()
 
     # --- the customer ------------------------------------------------------------------------------------------------
 
-    @initialize(policy=st.sampled_from(FinalSubmission), steps=st.integers(min_value=-1, max_value=8))
+    @initialize(policy=st.sampled_from(FinalSubmission), steps=st.integers(min_value=-1, max_value=14))
     def begin(self, policy: FinalSubmission, steps: int) -> None:
         """Create a case and carry it some steps along the straight way, so that every stretch of it is walked."""
         self.create(policy, complete=steps >= 0)
@@ -210,9 +92,12 @@ class Lifecycle(RuleBasedStateMachine):
             partial(self.begin_attempt, present=True),
             partial(self.record_receipt, number="LK-1"),
             # The payer has the case and wants more: nothing of what follows is a second submission.
-            partial(self.ask_for_more, fields=[None], present=True),
-            partial(self.attach, useful=True, right=True),
+            partial(self.take_inquiry, documents=("lab_results",), present=True),
+            partial(self.attach, useful=False, right=True),
             confirm,
+            *review,
+            partial(self.begin_attempt, present=True),
+            partial(self.record_answer, again=False),
         ]
         for step in straight[: max(steps, 0)]:
             step()
@@ -374,28 +259,28 @@ class Lifecycle(RuleBasedStateMachine):
 
     # --- the engine and the payer ------------------------------------------------------------------------------------
 
-    def keys(self, *, present: bool) -> dict[str, object]:
-        """The arguments of a new observation, of the present run or of an earlier one."""
+    def seen(self, *, present: bool) -> Observation:
+        """A new observation, of the present run or of an earlier one."""
         self.observations += 1
         run = self.case.journal.run if present else self.case.journal.run - 1
-        return {"authorization_id": self.case.id, "run": run, "observation_id": f"observation:{self.observations}"}
+        return Observation(self.case.id, run, f"observation:{self.observations}")
 
-    def make(self, command: Callable[..., Authorization], /, **arguments: object) -> Operation:
-        return lambda tx: command(tx, self.home.clock.moment(), **arguments)
+    def make(self, command: Callable[..., Authorization], /, *given: object, **arguments: object) -> Operation:
+        return lambda tx: command(tx, self.home.clock.moment(), *given, **arguments)
 
     @precondition(lambda self: self.case.status is Status.PROCESSING)
     @rule(differs=st.booleans(), present=mostly)
     def propose_review(self, differs: bool, present: bool) -> None:
         differences = (Difference("Units", "1", "2"),) if differs else ()
         self.observe(
-            self.make(moves.propose_review, **self.keys(present=present), differences=differences), present=present
+            self.make(moves.propose_review, self.seen(present=present), differences=differences), present=present
         )
 
     @precondition(lambda self: self.case.journal.run > 0)
     @rule(fields=rejections, present=mostly)
     def ask_for_more(self, fields: list[str | None], present: bool) -> None:
         rejected = tuple(Issue("rejected_by_payer", "Not taken.", each) for each in fields)
-        self.observe(self.make(moves.ask_for_more, **self.keys(present=present), rejected=rejected), present=present)
+        self.observe(self.make(moves.ask_for_more, self.seen(present=present), rejected=rejected), present=present)
 
     @rule(present=mostly)
     def begin_attempt(self, present: bool) -> None:
@@ -408,12 +293,49 @@ class Lifecycle(RuleBasedStateMachine):
     @precondition(lambda self: self.case.journal.run > 0)
     @rule(number=st.sampled_from(["LK-1", "LK-2"]))
     def record_receipt(self, number: str) -> None:
-        keys = self.keys(present=True)
-        del keys["run"]
         receipt = cases.receipt(self.home.clock, number)
         before = self.case.submission.payer_receipt
-        self.observe(self.make(submissions.record_receipt, **keys, receipt=receipt))
+        self.observe(self.make(submissions.record_receipt, authorization_id=self.case.id, receipt=receipt))
         assert before is None or self.case.submission.payer_receipt == before
+
+    @precondition(lambda self: self.case.status is Status.WAITING_ON_PAYER)
+    @rule(documents=wanted, present=mostly)
+    def take_inquiry(self, documents: tuple[str, ...], present: bool) -> None:
+        number = str(len(self.case.journal.inquiries) + 1)
+        inquiry = cases.inquiry(self.home.clock, *documents, number=number)
+        self.observe(self.make(submissions.take_inquiry, self.seen(present=present), inquiry=inquiry), present=present)
+        assert not present or self.case.status is Status.REQUIRES_INPUT, "what the payer has already is no reply"
+
+    @precondition(lambda self: self.case.journal.inquiries)
+    @rule(again=st.booleans())
+    def record_answer(self, again: bool) -> None:
+        before = self.case
+        asked = before.journal.open_inquiry
+        number = asked.number if asked and not again else before.journal.inquiries[0].number
+        self.observe(self.make(submissions.record_answer, authorization_id=self.case.id, inquiry=number))
+        answers = asked is not None and asked.number == number and before.status in (Status.PROCESSING, Status.CANCELED)
+        assert (self.case != before) is answers
+        assert self.case.submission.payer_receipt == before.submission.payer_receipt
+
+    @precondition(lambda self: self.case.status is Status.PROCESSING)
+    @rule(present=mostly, really=seldom)
+    def discover(self, present: bool, really: bool) -> None:
+        if not really:
+            return
+        items = (question(SIDE, required=True),)
+        self.observe(self.make(moves.discover, self.seen(present=present), items=items), present=present)
+
+    @precondition(lambda self: self.case.discovered)
+    @rule(right=mostly)
+    def answer_what_was_discovered(self, right: bool) -> None:
+        self.answer((said(SIDE, "left"),), right=right)
+
+    @precondition(lambda self: self.case.status is Status.PROCESSING and self.observations > 3)
+    @rule(present=mostly, really=seldom)
+    def conclude_not_required(self, present: bool, really: bool) -> None:
+        if really:
+            seen = self.seen(present=present)
+            self.observe(self.make(moves.conclude_not_required, seen, message="None is needed."), present=present)
 
     @precondition(lambda self: self.case.journal.open_attempt is not None)
     @rule()
@@ -434,7 +356,7 @@ class Lifecycle(RuleBasedStateMachine):
     def record_decision(self, denied: bool, present: bool) -> None:
         decision = cases.denial(self.home.clock) if denied else cases.approval(self.home.clock)
         self.observe(
-            self.make(submissions.record_decision, **self.keys(present=present), decision=decision), present=present
+            self.make(submissions.record_decision, self.seen(present=present), decision=decision), present=present
         )
 
     @precondition(lambda self: self.observations > 3)
@@ -442,7 +364,7 @@ class Lifecycle(RuleBasedStateMachine):
     def fail(self, present: bool, really: bool) -> None:
         if not really:
             return
-        self.observe(self.make(moves.fail, **self.keys(present=present), reason=cases.GAVE_UP), present=present)
+        self.observe(self.make(moves.fail, self.seen(present=present), reason=cases.GAVE_UP), present=present)
 
     @precondition(lambda self: self.case.journal.run > 0)
     @rule(present=mostly, fault=st.booleans(), delay=st.sampled_from([0.0, 30.0]))
