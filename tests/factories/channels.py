@@ -78,6 +78,12 @@ class PortalWorld:
             taken = (await client.get(f"{self.base_url}/sandbox/submissions")).json()["data"]
         return sum(submission["caseReference"] == case for submission in taken)
 
+    async def replied(self, case: str) -> list[dict[str, Any]]:
+        """The replies of a case that the payer has counted."""
+        async with httpx.AsyncClient(trust_env=False) as client:
+            taken = (await client.get(f"{self.base_url}/sandbox/replies")).json()["data"]
+        return [reply for reply in taken if reply["caseReference"] == case]
+
     async def tell(self, scenario_id: str, **behaviour: Any) -> None:
         """Tell the payer how to treat the member of a scenario."""
         scenario = catalog.scenario(scenario_id)

@@ -21,6 +21,7 @@ MEMBER = {
     "effectiveFrom": "2026-01-01",
 }
 SLEEP = {"diagnosis": "G47.33", "sleep_study_date": "2026-10-06", "ahi": "31.5", "symptom": "EDS", "justification": ""}
+INQUIRY = {"subject": "Laboratory results", "text": "Please send the results.", "documents": ["LAB"]}
 PDF = b"%PDF-1.4\n% invented\n"
 
 
@@ -91,8 +92,14 @@ class Visitor:
             await self.get("/home")
         return answer
 
-    async def put_member(self, *faults: dict[str, Any], decision: dict[str, Any] | None = None) -> None:
-        body = {"member": MEMBER, "behaviour": {"decision": decision, "faults": list(faults)}}
+    async def put_member(
+        self,
+        *faults: dict[str, Any],
+        decision: dict[str, Any] | None = None,
+        inquiries: tuple[dict[str, Any], ...] = (),
+    ) -> None:
+        told = {"decision": decision, "faults": list(faults), "inquiries": list(inquiries)}
+        body = {"member": MEMBER, "behaviour": told}
         answer = await self.http.put(f"/sandbox/members/{MEMBER['memberId']}", json=body)
         assert answer.status_code == 200, answer.text
 
@@ -123,6 +130,22 @@ class Visitor:
         answer = await self.post(f"{draft}/submit", {})
         assert answer.status_code == 303, answer.text
         return answer.headers["location"].split("/")[2]
+
+    async def message(self, reference: str, *, number: int = 1) -> httpx.Response:
+        """Open a message of the plan."""
+        return await self.get(f"/requests/{reference}/messages/{number}")
+
+    async def write_reply(self, reference: str, *, number: int = 1, text: str = "See the results.") -> str:
+        """Upload a document, write the reply up to its review, and return the message's path."""
+        path = f"/requests/{reference}/messages/{number}"
+        await self.upload(path)
+        await self.post(f"{path}/reply", {"reply": text})
+        return path
+
+    async def replies(self) -> list[dict[str, Any]]:
+        answer = await self.http.get("/sandbox/replies")
+        data: list[dict[str, Any]] = answer.json()["data"]
+        return data
 
     async def submissions(self) -> list[dict[str, Any]]:
         answer = await self.http.get("/sandbox/submissions")

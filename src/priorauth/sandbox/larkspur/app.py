@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from priorauth.sandbox.larkspur import control, decisions, wizard
+from priorauth.sandbox.larkspur import control, decisions, inquiries, messages, wizard
 from priorauth.sandbox.larkspur.entities import Session, Submission
 from priorauth.sandbox.larkspur.pages import (
     COOKIE,
@@ -43,7 +43,7 @@ def create_app(
 ) -> Starlette:
     """The application over these records; signing in is for one user."""
     app = Starlette(
-        routes=[*_ROUTES, *wizard.ROUTES, *control.ROUTES],
+        routes=[*_ROUTES, *wizard.ROUTES, *messages.ROUTES, *control.ROUTES],
         exception_handlers={HTTPException: _refused, Exception: _broken},
     )
     app.state.portal = Portal(records=records, user_name=user_name, password=password, clock=clock, sleep=sleep)
@@ -139,8 +139,12 @@ async def requests(visit: Visit) -> Response:
 
 
 def _status(visit: Visit, submission: Submission) -> str:
-    decision = submission.decision(visit.portal.clock())
-    return decision.status if decision else decisions.UNDER_REVIEW
+    now = visit.portal.clock()
+    decision = submission.decision(now)
+    if decision is not None:
+        return decision.status
+    asked = any(message.reply is None for message in visit.portal.records.messages(submission, now=now))
+    return inquiries.INFORMATION_NEEDED if asked else decisions.UNDER_REVIEW
 
 
 def _submission(visit: Visit) -> Submission:
@@ -166,6 +170,7 @@ async def request_status(visit: Visit) -> Response:
         submission=submission,
         status=_status(visit, submission),
         decision=submission.decision(visit.portal.clock()),
+        messages=visit.portal.records.messages(submission, now=visit.portal.clock()),
     )
 
 

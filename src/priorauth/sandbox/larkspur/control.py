@@ -1,12 +1,12 @@
 """The other side of the simulated payer, for tests and for whoever wants to count: loopback only, without sign-in.
 
-It reports every submission that the plan has accepted and is told how a member's case shall go.
+It reports every submission and every reply that the plan has accepted and is told how a member's case shall go.
 """
 
 import ipaddress
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, date
+from datetime import UTC, date, datetime
 from typing import Any
 
 from starlette.requests import Request
@@ -16,9 +16,10 @@ from starlette.routing import Route
 from priorauth.sandbox.larkspur import forms
 from priorauth.sandbox.larkspur.decisions import check_decision
 from priorauth.sandbox.larkspur.faults import read_fault
+from priorauth.sandbox.larkspur.inquiries import check_inquiries
 from priorauth.sandbox.larkspur.pages import portal_of
 
-_BEHAVIOUR_KEYS = {"decision", "faults", "notRequired", "questions", "rejects"}
+_BEHAVIOUR_KEYS = {"decision", "faults", "inquiries", "notRequired", "questions", "rejects"}
 _MEMBER_FIELDS = ("memberId", "firstName", "lastName", "birthDate", "plan", "state", "effectiveFrom")
 
 
@@ -55,12 +56,34 @@ async def submissions(request: Request) -> Response:
             "memberId": each.member_id,
             "caseReference": each.case_reference,
             "referenceNumber": each.reference,
-            "receivedAt": each.received_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "receivedAt": _utc(each.received_at),
             "documents": each.documents,
         }
         for each in portal_of(request).records.submissions()
     ]
     return JSONResponse({"data": data})
+
+
+async def replies(request: Request) -> Response:
+    """Report every reply to a message of the plan, in the order of acceptance."""
+    records = portal_of(request).records
+    data = [
+        {
+            "memberId": submission.member_id,
+            "caseReference": submission.case_reference,
+            "referenceNumber": submission.reference,
+            "message": each.number,
+            "receivedAt": _utc(each.received_at),
+            "documents": each.documents,
+        }
+        for each in records.replies()
+        if (submission := records.submission(each.reference)) is not None
+    ]
+    return JSONResponse({"data": data})
+
+
+def _utc(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 async def put_member(request: Request) -> Response:
@@ -121,10 +144,11 @@ def _check_behaviour(behaviour: Mapping[str, Any]) -> str | None:
             read_fault(fault)
         except ValueError as error:
             return str(error)
-    return check_decision(behaviour.get("decision"))
+    return check_inquiries(behaviour.get("inquiries", [])) or check_decision(behaviour.get("decision"))
 
 
 ROUTES = [
     Route("/sandbox/submissions", loopback_only(submissions), methods=["GET"]),
+    Route("/sandbox/replies", loopback_only(replies), methods=["GET"]),
     Route("/sandbox/members/{member_id}", loopback_only(put_member), methods=["PUT"]),
 ]

@@ -1,4 +1,4 @@
-"""What the plan knows, as frozen values: members, sessions of its users, drafts, submissions."""
+"""What the plan knows, as frozen values: members, sessions of its users, drafts, submissions, messages and replies."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -37,14 +37,20 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Document:
+class Upload:
     """What is kept of an uploaded file: not its content."""
 
-    document_id: int
     type: str
     file_name: str
     size_bytes: int
     sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document(Upload):
+    """A file of a draft."""
+
+    document_id: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,3 +88,38 @@ class Submission:
         return decisions.decide(
             self.told, decided_at=self.decided_at, start_date=self.start_date, sequence=self.sequence
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyDraft:
+    """A reply that is being written."""
+
+    text: str
+    documents: tuple[Document, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """A reply that the plan has taken."""
+
+    reference: str
+    number: int
+    text: str
+    documents: list[dict[str, Any]]
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """What the plan asks about a request; open until it has a reply."""
+
+    number: int
+    subject: str
+    text: str
+    wanted: tuple[str, ...]
+    sent_at: datetime
+    reply: Reply | None
+
+    @property
+    def status(self) -> str:
+        return "Open" if self.reply is None else "Answered"

@@ -30,6 +30,9 @@ POINTS = (
     "submit_response",
     "requests",
     "status",
+    "message",
+    "reply",
+    "reply_response",
 )
 ENDING_KINDS = ("error", "reset", "close", "signed_out")
 """After one of these the request has had its answer, or none."""

@@ -1,4 +1,4 @@
-"""The plan's database: members, sessions, drafts, submissions and what has gone wrong so far.
+"""The plan's database: members, sessions, drafts, submissions, replies and what has gone wrong so far.
 
 Whatever a method changes is on the disk (WAL, synchronous=FULL) before it returns, so that no answer promises what a
 crash could take back. The only place of the portal that knows SQL. Used by one thread of one process; the time is an
@@ -8,15 +8,25 @@ argument.
 import json
 import secrets
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from priorauth.sandbox.larkspur import decisions
-from priorauth.sandbox.larkspur.entities import Document, Draft, Member, Session, Submission
+from priorauth.sandbox.larkspur import decisions, inquiries
+from priorauth.sandbox.larkspur.entities import (
+    Document,
+    Draft,
+    Member,
+    Message,
+    Reply,
+    ReplyDraft,
+    Session,
+    Submission,
+    Upload,
+)
 from priorauth.sandbox.larkspur.forms import REFERENCE, Values
 
 
@@ -60,7 +70,7 @@ class Records:
             db.execute("DELETE FROM fault_counts WHERE member_id = ?", (member_id,))
             for submission in self._submissions("WHERE member_id = ?", member_id):
                 if submission.decision(now) is None:
-                    due = decisions.due_at(told, received_at=submission.received_at)
+                    due = self._decision_due(behaviour, submission.reference, received_at=submission.received_at)
                     db.execute(
                         "UPDATE submissions SET decision = ?, decided_at = ? WHERE sequence = ?",
                         (json.dumps(told), max(due, now).isoformat() if due else None, submission.sequence),
@@ -150,11 +160,11 @@ class Records:
         with self._transaction() as db:
             db.execute("UPDATE drafts SET altered = ? WHERE draft_id = ?", (json.dumps(altered), draft_id))
 
-    def add_document(self, draft_id: int, *, document_type: str, file_name: str, size_bytes: int, sha256: str) -> None:
+    def add_document(self, draft_id: int, upload: Upload) -> None:
         with self._transaction() as db:
             db.execute(
                 "INSERT INTO documents (draft_id, type, file_name, size_bytes, sha256) VALUES (?, ?, ?, ?, ?)",
-                (draft_id, document_type, file_name, size_bytes, sha256),
+                (draft_id, upload.type, upload.file_name, upload.size_bytes, upload.sha256),
             )
 
     def remove_document(self, draft_id: int, document_id: int) -> None:
@@ -168,18 +178,15 @@ class Records:
     ) -> str:
         """Take a draft as a new request, submitted before or not, and return its reference number."""
         told = member.behaviour.get("decision")
-        due = decisions.due_at(told, received_at=now)
         facts = dict(package)
-        documents = [
-            {"type": each.type, "fileName": each.file_name, "sizeBytes": each.size_bytes, "sha256": each.sha256}
-            for each in draft.documents
-        ]
         with self._transaction() as db:
             last = self._row("SELECT max(sequence) AS sequence FROM submissions")
             sequence = ((last and last["sequence"]) or 1040) + 1
+            reference = f"LHP-{now.year}-{sequence:06d}"
+            due = self._decision_due(member.behaviour, reference, received_at=now)
             row = {
                 "sequence": sequence,
-                "reference": f"LHP-{now.year}-{sequence:06d}",
+                "reference": reference,
                 "draft_id": draft.draft_id,
                 "member_id": facts["Member ID"],
                 "member_name": member.name,
@@ -187,7 +194,7 @@ class Records:
                 "service": f"{facts['Code system']} {facts['Procedure code']}",
                 "start_date": start_date,
                 "package": json.dumps(package),
-                "documents": json.dumps(documents),
+                "documents": json.dumps(_kept(draft.documents)),
                 "received_at": now.isoformat(),
                 "decision": json.dumps(told),
                 "decided_at": due and due.isoformat(),
@@ -199,7 +206,7 @@ class Records:
             )
             # What is counted without a case (a search for the member, say) begins anew for the member's next case.
             db.execute("DELETE FROM fault_counts WHERE member_id = ? AND case_reference = ''", (draft.member_id,))
-        return str(row["reference"])
+        return reference
 
     def submissions(self) -> list[Submission]:
         """All of them, in the order in which they were accepted."""
@@ -215,10 +222,99 @@ class Records:
         where = "WHERE reference = ? COLLATE NOCASE OR case_reference = ? COLLATE NOCASE ORDER BY sequence DESC"
         return self._submissions(where, text, text)
 
+    def _decision_due(self, behaviour: Mapping[str, Any], reference: str, *, received_at: datetime) -> datetime | None:
+        """When a request is decided: never before the plan has a reply to everything that it asks."""
+        answered = self._replies("WHERE reference = ? ORDER BY number", reference)
+        if len(answered) < len(behaviour.get("inquiries", ())):
+            return None
+        last = answered[-1].received_at if answered else received_at
+        return decisions.due_at(behaviour.get("decision"), received_at=last)
+
     def _submissions(self, clause: str, *values: object) -> list[Submission]:
         # Every clause is a constant of this file.
         found = self._db.execute(f"SELECT * FROM submissions {clause}", values)  # noqa: S608
         return [_submission(row) for row in found.fetchall()]
+
+    # Messages and replies
+
+    def messages(self, submission: Submission, *, now: datetime) -> tuple[Message, ...]:
+        """What the plan has asked about a request by now, oldest first."""
+        member = self.member(submission.member_id)
+        told = member.behaviour.get("inquiries", ()) if member else ()
+        replies = {each.number: each for each in self._replies("WHERE reference = ?", submission.reference)}
+        return tuple(inquiries.sent(told, received_at=submission.received_at, replies=replies, now=now))
+
+    def reply_draft(self, reference: str, number: int) -> ReplyDraft:
+        row = self._row("SELECT text FROM reply_drafts WHERE reference = ? AND number = ?", reference, number)
+        documents = self._db.execute(
+            "SELECT document_id, type, file_name, size_bytes, sha256 FROM reply_documents"
+            " WHERE reference = ? AND number = ? ORDER BY document_id",
+            (reference, number),
+        )
+        return ReplyDraft(
+            text=row["text"] if row else "", documents=tuple(Document(**dict(document)) for document in documents)
+        )
+
+    def save_reply_text(self, reference: str, number: int, text: str) -> None:
+        with self._transaction() as db:
+            db.execute("INSERT OR REPLACE INTO reply_drafts VALUES (?, ?, ?)", (reference, number, text))
+
+    def add_reply_document(self, reference: str, number: int, upload: Upload) -> None:
+        with self._transaction() as db:
+            db.execute(
+                "INSERT INTO reply_documents (reference, number, type, file_name, size_bytes, sha256)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (reference, number, upload.type, upload.file_name, upload.size_bytes, upload.sha256),
+            )
+
+    def remove_reply_document(self, reference: str, number: int, document_id: int) -> None:
+        with self._transaction() as db:
+            db.execute(
+                "DELETE FROM reply_documents WHERE reference = ? AND number = ? AND document_id = ?",
+                (reference, number, document_id),
+            )
+
+    def discard_reply(self, reference: str, number: int) -> None:
+        """Forget what was written of a reply."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM reply_drafts WHERE reference = ? AND number = ?", (reference, number))
+            db.execute("DELETE FROM reply_documents WHERE reference = ? AND number = ?", (reference, number))
+
+    def accept_reply(self, submission: Submission, number: int, *, now: datetime) -> bool:
+        """Take the reply as it is written; false, and nothing changed, where the message has one already."""
+        draft = self.reply_draft(submission.reference, number)
+        member = self.member(submission.member_id)
+        with self._transaction() as db:
+            taken = db.execute(
+                "INSERT INTO replies (reference, number, text, documents, received_at) VALUES (?, ?, ?, ?, ?)"
+                " ON CONFLICT DO NOTHING",
+                (submission.reference, number, draft.text, json.dumps(_kept(draft.documents)), now.isoformat()),
+            )
+            if taken.rowcount and member is not None:
+                due = self._decision_due(member.behaviour, submission.reference, received_at=submission.received_at)
+                db.execute(
+                    "UPDATE submissions SET decided_at = ? WHERE sequence = ?",
+                    (due and due.isoformat(), submission.sequence),
+                )
+        return bool(taken.rowcount)
+
+    def replies(self) -> list[Reply]:
+        """All of them, in the order in which they were accepted."""
+        return self._replies("ORDER BY sequence")
+
+    def _replies(self, clause: str, *values: object) -> list[Reply]:
+        # Every clause is a constant of this file.
+        found = self._db.execute(f"SELECT * FROM replies {clause}", values)  # noqa: S608
+        return [
+            Reply(
+                reference=row["reference"],
+                number=row["number"],
+                text=row["text"],
+                documents=json.loads(row["documents"]),
+                received_at=datetime.fromisoformat(row["received_at"]),
+            )
+            for row in found.fetchall()
+        ]
 
     # Faults
 
@@ -234,6 +330,13 @@ class Records:
                 return False
             db.execute("INSERT OR REPLACE INTO fault_counts VALUES (?, ?, ?, ?)", (*key, met + 1))
             return True
+
+
+def _kept(documents: Iterable[Document]) -> list[dict[str, Any]]:
+    return [
+        {"type": each.type, "fileName": each.file_name, "sizeBytes": each.size_bytes, "sha256": each.sha256}
+        for each in documents
+    ]
 
 
 def _submission(row: sqlite3.Row) -> Submission:

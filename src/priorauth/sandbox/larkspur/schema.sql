@@ -43,6 +43,31 @@ CREATE TABLE IF NOT EXISTS submissions (
 );
 CREATE INDEX IF NOT EXISTS submissions_of_case ON submissions (case_reference COLLATE NOCASE);
 CREATE INDEX IF NOT EXISTS submissions_of_member ON submissions (member_id);
+CREATE TABLE IF NOT EXISTS reply_drafts (
+    reference TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    PRIMARY KEY (reference, number)
+);
+CREATE TABLE IF NOT EXISTS reply_documents (
+    document_id INTEGER PRIMARY KEY AUTOINCREMENT,
+    reference TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    type TEXT NOT NULL,
+    file_name TEXT NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    sha256 TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS documents_of_reply ON reply_documents (reference, number);
+CREATE TABLE IF NOT EXISTS replies (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    reference TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    documents TEXT NOT NULL,
+    received_at TEXT NOT NULL,
+    UNIQUE (reference, number)
+);
 CREATE TABLE IF NOT EXISTS fault_counts (
     member_id TEXT NOT NULL,
     case_reference TEXT NOT NULL,

@@ -4,17 +4,16 @@ Every accepted POST to `submit` makes a new request with a new reference number,
 sends twice has two requests at the plan, as with a real portal of this kind.
 """
 
-import hashlib
 from dataclasses import dataclass
 
-from starlette.datastructures import UploadFile
 from starlette.responses import Response
 from starlette.routing import Route
 
 from priorauth.sandbox.larkspur import forms
-from priorauth.sandbox.larkspur.entities import Draft, Member
+from priorauth.sandbox.larkspur.entities import Draft, Member, Upload
 from priorauth.sandbox.larkspur.forms import Field, Values
 from priorauth.sandbox.larkspur.pages import Interrupted, Visit, see_other, signed_in
+from priorauth.sandbox.larkspur.uploads import read_upload
 
 STEPS = (
     ("service", "Service"),
@@ -135,22 +134,11 @@ async def documents(visit: Visit) -> Response:
 
 async def _upload(visit: Visit, work: _Work) -> Response:
     await visit.meet("upload", member=work.member, case_reference=work.case_reference)
-    document_type = visit.entries.get("document_type", "")
-    file = visit.form.get("file")
-    content = await file.read() if isinstance(file, UploadFile) else b""
-    # Some browsers of old sent whole paths.
-    name = (file.filename or "").replace("\\", "/").rsplit("/", 1)[-1] if isinstance(file, UploadFile) else ""
-    errors = forms.check_document(document_type=document_type, file_name=name, head=content[:16], size=len(content))
-    if errors:
-        values = {"document_type": document_type}
-        return _step_page(visit, work, step="documents", values=values, errors=errors)
-    visit.portal.records.add_document(
-        work.draft.draft_id,
-        document_type=dict(forms.DOCUMENT_TYPES)[document_type],
-        file_name=name,
-        size_bytes=len(content),
-        sha256=hashlib.sha256(content).hexdigest(),
-    )
+    upload = await read_upload(visit)
+    if not isinstance(upload, Upload):
+        values = {"document_type": visit.entries.get("document_type", "")}
+        return _step_page(visit, work, step="documents", values=values, errors=upload)
+    visit.portal.records.add_document(work.draft.draft_id, upload)
     return see_other(work.path("documents"))
 
 
