@@ -2,21 +2,25 @@
 
 import asyncio
 import base64
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from alembic import command
 
 from priorauth import bootstrap
+from priorauth.commands import files
 from priorauth.settings import Settings
 from priorauth.store import data_folder, sqlite, tables
-from priorauth.store.blobs import Blobs, folder_store
+from priorauth.store.blobs import Blobs, folder_store, seal_clear_files
 from priorauth.store.database import Database
 from priorauth.store.documents import encode
 from priorauth.store.encryption import keys, rotation
 from priorauth.store.encryption.keys import FaultyKey
 from priorauth.store.encryption.sealing import Sealer
+from priorauth.store.idempotency import IdempotencyScope, StoredAnswer
 from tests.factories.databases import sqlite_home
 from tests.unit.store.test_sealing import pieces
 
@@ -94,26 +98,127 @@ async def test_a_lost_key_is_told_and_never_replaced(tmp_path: Path) -> None:
         data_folder.prepare(tmp_path, (keys.fresh(),))
 
 
-async def test_data_from_before_are_sealed_at_the_next_start(tmp_path: Path) -> None:
-    with sqlite_home(tmp_path / "new") as home:
-        case = home.case(metadata={"externalCaseId": "EXT-1"})
-    url = sqlite.database_url(tmp_path)
-    engine = sqlite.create_engine(url, writing=True)
-    with engine.connect() as connection:
-        command.upgrade(data_folder.alembic_configuration(connection), "0001")
+async def test_a_key_is_not_replaced_where_a_file_is_all_that_was_sealed(tmp_path: Path) -> None:
+    with sqlite_home(tmp_path) as home:
+        caller, moment = home.caller, home.clock.moment()
+        home.database.write_now(
+            lambda tx: files.declare(
+                tx,
+                caller,
+                moment,
+                file_name="ashgrove.pdf",
+                content_type="application/pdf",
+                purpose="authorization_attachment",
+                upload_seconds=900,
+            )
+        )
+    (tmp_path / "data.key").unlink()
+
+    with pytest.raises(FaultyKey, match=r"data\.key is missing"):
+        data_folder.prepare(tmp_path)
+    with pytest.raises(FaultyKey, match="sealed with another key"):
+        data_folder.prepare(tmp_path, (keys.fresh(),))
+    assert not (tmp_path / "data.key").exists()
+
+
+def test_a_key_of_the_client_finds_its_answer_and_is_not_readable(tmp_path: Path) -> None:
+    with sqlite_home(tmp_path) as home:
+        now = home.clock.moment().now
+        scope = IdempotencyScope(home.caller.organization_id, "sandbox", "POST", "/v1/files", "for Ms. Ashgrove")
+        answer = StoredAnswer("hash", 201, None, b"the answer for Ms. Ashgrove")
+        home.database.write_now(lambda tx: tx.idempotency.keep(scope, answer, now=now))
+
+        assert home.database.read_now(lambda tx: tx.idempotency.find(scope, since=now)) == answer
+        assert rests_in(tmp_path, b"Ashgrove") == []
+
+
+async def test_a_rotation_takes_kept_answers_along(tmp_path: Path) -> None:
+    with sqlite_home(tmp_path) as home:
+        now = home.clock.moment().now
+        scope = IdempotencyScope(home.caller.organization_id, "sandbox", "POST", "/v1/files", "a key")
+        answer = StoredAnswer("hash", 201, None, b"the answer")
+        home.database.write_now(lambda tx: tx.idempotency.keep(scope, answer, now=now))
+
+    assert await asyncio.to_thread(bootstrap.rotate_keys, Settings(data_dir=tmp_path)) == 1
+
+    database = Database(sqlite.database_url(tmp_path), data_folder.sealer(tmp_path))
+    try:
+        assert database.read_now(lambda tx: tx.idempotency.find(scope, since=now)) == answer
+    finally:
+        database.close()
+
+
+def rests_in(folder: Path, text: bytes) -> list[str]:
+    """The files below a folder that hold these bytes."""
+    return [path.name for path in folder.rglob("*") if path.is_file() and text in path.read_bytes()]
+
+
+class Former:
+    """A data folder as it was before data were sealed: one case, and one file of which nothing is known any more."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        with sqlite_home(folder.parent / "furnished") as home:
+            self.case = home.case(metadata={"externalCaseId": "EXT-ASHGROVE"})
+        self.document = b"%PDF-1.7 " + b"Ashgrove, seen in May. " * 9_000
+        (folder / "files" / "file_1").mkdir(parents=True)
+        (folder / "files" / "file_1" / "a").write_bytes(self.document)
+        self.engine = sqlite.create_engine(sqlite.database_url(folder), writing=True)
+        with self.engine.connect() as connection:
+            command.upgrade(data_folder.alembic_configuration(connection), "0001")
+            self._fill(connection)
+            connection.commit()
+
+    def stored(self) -> sa.Row[Any]:
+        """The case's row."""
+        with self.engine.connect() as connection:
+            return connection.execute(sa.select(tables.authorizations)).one()
+
+    def _fill(self, connection: sa.Connection) -> None:
+        case = self.case
         organization = {"id": case.organization_id, "name": "Cedar Hollow", "created_at": "2026-01-01"}
         connection.execute(tables.organizations.insert().values(**organization))
         row = {"id": case.id, "organization_id": case.organization_id, "environment": "sandbox", "version": 1}
         row |= {"status": case.status, "payer_id": case.payer_id, "provider_npi": case.provider.npi}
-        row |= {"external_case_id": "EXT-1", "awaits_work": False, "created_at": "2026-01-01", "document": encode(case)}
-        connection.execute(tables.authorizations.insert().values(**row))
-        connection.commit()
+        row |= {"external_case_id": "EXT-ASHGROVE", "awaits_work": False, "created_at": "2026-01-01"}
+        connection.execute(tables.authorizations.insert().values(**row, document=encode(case)))
+        # What was deleted still lies in pages that were let go.
+        entry = {"id": "evt_1", "authorization_id": case.id, "document": b"Ashgrove " * 5_000}
+        connection.execute(tables.timeline.insert().values(**entry))
+        connection.execute(tables.timeline.delete())
 
-    data_folder.prepare(tmp_path)
 
-    with engine.connect() as connection:
-        stored = connection.execute(sa.select(tables.authorizations)).one()
-    engine.dispose()
-    sealer = data_folder.sealer(tmp_path)
-    assert sealer.open(stored.document, f"authorizations:{case.id}") == encode(case)
-    assert stored.external_case_id == sealer.index("EXT-1")
+@pytest.fixture
+def former(tmp_path: Path) -> Iterator[Former]:
+    """A data folder from before."""
+    made = Former(tmp_path / "data")
+    yield made
+    made.engine.dispose()
+
+
+async def test_data_from_before_are_sealed_at_the_next_start_and_nothing_of_them_stays_in_clear(former: Former) -> None:
+    assert rests_in(former.folder, b"shgrove") != []
+
+    # As the server does: within a running event loop.
+    data_folder.prepare(former.folder)
+
+    sealer, stored = data_folder.sealer(former.folder), former.stored()
+    former.engine.dispose()
+    assert sealer.open(stored.document, f"authorizations:{former.case.id}") == encode(former.case)
+    assert stored.external_case_id == sealer.index("EXT-ASHGROVE")
+    assert await Blobs(folder_store(former.folder / "files"), sealer).get("file_1/a") == former.document
+    assert rests_in(former.folder, b"shgrove") == []
+
+
+def test_an_upgrade_that_was_killed_after_the_files_begins_again(former: Former) -> None:
+    data_folder.secret(former.folder)
+    keys.write(former.folder / "data.key", [keys.fresh()])
+    sealer = data_folder.sealer(former.folder)
+    seal_clear_files(former.folder / "files", sealer)
+    halfway = (former.folder / "files" / "file_1" / "a").read_bytes()
+
+    data_folder.prepare(former.folder)
+
+    assert (former.folder / "files" / "file_1" / "a").read_bytes() == halfway
+    assert sealer.open_file(halfway, "file_1/a") == former.document
+    assert sealer.open(former.stored().document, f"authorizations:{former.case.id}") == encode(former.case)

@@ -65,6 +65,7 @@ async def test_a_download_is_an_attachment_and_needs_the_key(
     assert response.headers["Content-Type"] == "application/pdf"
     assert response.headers["X-Content-Type-Options"] == "nosniff"
     assert response.headers["Cache-Control"] == "no-store"
+    assert response.headers["Content-Security-Policy"].startswith("sandbox")
     assert (
         response.headers["Content-Disposition"]
         == "attachment; filename*=UTF-8''a%20%22quoted%22%3B%20name%E2%80%AE.pdf"
@@ -185,13 +186,45 @@ async def test_too_many_bytes_are_refused_while_they_come(server: Server, custom
     url = declared["upload"]["url"]
 
     refused(await customer.client.put(url, content=endless), 413, "file_too_large")
-    refused(await customer.client.put(url, content=b" " * (FILE_BYTES_LIMIT + 1)), 413, "file_too_large")
     assert endless.taken < 32 * FILE_BYTES_LIMIT
-    assert (await _read(customer, declared["file"]))["status"] == "pending_upload"
-    assert taken(await customer.client.put(url, content=b"%PDF-".ljust(FILE_BYTES_LIMIT)))["status"] == "uploaded"
-
+    await _is_too_large(customer, declared)
     services: Services = server.app.state.services
     assert services.settings.file_bytes_limit == FILE_BYTES_LIMIT
+
+
+async def test_too_many_announced_bytes_end_the_file_and_as_many_as_allowed_are_taken(customer: Customer) -> None:
+    declared, other = await customer.declare(), await customer.declare()
+    content = b"%PDF-".ljust(FILE_BYTES_LIMIT)
+
+    refused(await customer.client.put(declared["upload"]["url"], content=content + b" "), 413, "file_too_large")
+
+    await _is_too_large(customer, declared)
+    assert taken(await customer.client.put(other["upload"]["url"], content=content))["status"] == "uploaded"
+
+
+async def _is_too_large(customer: Customer, declared: Json) -> None:
+    """The file has failed for its size, and its address takes nothing more (section 5, files)."""
+    failed = await _read(customer, declared["file"])
+    assert (failed["status"], failed["failure"]["code"]) == ("failed", "file_too_large")
+    assert failed["completedAt"] is not None
+    refused(await customer.client.put(declared["upload"]["url"], content=pdf()), 409, "file_already_completed")
+    refused(await customer.send("POST", f"/v1/files/{failed['id']}/complete"), 409, "file_already_completed")
+
+
+async def test_a_repeated_declaration_gives_the_first_answer_even_when_its_address_has_expired(
+    server: Server, customer: Customer
+) -> None:
+    """A replay is the first answer byte for byte (section 3); what to do then is said by the address itself."""
+    body = {"fileName": "notes.pdf", "contentType": "application/pdf", "purpose": "authorization_attachment"}
+    key = [("Idempotency-Key", fresh_key())]
+    first = await customer.send("POST", "/v1/files", json=body, headers=key)
+    server.pass_time(seconds=901)
+    again = await customer.send("POST", "/v1/files", json=body, headers=key)
+
+    gone = refused(await customer.client.put(taken(again)["upload"]["url"], content=pdf()), 404, "file_not_found")
+
+    assert again.content == first.content
+    assert "new idempotency key" in gone["message"]
 
 
 async def test_a_file_without_bytes_is_not_complete(customer: Customer) -> None:

@@ -8,6 +8,10 @@ from priorauth.domain.moment import Moment
 from priorauth.domain.organizations import Caller
 from priorauth.store.transaction import Transaction
 
+UPLOAD_ADDRESS_GONE = (
+    "This upload address is unknown or has expired. Declare the file again, under a new idempotency key if you use one."
+)
+
 
 def declare(
     tx: Transaction,
@@ -41,7 +45,7 @@ def open_for_upload(tx: Transaction, moment: Moment, *, file_id: str) -> StoredF
     """Return a file that takes bytes now. Raises FileNotFound once its address expired, FileAlreadyCompleted."""
     file = tx.files.get(file_id)
     if file is None or file.upload_expires_at <= moment.now:
-        raise FileNotFound("This upload address is unknown or has expired. Declare the file again.")
+        raise FileNotFound(UPLOAD_ADDRESS_GONE)
     file.require_pending()
     return file
 
@@ -52,6 +56,15 @@ def receive(
     """Record that a file's bytes are in the object store. Of two uploads at once, one wins: the other raises."""
     pending = open_for_upload(tx, moment, file_id=file_id)
     file = pending.received(size_bytes=size_bytes, stored_as=stored_as, sha256=sha256)
+    tx.files.save(file)
+    return file
+
+
+def refuse_too_large(tx: Transaction, moment: Moment, *, file_id: str, limit_bytes: int) -> StoredFile:
+    """Record that more bytes came than a file may have. Raises FileNotFound or FileAlreadyCompleted."""
+    pending = open_for_upload(tx, moment, file_id=file_id)
+    failure = FileFailure("file_too_large", f"The file is larger than {limit_bytes} bytes. Declare a smaller one.")
+    file = pending.judged(failure, now=moment.now)
     tx.files.save(file)
     return file
 

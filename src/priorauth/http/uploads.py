@@ -33,16 +33,32 @@ class _Measured:
                 yield chunk
 
 
-async def receive_bytes(services: Services, *, file_id: str, chunks: AsyncIterator[bytes]) -> StoredFile:
+async def receive_bytes(
+    services: Services, *, file_id: str, chunks: AsyncIterator[bytes], declared_bytes: int
+) -> StoredFile:
     """Store the bytes and record them. Raises FileNotFound, FileAlreadyCompleted or FileTooLarge.
+
+    Too many bytes, whether announced or counted, end the file: its address takes no other.
 
     A crash before the record leaves bytes that nothing names, and the address open for another try.
     """
     database, present = services.database, services.present
     await database.read(lambda tx: commands.open_for_upload(tx, present(), file_id=file_id))
-    measured = _Measured(chunks, limit=services.settings.file_bytes_limit)
+    limit = services.settings.file_bytes_limit
+    measured = _Measured(chunks, limit=limit)
     name = f"{file_id}/{secrets.token_hex(8)}"
-    await services.blobs.put(name, measured)
+
+    async def refuse() -> None:
+        await database.write(lambda tx: commands.refuse_too_large(tx, present(), file_id=file_id, limit_bytes=limit))
+
+    if declared_bytes > limit:
+        await refuse()
+        raise FileTooLarge
+    try:
+        await services.blobs.put(name, measured)
+    except FileTooLarge:
+        await refuse()
+        raise
     try:
         return await database.write(
             lambda tx: commands.receive(

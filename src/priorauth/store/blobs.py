@@ -1,11 +1,13 @@
 """The bytes of files, sealed, in an object store: a folder by default. A name is written once and never again."""
 
+import asyncio
 from collections.abc import AsyncIterable, AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from obstore.store import LocalStore, ObjectStore, from_url
 
-from priorauth.store.encryption.sealing import Sealer
+from priorauth.store.encryption.sealing import Sealer, is_sealed_file
 
 
 def folder_store(folder: Path) -> ObjectStore:
@@ -39,6 +41,15 @@ class Blobs:
         """Delete `name`."""
         await self._store.delete_async(name)
 
+    async def seal_clear(self) -> None:
+        """Seal, each in its place, the files that were stored before files were sealed."""
+        async for listed in self._store.list():
+            for each in listed:
+                found = await self._store.get_async(each["path"])
+                content = bytes(await found.bytes_async())
+                if not is_sealed_file(content):
+                    await self.put(each["path"], _once(content))
+
     async def seal_anew(self) -> int:
         """Seal every file with the key that seals now; return how many had another one."""
         changed = 0
@@ -51,6 +62,13 @@ class Blobs:
                     await self.put(each["path"], _once(plain))
                     changed += 1
         return changed
+
+
+def seal_clear_files(folder: Path, sealer: Sealer) -> None:
+    """Seal the files of a folder that were stored before files were sealed; killed, it can be run again."""
+    # A thread of its own, since the caller may have an event loop already.
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, Blobs(folder_store(folder), sealer).seal_clear()).result()
 
 
 async def _once(content: bytes) -> AsyncIterator[bytes]:

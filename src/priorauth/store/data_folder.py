@@ -16,12 +16,17 @@ from pathlib import Path
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
 from dbos import DBOS
 
-from priorauth.store import sqlite
+from priorauth.store import sqlite, tables
+from priorauth.store.blobs import seal_clear_files
 from priorauth.store.encryption import keys
 from priorauth.store.encryption.keys import FaultyKey
 from priorauth.store.encryption.sealing import CannotOpen, Sealer
+
+# The last schema whose data lay in clear.
+_LAST_IN_CLEAR = "0001"
 
 
 class DataFolderInUse(Exception):
@@ -60,11 +65,16 @@ def prepare(data_dir: Path, given: tuple[bytes, ...] | None = None) -> str:
         secret(data_dir)
         engine = sqlite.create_engine(url, writing=True)
         with engine.connect() as connection:
-            if given is None and not key_file(data_dir).exists() and not _holds_sealed(connection):
+            found = _sealed_document(connection)
+            if given is None and not key_file(data_dir).exists() and found is None:
                 keys.write(key_file(data_dir), [keys.fresh()])
             sealing = sealer(data_dir, given)
+            _require_readable(found, sealing)
+            if _revision(connection) == _LAST_IN_CLEAR:
+                # Before the schema says that everything is sealed: killed in between, the next start begins again.
+                seal_clear_files(data_dir / "files", sealing)
             command.upgrade(alembic_configuration(connection, sealing), "head")
-            _require_readable(connection, sealing)
+        sqlite.scrub_once(engine)
         engine.dispose()
         DBOS.migrate(url)
     return url
@@ -113,24 +123,28 @@ def _derived(key: bytes, purpose: str) -> bytes:
     return hmac.new(key, purpose.encode(), hashlib.sha256).digest()
 
 
-def _holds_sealed(connection: sa.Connection) -> bool:
-    if not sa.inspect(connection).has_table("authorizations"):
-        return False
-    return _a_document(connection) is not None
-
-
-def _a_document(connection: sa.Connection) -> tuple[str, bytes] | None:
-    query = sa.text("SELECT id, document FROM authorizations WHERE substr(document, 1, 1) = :sealed LIMIT 1")
-    row = connection.execute(query, {"sealed": b"\x01"}).first()
+def _revision(connection: sa.Connection) -> str | None:
+    revision = MigrationContext.configure(connection).get_current_revision()
     connection.rollback()
-    return (row.id, row.document) if row else None
+    return revision
 
 
-def _require_readable(connection: sa.Connection, sealing: Sealer) -> None:
-    found = _a_document(connection)
+def _sealed_document(connection: sa.Connection) -> tuple[str, bytes] | None:
+    """Return one sealed document and its place, from whichever table has one; kept answers never stand alone."""
+    if _revision(connection) in {None, _LAST_IN_CLEAR}:
+        return None
+    for table in (tables.authorizations, tables.files):
+        row = connection.execute(sa.select(table.c.id, table.c.document).limit(1)).first()
+        connection.rollback()
+        if row is not None:
+            return f"{table.name}:{row.id}", row.document
+    return None
+
+
+def _require_readable(found: tuple[str, bytes] | None, sealing: Sealer) -> None:
     try:
         if found is not None:
-            sealing.open(found[1], f"authorizations:{found[0]}")
+            sealing.open(found[1], found[0])
     except CannotOpen:
         raise FaultyKey(
             "The data of this folder were sealed with another key. Give the key that they were sealed with, "

@@ -1,5 +1,6 @@
 """Successful answers kept by their idempotency key, so that a repeated request gets the first answer again."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,25 +23,20 @@ class IdempotencyScope:
     path: str
     key: str
 
-    @property
-    def place(self) -> str:
-        """Where the answer lies, as sealing names it."""
-        return "idempotency_records:" + "\n".join(self.columns().values())
-
-    def columns(self) -> dict[str, str]:
-        """Return the primary key."""
+    def columns(self, sealer: Sealer) -> dict[str, str]:
+        """Return the primary key. The client's own key becomes a keyed hash: it may be made of anything."""
         return {
             "organization_id": self.organization_id,
             "environment": self.environment,
             "method": self.method,
             "path": self.path,
-            "key": self.key,
+            "key": sealer.index(f"idempotency key:{self.key}"),
         }
 
 
 @dataclass(frozen=True, slots=True)
 class StoredAnswer:
-    """A first answer, byte for byte, and the hash of the body that it answered."""
+    """A first answer, byte for byte, and the keyed hash of the body that it answered."""
 
     body_hash: str
     status_code: int
@@ -57,22 +53,25 @@ class Idempotency:
 
     def find(self, scope: IdempotencyScope, *, since: datetime) -> StoredAnswer | None:
         """Return the answer kept under this key since `since`."""
-        query = sa.select(_table).filter_by(**scope.columns()).where(_table.c.created_at >= sortable(since))
+        columns = scope.columns(self._sealer)
+        query = sa.select(_table).filter_by(**columns).where(_table.c.created_at >= sortable(since))
         row = self._connection.execute(query).first()
         if row is None:
             return None
-        return StoredAnswer(row.body_hash, row.status_code, row.version, self._sealer.open(row.body, scope.place))
+        body = self._sealer.open(row.body, place_of(columns))
+        return StoredAnswer(row.body_hash, row.status_code, row.version, body)
 
     def keep(self, scope: IdempotencyScope, answer: StoredAnswer, *, now: datetime) -> None:
         """Keep an answer; one that had expired under the same key is replaced."""
-        self._connection.execute(_table.delete().filter_by(**scope.columns()))
+        columns = scope.columns(self._sealer)
+        self._connection.execute(_table.delete().filter_by(**columns))
         self._connection.execute(
             _table.insert().values(
-                **scope.columns(),
+                **columns,
                 body_hash=answer.body_hash,
                 status_code=answer.status_code,
                 version=answer.version,
-                body=self._sealer.seal(answer.body, scope.place),
+                body=self._sealer.seal(answer.body, place_of(columns)),
                 created_at=sortable(now),
             )
         )
@@ -80,3 +79,8 @@ class Idempotency:
     def forget(self, *, before: datetime) -> int:
         """Delete what was kept before `before`; return how many answers that were."""
         return self._connection.execute(_table.delete().where(_table.c.created_at < sortable(before))).rowcount
+
+
+def place_of(columns: Mapping[str, str]) -> str:
+    """Return where the answer with this primary key lies, as sealing names it."""
+    return "idempotency_records:" + "\n".join(columns.values())

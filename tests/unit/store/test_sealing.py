@@ -49,6 +49,11 @@ def test_a_changed_or_shortened_value_does_not_open(at: int) -> None:
             SEALER.open(wrong, "here")
 
 
+def test_a_file_that_was_put_there_in_clear_does_not_open() -> None:
+    with pytest.raises(CannotOpen):
+        SEALER.open_file(b"%PDF-1.7 not sealed by anybody", "file_1/a")
+
+
 def test_all_keys_of_a_ring_open_and_the_first_seals() -> None:
     both = Sealer([NEW, OLD], index_key=INDEX)
     sealed = SEALER.seal(b"secret", "here")

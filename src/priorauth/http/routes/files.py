@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from priorauth.commands import files as commands
-from priorauth.domain.errors import FileAlreadyCompleted, FileNotFound, FileNotReady, FileTooLarge
+from priorauth.domain.errors import FileAlreadyCompleted, FileNotFound, FileNotReady
 from priorauth.domain.files import FileFailure, FileStatus, StoredFile
 from priorauth.domain.organizations import Scope
 from priorauth.http.answers import Answer, answer
@@ -94,7 +94,11 @@ async def download_file(call: AuthenticatedCall, file_id: FileId) -> Response:
 
     file = await call.look(query, parameters=NoQuery, see=sees_file(file_id))
     content = await call.services.blobs.get(file.stored_as or "")
-    headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(file.file_name, safe='')}"}
+    headers = {
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(file.file_name, safe='')}",
+        # A viewer that shows the bytes in spite of that runs nothing of what they hold.
+        "Content-Security-Policy": "sandbox; default-src 'none'",
+    }
     return Response(content, media_type=file.content_type, headers=headers)
 
 
@@ -104,10 +108,10 @@ async def upload(request: Request, target: str) -> Response:
     services: Services = request.app.state.services
     file_id, _, shown = target.partition(".")
     if not hmac.compare_digest(shown.encode(), _proof_of(services, file_id).encode()):
-        raise FileNotFound("This upload address is unknown or has expired. Declare the file again.")
-    if declared_size(request) > services.settings.file_bytes_limit:
-        raise FileTooLarge
-    file = await receive_bytes(services, file_id=file_id, chunks=request.stream())
+        raise FileNotFound(commands.UPLOAD_ADDRESS_GONE)
+    file = await receive_bytes(
+        services, file_id=file_id, chunks=request.stream(), declared_bytes=declared_size(request)
+    )
     return answer(file_view(file, base_url=services.settings.public_base_url)).response()
 
 

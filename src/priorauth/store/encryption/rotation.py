@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from priorauth.store import tables
 from priorauth.store.database import Database
-from priorauth.store.idempotency import IdempotencyScope
+from priorauth.store.idempotency import place_of
 from priorauth.store.transaction import Transaction
 
 _BATCH = 200
@@ -49,18 +49,18 @@ def _table_anew(database: Database, table: sa.Table) -> int:
 def _answers_anew(database: Database) -> Iterator[int]:
     table = tables.idempotency_records
 
-    def scopes(tx: Transaction) -> list[IdempotencyScope]:
+    def keys(tx: Transaction) -> list[dict[str, str]]:
         rows = tx.connection.execute(sa.select(*(table.c[name] for name in _SCOPE)))
-        return [IdempotencyScope(*row) for row in rows]
+        return [dict(zip(_SCOPE, row, strict=True)) for row in rows]
 
-    def reseal(tx: Transaction, scope: IdempotencyScope) -> int:
-        query = sa.select(table.c.body).filter_by(**scope.columns())
+    def reseal(tx: Transaction, key: dict[str, str]) -> int:
+        query = sa.select(table.c.body).filter_by(**key)
         body: bytes | None = tx.connection.execute(query).scalar()
         if body is None or tx.sealer.is_fresh(body):
             return 0
-        sealed = tx.sealer.seal(tx.sealer.open(body, scope.place), scope.place)
-        tx.connection.execute(table.update().filter_by(**scope.columns()).values(body=sealed))
+        sealed = tx.sealer.seal(tx.sealer.open(body, place_of(key)), place_of(key))
+        tx.connection.execute(table.update().filter_by(**key).values(body=sealed))
         return 1
 
-    for scope in database.read_now(scopes):
-        yield database.write_now(lambda tx, scope=scope: reseal(tx, scope))  # type: ignore[misc]
+    for key in database.read_now(keys):
+        yield database.write_now(lambda tx, key=key: reseal(tx, key))  # type: ignore[misc]

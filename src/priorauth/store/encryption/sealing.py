@@ -79,12 +79,10 @@ class Sealer:
         yield cipher.encrypt(_nonce(prefix, number, last=True), bytes(waiting), context.encode())
 
     def open_file(self, sealed: bytes, context: str) -> bytes:
-        """Return a file's bytes; one that was stored before files were sealed is as it is. Raises CannotOpen."""
-        if not sealed.startswith(_FILE):
-            return sealed
+        """Return a file's bytes. Raises CannotOpen."""
         start = len(_FILE) + _ID_BYTES
         cipher, prefix = self._ciphers.get(sealed[len(_FILE) : start]), sealed[start : start + _PREFIX_BYTES]
-        if cipher is None:
+        if cipher is None or not is_sealed_file(sealed):
             raise CannotOpen("The file was sealed with a key that this server does not have.")
         body, step = memoryview(sealed)[start + _PREFIX_BYTES :], _SEGMENT + _TAG_BYTES
         starts = range(0, max(len(body), 1), step)
@@ -97,6 +95,11 @@ class Sealer:
             )
         except _NOT_AS_SEALED:
             raise CannotOpen("The file is not what was sealed under its name.") from None
+
+
+def is_sealed_file(content: bytes) -> bool:
+    """Say whether a file begins as a sealed one does; no PDF, JPEG or PNG begins so."""
+    return content.startswith(_FILE)
 
 
 def _nonce(prefix: bytes, number: int, *, last: bool) -> bytes:
