@@ -74,6 +74,23 @@ async def test_the_services_own_moves_wake_too(server: Server, customer: Custome
     assert {each.json()["nextAction"]["type"] for each in answers} == {"approve_submission"}
 
 
+async def test_the_wait_is_for_what_is_later_than_the_etag_too(server: Server, customer: Customer) -> None:
+    case = await customer.ready()
+    headers = [("If-None-Match", '"2"')]
+
+    late = asyncio.create_task(customer.get(path(case), params={"waitSeconds": 60}, headers=headers))
+    await until_waiting(server, case, number=1)
+    confirmed = await customer.confirm(case)
+
+    assert (await late).json() == confirmed
+
+
+async def test_without_a_known_version_there_is_nothing_to_wait_for(customer: Customer) -> None:
+    case = await customer.ready()
+
+    assert (await customer.get(path(case), params={"waitSeconds": 60})).json() == case
+
+
 async def test_other_cases_and_refused_writes_wake_nobody(server: Server, customer: Customer) -> None:
     case, other = await customer.ready(), await customer.ready()
 
@@ -140,7 +157,6 @@ NOT_FOUND = "prior_authorization_not_found"
 @pytest.mark.parametrize(
     ("params", "field"),
     [
-        ({"waitSeconds": 5}, "waitSeconds"),
         ({"afterVersion": 1, "waitSeconds": 61}, "waitSeconds"),
         ({"afterVersion": 1, "waitSeconds": -1}, "waitSeconds"),
         ({"afterVersion": 1, "waitSeconds": "a while"}, "waitSeconds"),

@@ -9,7 +9,7 @@ from tests.http.customer import CASES, SECOND_CASES, Customer, path, refused
 from tests.http.operations import BELOW_A_CASE, CREATE, OPERATIONS, READ, Operation, prepared
 from tests.http.server import Server
 
-PUBLIC = ["/health", "/ready", "/openapi.json", "/docs"]
+PUBLIC = ["/", "/health", "/ready", "/openapi.json", "/docs"]
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=str)
@@ -35,7 +35,6 @@ async def test_every_answer_has_its_own_request_id_and_stays_out_of_caches(
 @pytest.mark.parametrize(
     "unknown",
     [
-        "/",
         "/v1",
         "/v2/files",
         "/v1/nothing",

@@ -40,6 +40,7 @@ SNAPSHOT = {
 }  # fmt: skip
 SUMMARY = {
     "patient", "coverage", "provider", "service", "diagnoses", "clinical", "documents", "destination", "changes",
+    "reply",
 }  # fmt: skip
 DECISION = {
     "outcome", "decidedAt", "authorizationNumber", "effectiveFrom", "effectiveTo", "approvedUnits", "denialReason",

@@ -41,7 +41,7 @@ class PortalAuthMode(StrEnum):
 
 # HCPCS Level II; CPT categories I, II (F), III (T), and its PLA (U), MAAA (M) and administrative (A) codes; NDC in its
 # three hyphenated ten-digit forms, the eleven-digit form, and the twelve digits (6-4-2) that follow in 2033.
-_CODE_FORMS: Mapping[CodeSystem, re.Pattern[str]] = {
+CODE_FORMS: Mapping[CodeSystem, re.Pattern[str]] = {
     CodeSystem.HCPCS: re.compile(r"[A-V][0-9]{4}"),
     CodeSystem.CPT: re.compile(r"[0-9]{4}[0-9AFMTU]"),
     CodeSystem.NDC: re.compile(
@@ -49,6 +49,9 @@ _CODE_FORMS: Mapping[CodeSystem, re.Pattern[str]] = {
         r"|[0-9]{6}-[0-9]{4}-[0-9]{2}|[0-9]{10,12}"
     ),
 }
+
+
+NPI_FORM = r"^[12][0-9]{9}$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +64,14 @@ class ServiceCode:
     @property
     def is_well_formed(self) -> bool:
         """True when the code has its system's form; whether the code exists is the payer's to judge."""
-        return _CODE_FORMS[self.system].fullmatch(self.code) is not None
+        return CODE_FORMS[self.system].fullmatch(self.code) is not None
 
 
 def is_npi(number: str) -> bool:
     """Say whether `number` is a National Provider Identifier: ten digits, first 1 or 2, with the Luhn check digit
     over the prefix 80840 (45 CFR 162.406).
     """
-    return re.fullmatch(r"[12][0-9]{9}", number) is not None and luhn.is_valid("80840" + number)
+    return re.fullmatch(NPI_FORM, number) is not None and luhn.is_valid("80840" + number)
 
 
 class CodeVerdict(StrEnum):

@@ -1,9 +1,9 @@
 """Files on their way to becoming attachments: declared, uploaded once, checked, then fixed for ever."""
 
+import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from pathlib import PurePosixPath
 
 from priorauth.domain.errors import BadRequest, FileAlreadyCompleted, FileNotReady, Issue
 
@@ -21,6 +21,15 @@ EXTENSIONS = {
     "application/pdf": (".pdf",),
     "image/jpeg": (".jpg", ".jpeg"),
     "image/png": (".png",),
+}
+# The names that contradict no type: those without a dot, and those that end as their type does, however it is written.
+NAME_FORMS = {
+    content_type: re.compile(
+        r"[^.]*|[^/]*\.(?:"
+        + "|".join("".join(f"[{letter}{letter.upper()}]" for letter in ending[1:]) for ending in endings)
+        + ")"
+    )
+    for content_type, endings in EXTENSIONS.items()
 }
 
 
@@ -83,10 +92,12 @@ def check_declaration(*, file_name: str, content_type: str) -> None:
     """Raise BadRequest when the type is not taken, or the name's extension says another type."""
     if content_type not in EXTENSIONS:
         raise BadRequest(
-            issues=(Issue("unsupported_file_type", f"Send one of {', '.join(EXTENSIONS)}.", "contentType"),)
+            "Files of this type are not taken.",
+            issues=(Issue("unsupported_file_type", f"Send one of: {', '.join(EXTENSIONS)}.", "contentType"),),
         )
-    suffix = PurePosixPath(file_name).suffix.lower()
-    if suffix and suffix not in EXTENSIONS[content_type]:
+    if NAME_FORMS[content_type].fullmatch(file_name) is None:
         expected = " or ".join(EXTENSIONS[content_type])
-        message = f"A file of type {content_type} ends with {expected}."
-        raise BadRequest(issues=(Issue("extension_contradicts_type", message, "fileName"),))
+        message = f"The name of a file of type {content_type} ends with {expected}. Correct the name or contentType."
+        raise BadRequest(
+            "The file's name contradicts its type.", issues=(Issue("extension_contradicts_type", message, "fileName"),)
+        )

@@ -43,6 +43,24 @@ class HandoffState(StrEnum):
     ACTIVE = "active"
 
 
+class HandoffReason(StrEnum):
+    """Why a human can, or cannot, take the interaction."""
+
+    AUTOMATION_OWNS_PROCESSING = "automation_owns_processing"
+    HANDOFF_OFFERED = "handoff_offered"
+    HANDOFF_ACTIVE = "handoff_active"
+    CUSTOMER_OWNS_CASE = "customer_owns_case"
+    PAYER_OWNS_CASE = "payer_owns_case"
+    CASE_CLOSED = "case_closed"
+
+
+class AccessMode(StrEnum):
+    """What somebody who opens the session may do."""
+
+    READ_ONLY = "read_only"
+    INTERACTIVE = "interactive"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveSession:
     """What a client sees."""
@@ -50,9 +68,9 @@ class LiveSession:
     is_live: bool
     channel: str | None
     manual_handoff_id: str | None
-    supported_modes: tuple[str, ...]
+    supported_modes: tuple[AccessMode, ...]
     handoff_state: HandoffState
-    handoff_reason: str
+    handoff_reason: HandoffReason
     boundary: BoundaryState
     final_submit_capable: bool
     requires_approval: bool
@@ -68,13 +86,13 @@ def needs_session(case: Authorization) -> bool:
 
 
 _REASONS = {
-    Status.REQUIRES_INPUT: "customer_owns_case",
-    Status.REQUIRES_CONFIRMATION: "customer_owns_case",
-    Status.REQUIRES_ACTION: "handoff_offered",
-    Status.PROCESSING: "automation_owns_processing",
-    Status.WAITING_ON_PAYER: "payer_owns_case",
-    Status.COMPLETED: "case_closed",
-    Status.CANCELED: "case_closed",
+    Status.REQUIRES_INPUT: HandoffReason.CUSTOMER_OWNS_CASE,
+    Status.REQUIRES_CONFIRMATION: HandoffReason.CUSTOMER_OWNS_CASE,
+    Status.REQUIRES_ACTION: HandoffReason.HANDOFF_OFFERED,
+    Status.PROCESSING: HandoffReason.AUTOMATION_OWNS_PROCESSING,
+    Status.WAITING_ON_PAYER: HandoffReason.PAYER_OWNS_CASE,
+    Status.COMPLETED: HandoffReason.CASE_CLOSED,
+    Status.CANCELED: HandoffReason.CASE_CLOSED,
 }
 
 
@@ -96,7 +114,7 @@ def project(case: Authorization, claim: SessionClaim | None, *, now: datetime) -
         manual_handoff_id=handoff.id if live and handoff else None,
         supported_modes=_modes(live=live, interactive=handoff is not None),
         handoff_state=state,
-        handoff_reason="handoff_active" if handoff is not None else _REASONS[case.status],
+        handoff_reason=HandoffReason.HANDOFF_ACTIVE if handoff is not None else _REASONS[case.status],
         boundary=_boundary(case, claim if live else None),
         final_submit_capable=bool(live and case.journal.open_attempt),
         requires_approval=demanded and not case.status.is_final,
@@ -112,7 +130,7 @@ def _boundary(case: Authorization, claim: SessionClaim | None) -> BoundaryState:
     return BoundaryState.CROSSED if only_reads else claim.boundary
 
 
-def _modes(*, live: bool, interactive: bool) -> tuple[str, ...]:
+def _modes(*, live: bool, interactive: bool) -> tuple[AccessMode, ...]:
     if not live:
         return ()
-    return ("read_only", "interactive") if interactive else ("read_only",)
+    return (AccessMode.READ_ONLY, AccessMode.INTERACTIVE) if interactive else (AccessMode.READ_ONLY,)

@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Match
 
 import priorauth
@@ -12,16 +12,15 @@ from priorauth.domain.errors import (
     PathNotFound,
     PriorAuthError,
     RateLimited,
-    TemporarilyUnavailable,
     Unauthorized,
 )
 from priorauth.domain.organizations import Environment
 from priorauth.http.answers import error_response
-from priorauth.http.edge import PREFIX, SECOND_PREFIX, Services
+from priorauth.http.edge import PREFIX, SECOND_PREFIX
 from priorauth.http.envelope import RequestEnvelope
-from priorauth.http.operations import install, operation_id
-from priorauth.http.reference import reference_page
-from priorauth.http.routes import attachments, authorizations, catalog, files, live_sessions, sandbox
+from priorauth.http.openapi import TAGS, install, operation_id
+from priorauth.http.reference import front_page, reference_page
+from priorauth.http.routes import attachments, authorizations, catalog, files, health, live_sessions, sandbox
 
 _DESCRIPTION = f"""A prior authorization is one resource: create it, answer its questionnaire, attach documents,
 confirm. `status` says whose move it is, `nextAction` what is expected of you. The server works in the payer's portal,
@@ -38,6 +37,8 @@ def create_app(environment: Environment) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        servers=[{"url": "/", "description": "The server that serves this document."}],
+        openapi_tags=[tag for tag in TAGS if environment is Environment.SANDBOX or tag["name"] != "Sandbox"],
         generate_unique_id_function=operation_id,
     )
     for prefix in (PREFIX, SECOND_PREFIX):
@@ -48,29 +49,14 @@ def create_app(environment: Environment) -> FastAPI:
     app.include_router(files.uploads)
     if environment is Environment.SANDBOX:
         app.include_router(sandbox.router)
+    app.add_api_route("/", front_page, include_in_schema=False)
     app.add_api_route("/docs", reference_page, include_in_schema=False)
-    app.add_api_route("/health", _health, include_in_schema=False)
-    app.add_api_route("/ready", _ready, include_in_schema=False)
+    app.include_router(health.router)
     app.add_exception_handler(PriorAuthError, _known_error)
     app.add_exception_handler(HTTPException, _framework_error)
     app.add_middleware(RequestEnvelope)
     install(app)
     return app
-
-
-async def _health() -> Response:
-    """Alive."""
-    return JSONResponse({"status": "ok"})
-
-
-async def _ready(request: Request) -> Response:
-    """Able to serve: the database answers."""
-    services: Services = request.app.state.services
-    try:
-        await services.database.read(lambda tx: tx.organizations.named(""))
-    except Exception as error:
-        raise TemporarilyUnavailable from error
-    return JSONResponse({"status": "ready"})
 
 
 async def _known_error(request: Request, error: Exception) -> Response:

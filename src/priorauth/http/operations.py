@@ -6,11 +6,8 @@ framework's; so they declare here what the framework would otherwise find out.
 
 from typing import Annotated, Any
 
-from fastapi import FastAPI, Path
-from fastapi.routing import APIRoute
+from fastapi import Path
 from pydantic import BaseModel
-from pydantic.alias_generators import to_camel
-from pydantic.json_schema import models_json_schema
 from starlette.responses import Response
 
 from priorauth.domain.errors import (
@@ -36,28 +33,24 @@ from priorauth.http.schemas.base import ErrorEnvelope
 AuthorizationId = Annotated[str, Path(description="The id of the authorization.", examples=["auth_123"])]
 AttachmentId = Annotated[str, Path(description="The id of the attachment.", examples=["att_123"])]
 FileId = Annotated[str, Path(description="The id of the file.", examples=["file_123"])]
+UploadTarget = Annotated[str, Path(description="What follows `/uploads/` in `upload.url` of the declared file.")]
 Npi = Annotated[str, Path(description="The provider's NPI.", examples=["1234567893"])]
 PayerId = Annotated[str, Path(description="The id of the payer.", examples=["larkspur-health"])]
 ScenarioId = Annotated[str, Path(description="The id of the scenario.", examples=["approved_after_review"])]
 
-_ALWAYS = (
-    BadRequest,
-    Unauthorized,
-    InsufficientPermissions,
-    MethodNotAllowed,
-    RateLimited,
-    InternalError,
-    TemporarilyUnavailable,
-)
+_ALWAYS = (MethodNotAllowed, InternalError, TemporarilyUnavailable)
+_WITH_KEY = (BadRequest, Unauthorized, InsufficientPermissions, RateLimited)
 _WITH_BODY = (PayloadTooLarge, UnsupportedMediaType)
-_bodies: set[type[BaseModel]] = set()
+# The bodies that some operation takes: the document has to describe them.
+bodies: set[type[BaseModel]] = set()
 
 _IF_MATCH = {
     "name": "If-Match",
     "in": "header",
     "required": True,
-    "description": "The version of the authorization that the change is meant for, quoted.",
-    "schema": {"type": "string", "pattern": r'^"[0-9]+"$'},
+    "description": "The version of the authorization that you have read, quoted: the ETag of its last answer. When it "
+    "is another meanwhile, nothing changes and the answer is 409.",
+    "schema": {"type": "string", "pattern": r'^"(0|[1-9][0-9]{0,17})"$'},
     "example": '"17"',
 }
 _IF_NONE_MATCH = {
@@ -72,10 +65,18 @@ _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
-    "description": "Repeating a request with the same key and body gives the first answer again.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    "description": "A text of your own for this one request. Should you not know whether it arrived, send it again "
+    "with the same key and body: the first answer comes again, and nothing happens twice.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$"},
+    "example": "case-4711",
 }
-_REQUEST_ID = {"Request-Id": {"description": "The id of this request.", "schema": {"type": "string"}}}
+_REQUEST_ID = {
+    "Request-Id": {
+        "description": "The id of this request: quote it to the server's operator.",
+        "schema": {"type": "string"},
+        "example": "req_1k10tv2hm387r116vfmqgm6z77s",
+    }
+}
 _ETAG = {
     "ETag": {
         "description": "The version of the authorization, quoted.",
@@ -85,7 +86,7 @@ _ETAG = {
 }
 _REPLAYED = {
     "Idempotent-Replayed": {
-        "description": "Present when this is the first answer again.",
+        "description": "There when this is the answer to an earlier request with the same Idempotency-Key.",
         "schema": {"type": "string", "const": "true"},
     }
 }
@@ -111,15 +112,18 @@ def describes(
     idempotency: bool | None = None,
     not_modified: bool = False,
     errors: tuple[type[PriorAuthError], ...] = (),
+    takes_bytes: tuple[str, ...] = (),
+    public: bool = False,
 ) -> dict[str, Any]:
     """Return the keyword arguments of a route's decorator.
 
-    `gives`: a shape, or the content type of bytes. `if_match` and `idempotency`: True when the header is required,
-    False when it is honoured, None when it is neither.
+    `gives`: a shape, or the content type of bytes. `takes_bytes`: content types of a body that is no JSON. `if_match`
+    and `idempotency`: True when the header is required, False when it is honoured, None when it is neither. `public`:
+    no key is needed.
     """
     parameters = _query_parameters(query)
-    known: tuple[type[PriorAuthError], ...] = (*_ALWAYS, *errors)
-    headers = {**_REQUEST_ID, **_LIMITS}
+    known: tuple[type[PriorAuthError], ...] = (*_ALWAYS, *(() if public else _WITH_KEY), *errors)
+    headers = dict(_REQUEST_ID) if public else {**_REQUEST_ID, **_LIMITS}
     if gives is AuthorizationView:
         headers |= _ETAG
     if not_modified:
@@ -132,51 +136,41 @@ def describes(
         headers |= _REPLAYED
         known += (IdempotencyKeyReused, IdempotencyInProgress, *((IdempotencyKeyRequired,) if idempotency else ()))
     extra: dict[str, Any] = {"parameters": parameters} if parameters else {}
+    if public:
+        extra["security"] = []
     if takes is not None:
-        _bodies.add(takes)
-        required = any(field.is_required() for field in takes.model_fields.values())
-        extra["requestBody"] = {"required": required, "content": {"application/json": {"schema": _reference(takes)}}}
+        bodies.add(takes)
+        extra["requestBody"] = _request_body(takes)
         known += _WITH_BODY
+    if takes_bytes:
+        content = {each: {"schema": {"type": "string", "format": "binary"}} for each in takes_bytes}
+        extra["requestBody"] = {"required": True, "description": "The bytes.", "content": content}
     responses = {status: _success(gives, headers), **_errors(known)}
     if not_modified:
         responses[304] = {"description": "You have the present version.", "headers": {**_REQUEST_ID, **_ETAG}}
     return {"status_code": status, "responses": responses, "openapi_extra": extra, "response_class": Response}
 
 
-def operation_id(route: APIRoute) -> str:
-    """Return an operation's id: its function's name as clients in other languages write it."""
-    return to_camel(route.name)
-
-
-def install(app: FastAPI) -> None:
-    """Complete the app's OpenAPI document: bodies and the key are added, the framework's own errors taken out."""
-    generate = app.openapi
-
-    def document() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            described = generate()
-            schemas = described.setdefault("components", {}).setdefault("schemas", {})
-            shapes = sorted(_bodies, key=lambda body: body.__name__)
-            template = "#/components/schemas/{model}"
-            _, bodies = models_json_schema([(shape, "validation") for shape in shapes], ref_template=template)
-            schemas.update(bodies.get("$defs", {}))
-            for name in ("HTTPValidationError", "ValidationError"):
-                schemas.pop(name, None)
-            for operation in (each for path in described["paths"].values() for each in path.values()):
-                operation["responses"].pop("422", None)
-            described["components"]["securitySchemes"] = {"apiKey": {"type": "http", "scheme": "bearer"}}
-            described["security"] = [{"apiKey": []}]
-            app.openapi_schema = described
-        return app.openapi_schema
-
-    app.openapi = document  # type: ignore[method-assign]
-
-
 def _success(gives: type[BaseModel] | str, headers: dict[str, Any]) -> dict[str, Any]:
     if isinstance(gives, str):
         content = {gives: {"schema": {"type": "string", "format": "binary"}}}
-        return {"description": "Success", "headers": headers, "content": content}
-    return {"description": "Success", "headers": headers, "model": gives}
+        return {"description": "The bytes.", "headers": headers, "content": content}
+    return {"description": first_sentence(gives.__doc__), "headers": headers, "model": gives}
+
+
+def first_sentence(doc: str | None) -> str:
+    """Return the first line of a docstring."""
+    return (doc or "").strip().partition("\n")[0]
+
+
+def _request_body(shape: type[BaseModel]) -> dict[str, Any]:
+    schema = {"$ref": f"#/components/schemas/{shape.__name__}"}
+    required = bool(shape.model_json_schema().get("required"))
+    return {
+        "required": required,
+        "description": first_sentence(shape.__doc__),
+        "content": {"application/json": {"schema": schema}},
+    }
 
 
 def _errors(classes: tuple[type[PriorAuthError], ...]) -> dict[int, dict[str, Any]]:
@@ -191,10 +185,6 @@ def _errors(classes: tuple[type[PriorAuthError], ...]) -> dict[int, dict[str, An
         }
         for status, found in sorted(by_status.items())
     }
-
-
-def _reference(shape: type[BaseModel]) -> dict[str, str]:
-    return {"$ref": f"#/components/schemas/{shape.__name__}"}
 
 
 def _query_parameters(query: type[BaseModel] | None) -> list[dict[str, Any]]:
@@ -215,9 +205,11 @@ def _query_parameter(
     inlined = _inlined(described, definitions)
     # A parameter is there or it is not: none of them can be null.
     kinds = [kind for kind in inlined.pop("anyOf", []) if kind != {"type": "null"}]
-    schema = {key: value for key, value in inlined.items() if value is not None and key not in ("title", "description")}
-    parameter = {"name": name, "in": "query", "required": required, "schema": {**schema, **(kinds[0] if kinds else {})}}
-    return {**parameter, "description": inlined["description"]} if "description" in inlined else parameter
+    schema = {**(kinds[0] if kinds else {}), **inlined}
+    description, examples = schema.pop("description", ""), schema.pop("examples", ())
+    schema = {key: value for key, value in schema.items() if value is not None and key != "title"}
+    parameter = {"name": name, "in": "query", "required": required, "description": description, "schema": schema}
+    return {**parameter, "example": examples[0]} if examples else parameter
 
 
 def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON Schema is any JSON
@@ -226,5 +218,9 @@ def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:  # noqa: ANN401 -
     if not isinstance(schema, dict):
         return schema
     if "$ref" in schema:
-        return _inlined(definitions[schema["$ref"].rpartition("/")[2]], definitions)
+        return _inlined({**definitions[schema["$ref"].rpartition("/")[2]], **_without(schema, "$ref")}, definitions)
     return {name: _inlined(value, definitions) for name, value in schema.items()}
+
+
+def _without(schema: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in schema.items() if key != name}

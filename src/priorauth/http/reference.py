@@ -1,4 +1,7 @@
-"""The reference page: the OpenAPI document as one page of HTML that needs no script and no foreign host."""
+"""Pages for people: the front page, and the OpenAPI document as one page of HTML.
+
+They need no script and no foreign host.
+"""
 
 from collections.abc import Mapping
 from functools import cache
@@ -8,6 +11,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
+
+import priorauth
 
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
@@ -25,7 +30,14 @@ async def reference_page(request: Request) -> Response:
     tags = dict.fromkeys(operation["tags"][0] for operation in operations)
     groups = {tag: [operation for operation in operations if operation["tags"][0] == tag] for tag in tags}
     page = _templates().get_template("reference.html")
-    return HTMLResponse(page.render(document=document, groups=groups), headers=_HEADERS)
+    described = {tag["name"]: tag["description"] for tag in document["tags"]}
+    return HTMLResponse(page.render(document=document, groups=groups, tags=described), headers=_HEADERS)
+
+
+async def front_page(_: Request) -> Response:
+    """Show whoever opens the server's address where to go on."""
+    page = _templates().get_template("front.html")
+    return HTMLResponse(page.render(version=priorauth.__version__), headers=_HEADERS)
 
 
 @cache
@@ -34,7 +46,7 @@ def _templates() -> Environment:
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(kind=kind, marked=marked)
+    environment.filters.update(kind=kind, marked=marked, paragraphs=paragraphs)
     return environment
 
 
@@ -42,6 +54,21 @@ def marked(text: str) -> Markup:
     """Return a text with what stands between backticks as code."""
     parts = str(escape(text)).split("`")
     return Markup("".join(f"<code>{part}</code>" if place % 2 else part for place, part in enumerate(parts)))  # noqa: S704 - escaped
+
+
+def paragraphs(text: str) -> Markup:
+    """Return a text as paragraphs and lists: blank lines part them, and a line that begins with `- ` is a point."""
+    blocks = [block.splitlines() for block in text.split("\n\n") if block.strip()]
+    return Markup("").join(_list(block) if block[0].startswith("- ") else _paragraph(block) for block in blocks)
+
+
+def _paragraph(lines: list[str]) -> Markup:
+    return Markup("<p>{}</p>").format(marked(" ".join(lines)))
+
+
+def _list(lines: list[str]) -> Markup:
+    points = (Markup("<li>{}</li>").format(marked(line.removeprefix("- "))) for line in lines)
+    return Markup("<ul>{}</ul>").format(Markup("").join(points))
 
 
 def kind(schema: Mapping[str, Any]) -> str:

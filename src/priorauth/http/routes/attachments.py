@@ -9,9 +9,9 @@ from priorauth.http.answers import Answer, answer
 from priorauth.http.edge import AuthenticatedCall, Writing, sees_attachment, sees_authorization
 from priorauth.http.operations import AttachmentId, AuthorizationId, describes
 from priorauth.http.routes.authorizations import rendered
-from priorauth.http.schemas.attachments import AttachBody, AttachmentView
+from priorauth.http.schemas.attachments import AttachBody, AttachmentList, AttachmentView
 from priorauth.http.schemas.authorizations import AuthorizationView
-from priorauth.http.schemas.base import Body, ListView, PageQuery, Pagination
+from priorauth.http.schemas.base import NoBody, PageQuery, Pagination
 from priorauth.queries.attachments import listed
 from priorauth.store.transaction import Transaction
 
@@ -20,7 +20,7 @@ router = APIRouter(tags=["Attachments"])
 
 @router.get(
     "/{authorization_id}/attachments",
-    **describes(gives=ListView[AttachmentView], query=PageQuery, errors=(AuthorizationNotFound,)),
+    **describes(gives=AttachmentList, query=PageQuery, errors=(AuthorizationNotFound,)),
 )
 async def list_attachments(call: AuthenticatedCall, authorization_id: AuthorizationId) -> Response:
     """List the documents of a case, newest first."""
@@ -30,7 +30,7 @@ async def list_attachments(call: AuthenticatedCall, authorization_id: Authorizat
             tx, call.caller, authorization_id=authorization_id, cursor=parameters.cursor, limit=parameters.limit
         )
         data = [AttachmentView.model_validate(attachment) for attachment in page.data]
-        return answer(ListView(data=data, pagination=Pagination(next_cursor=page.next_cursor)))
+        return answer(AttachmentList(data=data, pagination=Pagination(next_cursor=page.next_cursor)))
 
     return await call.read(query, parameters=PageQuery, see=sees_authorization(authorization_id))
 
@@ -73,7 +73,7 @@ async def detach_document(
 ) -> Response:
     """Take a document off a case."""
 
-    def run(writing: Writing[Body]) -> Answer:
+    def run(writing: Writing[NoBody]) -> Answer:
         case = commands.detach(
             writing.tx,
             writing.caller,
@@ -85,4 +85,4 @@ async def detach_document(
         return rendered(writing.tx, case)
 
     see = sees_attachment(authorization_id, attachment_id)
-    return await call.write(run, body=Body, see=see, version_required=True)
+    return await call.write(run, body=NoBody, see=see, version_required=True)

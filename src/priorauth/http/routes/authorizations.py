@@ -33,6 +33,7 @@ from priorauth.http.operations import AuthorizationId, describes
 from priorauth.http.routes.catalog import checked_npi, service_request
 from priorauth.http.schemas.authorizations import (
     AnswersBody,
+    AuthorizationList,
     AuthorizationView,
     CancelBody,
     ConfirmBody,
@@ -41,8 +42,8 @@ from priorauth.http.schemas.authorizations import (
     ReadQuery,
     view,
 )
-from priorauth.http.schemas.base import ListView, PageQuery, Pagination
-from priorauth.http.schemas.events import EventView
+from priorauth.http.schemas.base import PageQuery, Pagination
+from priorauth.http.schemas.events import EventList, EventView
 from priorauth.queries import authorizations as queries
 from priorauth.store.authorizations import Filter
 from priorauth.store.transaction import Transaction
@@ -96,7 +97,7 @@ async def create_authorization(call: AuthenticatedCall) -> Response:
     return await call.write(run, body=CreateBody, key_required=True)
 
 
-@router.get("", **describes(gives=ListView[AuthorizationView], query=ListQuery))
+@router.get("", **describes(gives=AuthorizationList, query=ListQuery))
 async def list_authorizations(call: AuthenticatedCall) -> Response:
     """List cases, newest first."""
 
@@ -106,7 +107,7 @@ async def list_authorizations(call: AuthenticatedCall) -> Response:
             tx, call.caller, narrowed=Filter(**filters), cursor=parameters.cursor, limit=parameters.limit
         )
         data = [view(case, payers[case.payer_version]) for case in page.data]
-        return answer(ListView(data=data, pagination=Pagination(next_cursor=page.next_cursor)))
+        return answer(AuthorizationList(data=data, pagination=Pagination(next_cursor=page.next_cursor)))
 
     return await call.read(query, parameters=ListQuery)
 
@@ -209,7 +210,7 @@ async def cancel_authorization(call: AuthenticatedCall, authorization_id: Author
 
 @router.get(
     "/{authorization_id}/events",
-    **describes(gives=ListView[EventView], query=PageQuery, errors=(AuthorizationNotFound,)),
+    **describes(gives=EventList, query=PageQuery, errors=(AuthorizationNotFound,)),
 )
 async def list_events(call: AuthenticatedCall, authorization_id: AuthorizationId) -> Response:
     """Read the timeline of a case, newest first."""
@@ -219,7 +220,7 @@ async def list_events(call: AuthenticatedCall, authorization_id: AuthorizationId
             tx, call.caller, authorization_id=authorization_id, cursor=parameters.cursor, limit=parameters.limit
         )
         data = [EventView.model_validate(entry) for entry in page.data]
-        return answer(ListView(data=data, pagination=Pagination(next_cursor=page.next_cursor)))
+        return answer(EventList(data=data, pagination=Pagination(next_cursor=page.next_cursor)))
 
     return await call.read(query, parameters=PageQuery, see=sees_authorization(authorization_id))
 

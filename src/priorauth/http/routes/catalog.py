@@ -17,10 +17,12 @@ from priorauth.domain.organizations import Scope
 from priorauth.http.answers import Answer, answer
 from priorauth.http.edge import AuthenticatedCall, Writing
 from priorauth.http.operations import Npi, PayerId, describes
-from priorauth.http.schemas.base import ListView, NoQuery, PageQuery, Pagination
+from priorauth.http.schemas.base import NoQuery, PageQuery, Pagination
 from priorauth.http.schemas.catalog import (
+    PayerList,
     PayersQuery,
     PayerView,
+    ProviderList,
     ProviderView,
     RequestBody,
     ResolveBody,
@@ -35,14 +37,14 @@ from priorauth.store.transaction import Transaction
 router = APIRouter(prefix="/v1", tags=["Catalog"])
 
 
-@router.get("/providers", **describes(gives=ListView[ProviderView], query=PageQuery))
+@router.get("/providers", **describes(gives=ProviderList, query=PageQuery))
 async def list_providers(call: AuthenticatedCall) -> Response:
     """List the providers on whose behalf cases can be created, by NPI."""
 
     def query(tx: Transaction, parameters: PageQuery) -> Answer:
         page = queries.providers(tx, call.caller, cursor=parameters.cursor, limit=parameters.limit)
         data = [ProviderView.model_validate(each) for each in page.data]
-        return answer(ListView(data=data, pagination=Pagination(next_cursor=page.next_cursor)))
+        return answer(ProviderList(data=data, pagination=Pagination(next_cursor=page.next_cursor)))
 
     return await call.read(query, parameters=PageQuery)
 
@@ -57,7 +59,7 @@ async def read_provider(call: AuthenticatedCall, npi: Npi) -> Response:
     return await call.read(query, parameters=NoQuery, see=lambda tx, who: commands.require_provider(tx, who, npi))
 
 
-@router.get("/payers", **describes(gives=ListView[PayerView], query=PayersQuery))
+@router.get("/payers", **describes(gives=PayerList, query=PayersQuery))
 async def list_payers(call: AuthenticatedCall) -> Response:
     """List the payers, by id: all of them, those of a name, those that cover a state."""
 
@@ -71,7 +73,7 @@ async def list_payers(call: AuthenticatedCall) -> Response:
             limit=parameters.limit,
         )
         data = [PayerView.model_validate(each) for each in page.data]
-        return answer(ListView(data=data, pagination=Pagination(next_cursor=page.next_cursor)))
+        return answer(PayerList(data=data, pagination=Pagination(next_cursor=page.next_cursor)))
 
     return await call.read(query, parameters=PayersQuery)
 

@@ -10,14 +10,14 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from priorauth.commands import files as commands
-from priorauth.domain.errors import FileAlreadyCompleted, FileNotFound, FileNotReady
-from priorauth.domain.files import FileFailure, FileStatus, StoredFile
+from priorauth.domain.errors import FileAlreadyCompleted, FileNotFound, FileNotReady, FileTooLarge
+from priorauth.domain.files import EXTENSIONS, FileFailure, FileStatus, StoredFile
 from priorauth.domain.organizations import Scope
 from priorauth.http.answers import Answer, answer
 from priorauth.http.bodies import declared_size
 from priorauth.http.edge import AuthenticatedCall, Call, Secrets, Services, Writing, sees_file
-from priorauth.http.operations import FileId, describes
-from priorauth.http.schemas.base import Body, NoQuery
+from priorauth.http.operations import FileId, UploadTarget, describes
+from priorauth.http.schemas.base import NoBody, NoQuery
 from priorauth.http.schemas.files import DeclaredFileView, DeclareFileBody, FileView, UploadView, file_view
 from priorauth.http.uploads import receive_bytes
 from priorauth.store.data_folder import proof
@@ -68,19 +68,19 @@ async def read_file(call: AuthenticatedCall, file_id: FileId) -> Response:
 @router.post(
     "/{file_id}/complete",
     **describes(
-        gives=FileView, takes=Body, idempotency=False, errors=(FileNotFound, FileNotReady, FileAlreadyCompleted)
+        gives=FileView, takes=NoBody, idempotency=False, errors=(FileNotFound, FileNotReady, FileAlreadyCompleted)
     ),
 )
 async def complete_file(call: AuthenticatedCall, file_id: FileId) -> Response:
     """Have the uploaded bytes checked: the file becomes ready, or failed with the reason."""
     verdict = await _inspected(call, file_id)
 
-    def run(writing: Writing[Body]) -> Answer:
+    def run(writing: Writing[NoBody]) -> Answer:
         failure = _failure(verdict, writing.tx.files.require(writing.caller, file_id))
         file = commands.complete(writing.tx, writing.caller, writing.moment, file_id=file_id, failure=failure)
         return answer(file_view(file, base_url=call.services.settings.public_base_url))
 
-    return await call.write(run, body=Body, see=sees_file(file_id))
+    return await call.write(run, body=NoBody, see=sees_file(file_id))
 
 
 @router.get("/{file_id}/content", **describes(gives="application/octet-stream", errors=(FileNotFound, FileNotReady)))
@@ -102,8 +102,16 @@ async def download_file(call: AuthenticatedCall, file_id: FileId) -> Response:
     return Response(content, media_type=file.content_type, headers=headers)
 
 
-@uploads.put("/uploads/{target}", include_in_schema=False)
-async def upload(request: Request, target: str) -> Response:
+@uploads.put(
+    "/uploads/{target}",
+    **describes(
+        gives=FileView,
+        takes_bytes=(*EXTENSIONS, "application/octet-stream"),
+        public=True,
+        errors=(FileNotFound, FileAlreadyCompleted, FileTooLarge),
+    ),
+)
+async def upload_file(request: Request, target: UploadTarget) -> Response:
     """Take a file's bytes at its upload address, which is its own proof; no key is needed."""
     services: Services = request.app.state.services
     file_id, _, shown = target.partition(".")

@@ -1,15 +1,28 @@
 """The authorization on the wire."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import ConfigDict, Field, StringConstraints
 
 from priorauth.domain.authorizations import ActionType, Authorization, FinalSubmission, NextAction, questionnaires_of
 from priorauth.domain.catalog import CodeSystem, Payer, PortalAuthMode, RequestType
 from priorauth.domain.lifecycle import Status
 from priorauth.domain.submissions import Outcome
 from priorauth.http.schemas.attachments import AttachmentView
-from priorauth.http.schemas.base import Body, IssueView, PageQuery, Query, QueryMoment, ShortText, Text, Timestamp, View
+from priorauth.http.schemas.base import (
+    NO_NUL,
+    Body,
+    IssueView,
+    ListView,
+    PageQuery,
+    Query,
+    QueryMoment,
+    ShortText,
+    Text,
+    Timestamp,
+    View,
+    demanding,
+)
 from priorauth.http.schemas.catalog import Npi, PayerView, RequestBody
 from priorauth.http.schemas.questionnaires import (
     QuestionnaireResponseBody,
@@ -19,72 +32,97 @@ from priorauth.http.schemas.questionnaires import (
 from priorauth.http.schemas.reviews import CoversView, ReviewSnapshotView
 from priorauth.http.schemas.submissions import DecisionView, PayerReceiptView
 
+MetadataName = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+MetadataValue = Annotated[str, StringConstraints(max_length=500, pattern=NO_NUL)]
+
 
 class PolicyBody(Body):
     """How the service may act."""
 
-    final_submission: FinalSubmission | None = Field(default=None, description="Required.")
+    model_config = ConfigDict(json_schema_extra=demanding("finalSubmission"))
+
+    final_submission: FinalSubmission | None = Field(
+        default=None, description="Whether the service may submit by itself or pauses for an approval."
+    )
 
 
 class CreateBody(Body):
-    """A new authorization."""
+    """A new authorization: for whom, what is asked of which payer, and how the service may act."""
+
+    model_config = ConfigDict(json_schema_extra=demanding("policy"))
 
     provider_npi: Npi
-    request: RequestBody
-    policy: PolicyBody | None = Field(default=None, description="Required.")
-    portal_auth_mode: PortalAuthMode | None = Field(default=None, description="By default automated.")
-    questionnaire_response: QuestionnaireResponseBody | None = None
-    metadata: dict[ShortText, Annotated[str, Field(max_length=500)]] | None = Field(
-        default=None, max_length=50, description="Up to 50 pairs of your own, never sent to a payer."
+    request: RequestBody = Field(description="What is asked of whom; fixed from now on.")
+    policy: PolicyBody | None = Field(default=None, description="How the service may act; fixed from now on.")
+    portal_auth_mode: PortalAuthMode | None = Field(
+        default=None, description="Who signs in at the payer's portal; `automated` when it is left out."
+    )
+    questionnaire_response: QuestionnaireResponseBody | None = Field(
+        default=None,
+        description="Answers that you have already. They are merged before version 1; what an answer to a question "
+        "of another payer names is refused, so begin without them when the questionnaire is not known.",
+    )
+    metadata: dict[MetadataName, MetadataValue] | None = Field(
+        default=None,
+        max_length=50,
+        description="Up to 50 pairs of your own, never sent to a payer. The list can be narrowed by `externalCaseId`.",
+        examples=[{"externalCaseId": "MRN-4711"}],
     )
 
 
 class AnswersBody(Body):
     """Answers to merge."""
 
-    questionnaire_response: QuestionnaireResponseBody
+    questionnaire_response: QuestionnaireResponseBody = Field(
+        description="The items that are answered anew, each with all of its answers. Items that are not named stay."
+    )
 
 
 class ConfirmBody(Body):
     """Which next action is confirmed."""
 
-    next_action_id: ShortText | None = Field(default=None, description="Required: the id of the current next action.")
+    model_config = ConfigDict(json_schema_extra=demanding("nextActionId"))
+
+    next_action_id: ShortText | None = Field(
+        default=None, description="`nextAction.id` as you have read it.", examples=["nact_123"]
+    )
 
 
 class CancelBody(Body):
     """Why the case is canceled."""
 
-    reason: Text | None = None
+    reason: Text | None = Field(
+        default=None,
+        description="In your own words; shown as the message of `statusReason`, never sent to a payer.",
+        examples=["The visit was moved to another clinic."],
+    )
 
 
 class ListQuery(PageQuery):
-    """Filters of the list."""
+    """Filters of the list; a case has to fit all of them."""
 
-    status: Status | None = None
-    outcome: Outcome | None = None
-    payer_id: str | None = None
-    provider_npi: str | None = None
-    created_after: QueryMoment | None = Field(default=None, description="At this time or later.")
-    created_before: QueryMoment | None = Field(default=None, description="Before this time.")
-    external_case_id: str | None = Field(default=None, description="Matches metadata.externalCaseId.")
+    status: Status | None = Field(default=None, description="Cases of this status.")
+    outcome: Outcome | None = Field(default=None, description="Completed cases of this outcome.")
+    payer_id: str | None = Field(default=None, description="Cases for this payer.", examples=["larkspur-health"])
+    provider_npi: str | None = Field(default=None, description="Cases of this provider.", examples=["1234567893"])
+    created_after: QueryMoment | None = Field(default=None, description="Cases created at this time or later.")
+    created_before: QueryMoment | None = Field(default=None, description="Cases created before this time.")
+    external_case_id: str | None = Field(
+        default=None, description="Cases whose `metadata.externalCaseId` is this.", examples=["MRN-4711"]
+    )
 
 
 class ReadQuery(Query):
     """How long the answer may wait for a later version."""
 
     after_version: Annotated[int, Field(ge=0)] | None = Field(
-        default=None, description="The version that you have; the answer is 304 unless there is a later one."
+        default=None, description="The version that you have: the answer is 304 unless there is a later one."
     )
     wait_seconds: Annotated[int, Field(ge=0, le=60)] = Field(
-        default=0, description="How many seconds the answer may wait for a version after afterVersion."
+        default=0,
+        description="How many seconds a 304 may be held back in case a later version appears meanwhile. It waits for "
+        "whatever is later than `afterVersion` or the ETag in If-None-Match; without either it waits for nothing.",
     )
-
-    @field_validator("wait_seconds")
-    @classmethod
-    def _waits_for_something(cls, seconds: int, info: ValidationInfo) -> int:
-        if seconds and info.data.get("after_version") is None:
-            raise ValueError("waitSeconds needs afterVersion, the version that you have")
-        return seconds
 
     def knows(self, version: int) -> bool:
         """Say whether the client has this version already."""
@@ -94,129 +132,157 @@ class ReadQuery(Query):
 class ReasonView(View):
     """A code for machines and a sentence for people."""
 
-    code: str
-    message: str
+    code: str = Field(description="For machines.", examples=["canceled_by_customer"])
+    message: str = Field(description="For people.")
 
 
 class ResolutionView(View):
     """What resolves an action, and the path to call."""
 
-    kind: str = Field(examples=["update_authorization", "confirm", "manual_handoff"])
-    endpoint: str
+    kind: Literal["update_authorization", "confirm", "manual_handoff"] = Field(
+        description="`update_authorization`: answers and attachments. `confirm`: a confirmation. "
+        "`manual_handoff`: a human in the payer's channel."
+    )
+    endpoint: str = Field(
+        description="The path to call; for `update_authorization` that of the answers, with the attachments beside it.",
+        examples=["/v1/prior-authorizations/auth_123/confirm"],
+    )
 
 
 class ActionCoversView(CoversView):
     """The versions that an action speaks of."""
 
-    review_snapshot_id: str | None
+    review_snapshot_id: str | None = Field(
+        description="The review snapshot that a confirmation approves; null when the action approves none.",
+        examples=["rev_123"],
+    )
 
 
 class NextActionView(View):
     """The customer's next move."""
 
-    id: str
-    type: ActionType
-    resolution: ResolutionView
-    covers: ActionCoversView
-    reason: ReasonView | None
+    id: str = Field(
+        description="Send it to confirm the action. It changes whenever the action is issued anew.",
+        examples=["nact_123"],
+    )
+    type: ActionType = Field(description="What is expected of you.")
+    resolution: ResolutionView = Field(description="How to do it.")
+    covers: ActionCoversView = Field(description="The versions that the action speaks of.")
+    reason: ReasonView | None = Field(description="Why a human is needed; null for every other action.")
 
 
 class ServiceCodeView(View):
     """A coded service."""
 
-    system: CodeSystem
-    code: str
+    system: CodeSystem = Field(description="The code system.")
+    code: str = Field(description="The code as the system writes it.", examples=["72148"])
 
 
 class RequestView(View):
     """What is asked of whom."""
 
-    payer_id: str
-    coverage_state: str
-    request_type: RequestType
-    service_code: ServiceCodeView
+    payer_id: str = Field(description="The payer's id.", examples=["larkspur-health"])
+    coverage_state: str = Field(description="The state of the coverage, two letters.", examples=["TX"])
+    request_type: RequestType = Field(description="The setting in which the service is given.")
+    service_code: ServiceCodeView = Field(description="The service or drug.")
 
 
 class RouteView(View):
     """The way to the payer, pinned at creation."""
 
-    channel: str
-    portal_auth_mode: PortalAuthMode
-    label: str
+    channel: str = Field(description="How the payer is reached.", examples=["portal"])
+    portal_auth_mode: PortalAuthMode = Field(description="Who signs in at the portal.")
+    label: str = Field(description="The way's name for people.", examples=["Larkspur Provider Connection"])
 
 
 class PolicyView(View):
     """How the service may act."""
 
-    final_submission: FinalSubmission
+    final_submission: FinalSubmission = Field(description="Whether the service may submit by itself.")
 
 
 class OpenQuestionView(View):
     """A question without an answer."""
 
-    link_id: str
-    message: str
+    link_id: str = Field(description="The item to answer.", examples=["clinical.summary"])
+    message: str = Field(description="The question as it reads under the present answers.")
 
 
 class MissingDocumentView(View):
     """A document that the payer wants."""
 
-    type: str
-    message: str
+    type: str = Field(description="Attach a file with this among its documentTypes.", examples=["clinical_notes"])
+    message: str = Field(description="What it is to show.")
 
 
 class RequirementsView(View):
-    """What is still open."""
+    """What is still open. The case goes on when questions, documents and issues of severity `error` are gone."""
 
-    version: int
-    questions: list[OpenQuestionView]
-    documents: list[MissingDocumentView]
-    issues: list[IssueView]
+    version: int = Field(description="Grows when any of what is below changed.", examples=[1])
+    questions: list[OpenQuestionView] = Field(description="Questions that want an answer.")
+    documents: list[MissingDocumentView] = Field(description="Documents that are missing.")
+    issues: list[IssueView] = Field(description="Answers and documents that are not right yet.")
 
 
 class SubmissionView(View):
     """What is known of the way to the payer."""
 
-    review_snapshot: ReviewSnapshotView | None
-    payer_receipt: PayerReceiptView | None
-    decision: DecisionView | None
+    review_snapshot: ReviewSnapshotView | None = Field(
+        description="The package that is, or was, to be approved; null before there is one."
+    )
+    payer_receipt: PayerReceiptView | None = Field(
+        description="The payer's proof that it has the case; null until it is proven."
+    )
+    decision: DecisionView | None = Field(description="What the payer decided; null until it did.")
 
 
 class HandoffReferenceView(View):
     """The manual handoff that owns the interaction."""
 
-    id: str
-    state: str
+    id: str = Field(description="The handoff's id.", examples=["mhand_123"])
+    state: str = Field(description="`active`, or `closing` while its close is carried out.", examples=["active"])
 
 
 class AuthorizationView(View):
-    """The durable case."""
+    """The durable case. Every field is always there; what does not exist yet is null."""
 
-    id: str
-    version: int = Field(description="Grows with every change that is visible here.")
-    status: Status
-    next_action: NextActionView | None
-    provider_npi: str
-    payer: PayerView
-    request: RequestView
-    route: RouteView
-    policy: PolicyView
-    questionnaire: list[QuestionnaireView]
-    questionnaire_response: QuestionnaireResponseView
-    requirements: RequirementsView
-    attachments: list[AttachmentView]
-    submission: SubmissionView
-    outcome: Outcome | None
-    status_reason: ReasonView | None
-    active_manual_handoff: HandoffReferenceView | None
-    metadata: dict[str, str]
-    created_at: Timestamp
-    updated_at: Timestamp
-    completed_at: Timestamp | None
-    canceled_at: Timestamp | None
+    id: str = Field(description="The id of the case.", examples=["auth_123"])
+    version: int = Field(
+        description="Grows by one with every change that is visible here. Send it in If-Match.", examples=[3]
+    )
+    status: Status = Field(description="Where the case is, and whose move it is.")
+    next_action: NextActionView | None = Field(description="What is expected of you; null when nothing is.")
+    provider_npi: str = Field(description="On whose behalf the case is sent.", examples=["1234567893"])
+    payer: PayerView = Field(description="The health plan as it was when the case was created.")
+    request: RequestView = Field(description="What is asked of whom.")
+    route: RouteView = Field(description="The way to the payer, chosen when the case was created.")
+    policy: PolicyView = Field(description="How the service may act.")
+    questionnaire: list[QuestionnaireView] = Field(
+        description="What is asked, in order: the payer's own questionnaires, then what its portal asked on the way."
+    )
+    questionnaire_response: QuestionnaireResponseView = Field(description="What was answered so far.")
+    requirements: RequirementsView = Field(description="What is still open.")
+    attachments: list[AttachmentView] = Field(description="The documents of the case, oldest first.")
+    submission: SubmissionView = Field(description="What is known of the way to the payer.")
+    outcome: Outcome | None = Field(description="How the case ended; null until it is `completed`.")
+    status_reason: ReasonView | None = Field(
+        description="Why the case failed, needed no authorization, or was canceled; else null."
+    )
+    active_manual_handoff: HandoffReferenceView | None = Field(
+        description="The manual handoff that owns the interaction with the payer now; null when none does."
+    )
+    metadata: dict[str, str] = Field(description="Your own pairs, as they were sent.")
+    created_at: Timestamp = Field(description="When the case was created.")
+    updated_at: Timestamp = Field(description="When its version grew last.")
+    completed_at: Timestamp | None = Field(description="When it was completed; null before.")
+    canceled_at: Timestamp | None = Field(description="When it was canceled; null if it was not.")
 
 
-_RESOLUTIONS = {
+class AuthorizationList(ListView[AuthorizationView]):
+    """One page of cases, newest first."""
+
+
+_RESOLUTIONS: dict[ActionType, tuple[Literal["update_authorization", "confirm", "manual_handoff"], str]] = {
     ActionType.PROVIDE_REQUIREMENTS: ("update_authorization", "/answers"),
     ActionType.ADVANCE_CASE: ("confirm", "/confirm"),
     ActionType.APPROVE_SUBMISSION: ("confirm", "/confirm"),

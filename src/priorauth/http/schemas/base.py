@@ -1,16 +1,20 @@
 """What all wire shapes share: camelCase, no unknown fields, times in whole seconds of UTC."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints
 from pydantic.alias_generators import to_camel
 
 from priorauth.domain.errors import Severity
+from priorauth.queries.pages import CURSOR
 
-_RFC3339 = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})")
+_RFC3339 = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
 
 
 # Bodies and queries are filled by what clients send, so that only aliases fill them and never the fields' names.
@@ -29,26 +33,52 @@ class Query(BaseModel):
 
 
 def _moment(value: object) -> object:
-    if not isinstance(value, str) or _RFC3339.fullmatch(value) is None:
-        raise ValueError("write a time as RFC 3339 has it, such as 2026-05-22T18:30:00Z")
+    found = _RFC3339.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError("Write the time as RFC 3339 has it, with its offset: 2026-05-22T18:30:00Z.")
     try:
-        return datetime.fromisoformat(value).astimezone(UTC)
+        return datetime.fromisoformat(found[1].upper() + (found[2] or "")[:7] + found[3].upper()).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise ValueError("there is no such time") from None
+        raise ValueError("There is no such time: check the month, the day, the hour and the offset.") from None
 
 
-QueryMoment = Annotated[AwareDatetime, BeforeValidator(_moment)]
+def demanding(*names: str) -> Callable[[dict[str, Any]], None]:
+    """Return what describes fields as required that are read as optional: without them a code of its own is given.
+
+    For `json_schema_extra` of a body. `names` as they go over the wire.
+    """
+
+    def demand(schema: dict[str, Any]) -> None:
+        properties = schema["properties"]
+        for name in names:
+            kinds = properties[name].pop("anyOf")
+            properties[name].pop("default", None)
+            properties[name] |= next(kind for kind in kinds if kind != {"type": "null"})
+        schema["required"] = [name for name in properties if name in (*schema.get("required", ()), *names)]
+
+    return demand
+
+
+QueryMoment = Annotated[AwareDatetime, BeforeValidator(_moment), Field(examples=["2026-05-22T18:30:00Z"])]
 
 
 class NoQuery(Query):
     """No query parameters."""
 
 
+class NoBody(Body):
+    """Nothing: send no body, or an empty object."""
+
+
 class PageQuery(Query):
     """The parameters of a list."""
 
-    limit: Annotated[int, Field(ge=1, le=100, description="How many entries a page has at most.")] = 25
-    cursor: Annotated[str | None, Field(min_length=1, description="The nextCursor of the page before.")] = None
+    limit: Annotated[int, Field(ge=1, le=100)] = Field(default=25, description="How many entries a page has at most.")
+    cursor: str | None = Field(
+        default=None,
+        json_schema_extra={"pattern": CURSOR},
+        description="Where the page begins: `pagination.nextCursor` of the page before, unchanged.",
+    )
 
 
 class View(BaseModel):
@@ -74,8 +104,10 @@ Timestamp = Annotated[
     Field(description="RFC 3339, UTC, whole seconds.", examples=["2026-05-22T18:30:00Z"]),
 ]
 Number = Annotated[Decimal, PlainSerializer(_plain, return_type=int | float, when_used="json")]
-Text = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
-ShortText = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+# No database stores the character NUL.
+NO_NUL = r"^[^\x00]*$"
+Text = Annotated[str, StringConstraints(min_length=1, max_length=2000, pattern=NO_NUL)]
+ShortText = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=NO_NUL)]
 
 Entry = TypeVar("Entry")
 
@@ -83,37 +115,47 @@ Entry = TypeVar("Entry")
 class Pagination(View):
     """Where the next page begins."""
 
-    next_cursor: str | None = Field(description="Send it as cursor to get the next page; null on the last one.")
+    next_cursor: str | None = Field(description="Send it as `cursor` to get the next page; null on the last one.")
 
 
 class ListView(View, Generic[Entry]):
-    """One page of a list, newest first."""
+    """One page of a list."""
 
-    data: list[Entry]
-    pagination: Pagination
+    data: list[Entry] = Field(description="The entries of this page, in the list's order.")
+    pagination: Pagination = Field(description="Where the next page begins.")
 
 
 class IssueView(View):
     """One fault of one field."""
 
-    code: str
-    message: str
-    field: str | None = Field(description="A linkId, a path into the body, or null for the whole.")
-    severity: Severity
+    code: str = Field(description="What is wrong, for machines.", examples=["unknown_field"])
+    message: str = Field(description="What is wrong and what to do about it, for people.")
+    field: str | None = Field(
+        description="Where: a linkId with the entries that it lies in, a dotted path into the body, the name of a "
+        "query parameter; null when it is the whole.",
+        examples=["request.serviceCode.code"],
+    )
+    severity: Severity = Field(description="`error`: it stands in the way. `warning`: worth a look.")
 
 
 class ErrorBody(View):
-    """What went wrong. Clients match `code`."""
+    """What went wrong. Clients match `code`, and show `message`."""
 
-    code: str
+    code: str = Field(description="What went wrong, for machines: one of the table of codes.", examples=["bad_request"])
     message: str = Field(description="A sentence for people that says what to do next.")
-    retryable: bool = Field(description="Whether the same request can succeed later.")
-    details: dict[str, object]
-    issues: list[IssueView]
+    retryable: bool = Field(description="Whether the same request can succeed later, unchanged.")
+    details: dict[str, object] = Field(
+        description="What a client can act on, by the code: `version_conflict` has expectedVersion and actualVersion, "
+        "`insufficient_permissions` requiredScope. Often empty."
+    )
+    issues: list[IssueView] = Field(description="Every fault of a request by its field; empty when it is no field's.")
 
 
 class ErrorEnvelope(View):
-    """The one shape of every error."""
+    """The one shape of every refusal and every fault."""
 
-    error: ErrorBody
-    request_id: str
+    error: ErrorBody = Field(description="What went wrong.")
+    request_id: str = Field(
+        description="The id of this request, as in the header Request-Id: quote it to the server's operator.",
+        examples=["req_1k10tv2hm387r116vfmqgm6z77s"],
+    )

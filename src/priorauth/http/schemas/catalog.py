@@ -1,21 +1,43 @@
 """The catalog on the wire: providers, payers and routes."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, StringConstraints
 
-from priorauth.domain.catalog import CodeSystem, Payer, PortalAuthMode, RequestType, Route
-from priorauth.http.schemas.base import Body, PageQuery, Query, ShortText, View
+from priorauth.domain.catalog import CODE_FORMS, NPI_FORM, CodeSystem, Payer, PortalAuthMode, RequestType, Route
+from priorauth.http.schemas.base import Body, ListView, PageQuery, Query, ShortText, View
 
 State = Annotated[str, Field(pattern=r"^[A-Z]{2}$", description="A state, two letters.", examples=["TX"])]
-Npi = Annotated[ShortText, Field(description="The provider's NPI, ten digits.", examples=["1234567893"])]
+Npi = Annotated[
+    ShortText,
+    Field(
+        description="The provider's National Provider Identifier: ten digits, the last of which checks the others.",
+        examples=["1234567893"],
+        json_schema_extra={"format": "npi", "pattern": NPI_FORM},
+    ),
+]
+
+
+def _forms(schema: dict[str, Any]) -> None:
+    """Say which form a code has in which system."""
+    schema["allOf"] = [
+        {
+            "if": {"properties": {"system": {"const": system.value}}},
+            "then": {"properties": {"code": {"pattern": f"^(?:{form.pattern})$"}}},
+        }
+        for system, form in CODE_FORMS.items()
+    ]
 
 
 class ServiceCodeBody(Body):
     """A coded service."""
 
+    model_config = ConfigDict(json_schema_extra=_forms)
+
     system: CodeSystem = Field(description="The code system.")
-    code: ShortText = Field(description="The code as the system writes it.", examples=["72148"])
+    code: Annotated[str, StringConstraints(min_length=1, max_length=255)] = Field(
+        description="The code as the system writes it.", examples=["72148"]
+    )
 
 
 class RequestBody(Body):
@@ -24,14 +46,14 @@ class RequestBody(Body):
     payer_id: ShortText = Field(description="The payer's id.", examples=["larkspur-health"])
     coverage_state: State
     request_type: RequestType = Field(description="The setting in which the service is given.")
-    service_code: ServiceCodeBody
+    service_code: ServiceCodeBody = Field(description="The service or drug.")
 
 
 class ResolveBody(Body):
     """The provider and the request of a case that is to be created."""
 
     provider_npi: Npi
-    request: RequestBody
+    request: RequestBody = Field(description="What is asked of whom.")
     portal_auth_mode: PortalAuthMode | None = Field(
         default=None, description="Who signs in at the portal; without it any way fits."
     )
@@ -43,7 +65,7 @@ class PayersQuery(PageQuery):
     query: Annotated[str | None, Field(min_length=1, max_length=200)] = Field(
         default=None, description="A part of the payer's name, brand, alias or id; capitals do not count."
     )
-    state: State | None = None
+    state: State | None = Field(default=None, description="Payers that cover this state, two letters.")
 
 
 class RoutesQuery(Query):
@@ -60,6 +82,10 @@ class ProviderView(View):
     state: str | None = Field(description="The state of practice, two letters.", examples=["TX"])
 
 
+class ProviderList(ListView[ProviderView]):
+    """One page of providers, by NPI."""
+
+
 class PayerView(View):
     """The health plan."""
 
@@ -73,24 +99,28 @@ class PayerView(View):
     line_of_business: str | None = Field(description="commercial, medicare_advantage, medicaid, …")
 
 
+class PayerList(ListView[PayerView]):
+    """One page of payers, by id."""
+
+
 class RouteOptionView(View):
     """One way to a payer, for one state and request type."""
 
-    payer_id: str
-    payer_display_name: str
-    coverage_state: str
-    request_type: RequestType
+    payer_id: str = Field(description="The payer.", examples=["larkspur-health"])
+    payer_display_name: str = Field(description="The payer's name for people.", examples=["Larkspur Health Plan"])
+    coverage_state: str = Field(description="The state of the coverage, two letters.", examples=["TX"])
+    request_type: RequestType = Field(description="The setting in which the service is given.")
     supported_service_code_systems: list[CodeSystem] = Field(description="The code systems that it takes.")
     channel: str = Field(description="How the payer is reached.", examples=["portal"])
     portal_auth_modes: list[PortalAuthMode] = Field(description="Who may sign in at the portal.")
-    label: str = Field(description="The way's name for people.")
+    label: str = Field(description="The way's name for people.", examples=["Larkspur Provider Connection"])
 
 
 class RouteOptionsView(View):
     """The ways that are open to a provider."""
 
-    provider_npi: str
-    options: list[RouteOptionView]
+    provider_npi: str = Field(description="The provider.", examples=["1234567893"])
+    options: list[RouteOptionView] = Field(description="The ways, by payer.")
 
 
 def option_view(payer: Payer, route: Route) -> RouteOptionView:

@@ -1,57 +1,80 @@
 """Files on the wire."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, StringConstraints
 
-from priorauth.domain.files import FileStatus, StoredFile
+from priorauth.domain.files import NAME_FORMS, FileStatus, StoredFile
 from priorauth.http.schemas.base import Body, ShortText, Timestamp, View
+
+
+def _types_and_names(schema: dict[str, Any]) -> None:
+    """Say which types are taken, and which names contradict which type."""
+    schema["properties"]["contentType"]["enum"] = list(NAME_FORMS)
+    schema["allOf"] = [
+        {
+            "if": {"properties": {"contentType": {"const": content_type}}},
+            "then": {"properties": {"fileName": {"pattern": f"^(?:{form.pattern})$"}}},
+        }
+        for content_type, form in NAME_FORMS.items()
+    ]
 
 
 class DeclareFileBody(Body):
     """A file that will be uploaded."""
 
-    file_name: ShortText = Field(pattern=r"^[^/\\\x00-\x1f]+$")
-    content_type: ShortText = Field(examples=["application/pdf"])
-    purpose: Literal["authorization_attachment"]
+    model_config = ConfigDict(json_schema_extra=_types_and_names)
+
+    file_name: Annotated[str, StringConstraints(max_length=255, pattern=r"^[^/\\\x00-\x1f]+$")] = Field(
+        description="The name that people see, without a path. Its extension has to fit the content type.",
+        examples=["notes.pdf"],
+    )
+    content_type: ShortText = Field(
+        description="What the bytes are; they are checked when the file is completed.", examples=["application/pdf"]
+    )
+    purpose: Literal["authorization_attachment"] = Field(
+        description="What the file is for. `authorization_attachment`: to be attached to an authorization."
+    )
 
 
 class FileFailureView(View):
     """Why a file cannot be used."""
 
-    code: str
-    message: str
+    code: str = Field(description="For machines.", examples=["encrypted_pdf"])
+    message: str = Field(description="For people: what to do about it.")
 
 
 class FileView(View):
     """One file."""
 
-    id: str
-    status: FileStatus
-    file_name: str
-    content_type: str
-    purpose: str
-    size_bytes: int | None
-    created_at: Timestamp
-    completed_at: Timestamp | None
-    download_url: str | None = Field(description="Needs the API key; null until the file is ready.")
-    failure: FileFailureView | None
+    id: str = Field(description="The file's id.", examples=["file_123"])
+    status: FileStatus = Field(description="How far the file is.")
+    file_name: str = Field(description="The name that was declared.", examples=["notes.pdf"])
+    content_type: str = Field(description="The type that was declared.", examples=["application/pdf"])
+    purpose: str = Field(description="What the file is for.", examples=["authorization_attachment"])
+    size_bytes: int | None = Field(description="How many bytes were uploaded; null before.", examples=[48_213])
+    created_at: Timestamp = Field(description="When the file was declared.")
+    completed_at: Timestamp | None = Field(description="When the bytes were checked; null before.")
+    download_url: str | None = Field(
+        description="Where the bytes can be read, with the API key; null until the file is ready."
+    )
+    failure: FileFailureView | None = Field(description="Why the file cannot be used; null unless it `failed`.")
 
 
 class UploadView(View):
     """Where the bytes go, once, before the address expires."""
 
-    strategy: Literal["single_put"] = "single_put"
-    method: Literal["PUT"] = "PUT"
-    url: str
-    headers: dict[str, str]
+    strategy: Literal["single_put"] = Field(default="single_put", description="`single_put`: all bytes in one request.")
+    method: Literal["PUT"] = Field(default="PUT", description="The method to use.")
+    url: str = Field(description="The address. It needs no API key: whoever has it can upload, so keep it to yourself.")
+    headers: dict[str, str] = Field(description="Headers to send with the bytes.")
 
 
 class DeclaredFileView(View):
     """A declared file and its upload address."""
 
-    file: FileView
-    upload: UploadView
+    file: FileView = Field(description="The file, which waits for its bytes.")
+    upload: UploadView = Field(description="Where they go.")
 
 
 def file_view(file: StoredFile, *, base_url: str) -> FileView:

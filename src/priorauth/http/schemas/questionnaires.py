@@ -10,6 +10,7 @@ from pydantic import (
     Field,
     GetJsonSchemaHandler,
     SerializerFunctionWrapHandler,
+    StringConstraints,
     model_serializer,
     model_validator,
 )
@@ -17,38 +18,52 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from priorauth.domain.questionnaires import Answer, AnswerItem, Coding, EnableBehavior, EnableWhen, ItemType, Operator
-from priorauth.http.schemas.base import Body, Number, Text, View
+from priorauth.http.schemas.base import NO_NUL, Body, Number, Text, View
+
+_LARGEST = 10**15
+DecimalNumber = Annotated[float, Field(ge=-_LARGEST, le=_LARGEST)]
 
 
 def _calendar_date(value: object) -> object:
     if not isinstance(value, str) or re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value) is None:
-        raise ValueError("write a date as YYYY-MM-DD")
-    return date.fromisoformat(value)
+        raise ValueError("Write the date as YYYY-MM-DD: 2026-12-07.")
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise ValueError("There is no such day: check the month and the day.") from None
 
 
 def _plain_number(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("write a decimal as a JSON number")  # noqa: TRY004 - pydantic turns ValueError into an issue
+        raise ValueError("Write the number without quotes: 2.5.")  # noqa: TRY004 - pydantic turns ValueError into an issue
     return Decimal(str(value))
 
 
 class CodingBody(Body):
     """A coded value."""
 
-    code: Text
-    display: Text | None = None
-    system: Text | None = None
+    code: Text = Field(description="The option's code.", examples=["neurologic_deficit"])
+    display: Text | None = Field(default=None, description="Taken and not kept: the questionnaire has the words.")
+    system: Text | None = Field(default=None, description="Taken and not kept: the questionnaire knows the system.")
 
 
 class AnswerBody(Body):
-    """One answer: exactly one value key, the one of the item's type."""
+    """One answer: exactly one of the fields, the one of the item's type."""
 
-    value_string: Annotated[str | None, Field(max_length=20_000)] = None
-    value_boolean: bool | None = None
-    value_date: Annotated[date | None, BeforeValidator(_calendar_date)] = None
-    value_integer: Annotated[int | None, Field(ge=-(2**31), le=2**31 - 1)] = None
-    value_decimal: Annotated[Decimal | None, BeforeValidator(_plain_number), Field(max_digits=15)] = None
-    value_coding: CodingBody | None = None
+    value_string: Annotated[str, StringConstraints(max_length=20_000, pattern=NO_NUL)] | None = Field(
+        default=None, description="For items of type string, text and open-choice."
+    )
+    value_boolean: bool | None = Field(default=None, description="For items of type boolean.")
+    value_date: Annotated[date | None, BeforeValidator(_calendar_date)] = Field(
+        default=None, description="For items of type date: YYYY-MM-DD.", examples=["2026-12-07"]
+    )
+    value_integer: Annotated[int, Field(ge=-(2**31), le=2**31 - 1)] | None = Field(
+        default=None, description="For items of type integer."
+    )
+    value_decimal: Annotated[
+        Decimal | None, BeforeValidator(_plain_number, json_schema_input_type=DecimalNumber | None)
+    ] = Field(default=None, description="For items of type decimal: a JSON number.", ge=-_LARGEST, le=_LARGEST)
+    value_coding: CodingBody | None = Field(default=None, description="For items of type choice and open-choice.")
 
     def to_domain(self) -> Answer:
         """Return the domain's answer."""
@@ -65,9 +80,18 @@ class AnswerBody(Body):
 class AnswerItemBody(Body):
     """The answers of one item. An empty `answer` clears the item."""
 
-    link_id: Text
-    answer: list[AnswerBody] = Field(default_factory=list, max_length=200)
-    item: list["AnswerItemBody"] = Field(default_factory=list, max_length=500)
+    link_id: Text = Field(description="The item of the questionnaire.", examples=["clinical.summary"])
+    answer: list[AnswerBody] = Field(
+        default_factory=list,
+        max_length=200,
+        description="All answers of the item: one, or several where it repeats. Empty, or left out, clears it.",
+        examples=[[{"valueString": "Eight weeks of physical therapy without relief."}]],
+    )
+    item: list["AnswerItemBody"] = Field(
+        default_factory=list,
+        max_length=500,
+        description="The items below it. A repeating group is named once for each of its entries.",
+    )
 
     def to_domain(self) -> AnswerItem:
         """Return the domain's answered item."""
@@ -81,7 +105,7 @@ class AnswerItemBody(Body):
 class QuestionnaireResponseBody(Body):
     """Answers as a FHIR QuestionnaireResponse carries them."""
 
-    item: list[AnswerItemBody] = Field(max_length=500)
+    item: list[AnswerItemBody] = Field(max_length=500, description="The answered items.")
 
     def to_domain(self) -> tuple[AnswerItem, ...]:
         """Return the domain's answers."""
@@ -106,52 +130,54 @@ class _Sparse(View):
 class CodingView(View):
     """A coded value."""
 
-    code: str
+    code: str = Field(description="The option's code.", examples=["neurologic_deficit"])
 
 
 class AnswerView(_Sparse):
-    """One answer: exactly one value key."""
+    """One answer: exactly one of the fields is there."""
 
-    value_string: str | None = None
-    value_boolean: bool | None = None
-    value_date: date | None = None
-    value_integer: int | None = None
-    value_decimal: Number | None = None
-    value_coding: CodingView | None = None
+    value_string: str | None = Field(default=None, description="Of an item of type string, text or open-choice.")
+    value_boolean: bool | None = Field(default=None, description="Of an item of type boolean.")
+    value_date: date | None = Field(default=None, description="Of an item of type date.")
+    value_integer: int | None = Field(default=None, description="Of an item of type integer.")
+    value_decimal: Number | None = Field(default=None, description="Of an item of type decimal.")
+    value_coding: CodingView | None = Field(default=None, description="Of an item of type choice or open-choice.")
 
 
 class AnswerItemView(_Sparse):
-    """The answers of one item."""
+    """The answers of one item; what is empty is left out."""
 
-    link_id: str
-    answer: list[AnswerView] = Field(default_factory=list)
-    item: list["AnswerItemView"] = Field(default_factory=list)
+    link_id: str = Field(description="The item of the questionnaire.", examples=["clinical.summary"])
+    answer: list[AnswerView] = Field(default_factory=list, description="Its answers.")
+    item: list["AnswerItemView"] = Field(default_factory=list, description="The items below it.")
 
 
 class QuestionnaireResponseView(View):
     """The answers, in the order of the questionnaires."""
 
-    item: list[AnswerItemView]
+    item: list[AnswerItemView] = Field(description="The answered items.")
 
 
 class OptionView(View):
     """One choice."""
 
-    code: str
-    display: str
+    code: str = Field(description="Send it as `valueCoding.code`.", examples=["none"])
+    display: str = Field(description="What people read.", examples=["None"])
 
 
 class EnableWhenView(_Sparse):
     """One comparison of a condition, with one answer key as in FHIR (`answerBoolean`, `answerCoding`, …)."""
 
-    question: str
-    operator: Operator
-    answer_string: str | None = None
-    answer_boolean: bool | None = None
-    answer_date: date | None = None
-    answer_integer: int | None = None
-    answer_decimal: Number | None = None
-    answer_coding: CodingView | None = None
+    question: str = Field(description="The linkId of the item whose answers are compared.")
+    operator: Operator = Field(description="How they are compared.")
+    answer_string: str | None = Field(default=None, description="Compared with a text.")
+    answer_boolean: bool | None = Field(
+        default=None, description="Compared with yes or no; with `exists`: whether there is an answer."
+    )
+    answer_date: date | None = Field(default=None, description="Compared with a day.")
+    answer_integer: int | None = Field(default=None, description="Compared with a whole number.")
+    answer_decimal: Number | None = Field(default=None, description="Compared with a number.")
+    answer_coding: CodingView | None = Field(default=None, description="Compared with a choice.")
 
     @model_validator(mode="before")
     @classmethod
@@ -165,51 +191,55 @@ class EnableWhenView(_Sparse):
 class ConditionView(View):
     """A FHIR condition over other answers."""
 
-    enable_behavior: EnableBehavior
-    enable_when: list[EnableWhenView]
+    enable_behavior: EnableBehavior = Field(description="How many of the comparisons must hold.")
+    enable_when: list[EnableWhenView] = Field(description="The comparisons.")
 
 
 class ValuesWhenView(View):
     """The choices while a condition holds."""
 
-    when: ConditionView
-    options: list[OptionView]
+    when: ConditionView = Field(description="The condition.")
+    options: list[OptionView] = Field(description="The choices that remain.")
 
 
 class TextWhenView(View):
     """The prompt while a condition holds."""
 
-    when: ConditionView
-    text: str
+    when: ConditionView = Field(description="The condition.")
+    text: str = Field(description="The prompt in place of the item's own.")
 
 
 class ItemView(View):
     """One question, group or display text."""
 
-    link_id: str
-    text: str
-    type: ItemType
-    required: bool
-    repeats: bool
-    min_occurs: int | None
-    max_occurs: int | None
-    options: list[OptionView]
+    link_id: str = Field(description="Names the item in answers and conditions.", examples=["clinical.summary"])
+    text: str = Field(description="The prompt.")
+    type: ItemType = Field(description="The kind of answer that it takes.")
+    required: bool = Field(description="Whether it always has to be answered.")
+    repeats: bool = Field(description="Whether it takes several answers, or a group several entries.")
+    min_occurs: int | None = Field(description="How many answers or entries at least, once there is one.")
+    max_occurs: int | None = Field(description="How many answers or entries at most.")
+    options: list[OptionView] = Field(description="The choices of a choice or open-choice; else empty.")
     pattern: str | None = Field(description="A regular expression that the whole text must match.")
-    max_length: int | None
-    min: Number | None
-    max: Number | None
-    error_message: str | None
-    default_value: AnswerView | None
-    required_when: ConditionView | None
-    not_allowed_when: ConditionView | None
-    values_when: list[ValuesWhenView]
-    text_when: list[TextWhenView]
-    item: list["ItemView"]
+    max_length: int | None = Field(description="How many characters a text has at most.")
+    min: Number | None = Field(description="The smallest number.")
+    max: Number | None = Field(description="The largest number.")
+    error_message: str | None = Field(description="What to tell whoever breaks one of these rules.")
+    default_value: AnswerView | None = Field(
+        description="A suggestion for your form: it is no answer until you send it."
+    )
+    required_when: ConditionView | None = Field(description="While it holds, the item has to be answered.")
+    not_allowed_when: ConditionView | None = Field(
+        description="While it holds, the item is hidden, with all below it, and its answers are dropped."
+    )
+    values_when: list[ValuesWhenView] = Field(description="The first whose condition holds narrows the choices.")
+    text_when: list[TextWhenView] = Field(description="The first whose condition holds replaces the prompt.")
+    item: list["ItemView"] = Field(description="The items of a group, or below a question.")
 
 
 class QuestionnaireView(View):
     """A set of questions under one title."""
 
-    id: str
-    title: str
-    item: list[ItemView]
+    id: str = Field(description="The questionnaire's id.")
+    title: str = Field(description="Its title.")
+    item: list[ItemView] = Field(description="Its items, in the order in which they are asked.")

@@ -11,71 +11,71 @@ from priorauth.http.schemas.questionnaires import QuestionnaireResponseView
 class CoversView(View):
     """The versions of case, requirements, answers and attachments."""
 
-    authorization_version: int
-    requirements_version: int
-    questionnaire_response_version: int
-    attachment_version: int
+    authorization_version: int = Field(description="The version of the case that first showed this.", examples=[17])
+    requirements_version: int = Field(description="The version of its requirements.", examples=[4])
+    questionnaire_response_version: int = Field(description="The version of its answers.", examples=[8])
+    attachment_version: int = Field(description="The version of its attachments.", examples=[2])
 
 
 class PatientSummaryView(View):
-    """Whom the case is about."""
+    """Whom the case is about, as far as the answers tell."""
 
-    member_id: str | None
-    given_name: str | None
-    family_name: str | None
-    birth_date: str | None
+    member_id: str | None = Field(description="The member id; null while it was not answered.")
+    given_name: str | None = Field(description="The given name.")
+    family_name: str | None = Field(description="The family name.")
+    birth_date: str | None = Field(description="The day of birth.", examples=["1979-03-14"])
 
 
 class CoverageSummaryView(View):
     """Who pays."""
 
-    payer_id: str
-    payer_name: str
-    coverage_state: str
-    line_of_business: str | None
+    payer_id: str = Field(description="The payer's id.", examples=["larkspur-health"])
+    payer_name: str = Field(description="The payer's name.", examples=["Larkspur Health Plan"])
+    coverage_state: str = Field(description="The state of the coverage, two letters.", examples=["TX"])
+    line_of_business: str | None = Field(description="The kind of plan, if the payer has one.", examples=["commercial"])
 
 
 class ProviderSummaryView(View):
     """Who treats."""
 
-    npi: str
-    name: str
+    npi: str = Field(description="The provider's NPI.", examples=["1234567893"])
+    name: str = Field(description="The provider's name.")
 
 
 class ServiceSummaryView(View):
     """What is asked for."""
 
-    title: str
-    request_type: str
-    code_system: str
-    code: str
-    units: str | None
-    start_date: str | None
+    title: str = Field(description="The service in words.")
+    request_type: str = Field(description="The setting in which it is given.", examples=["outpatient"])
+    code_system: str = Field(description="The code system.", examples=["cpt"])
+    code: str = Field(description="The code.", examples=["72148"])
+    units: str | None = Field(description="How many units; null where the payer counts none.", examples=["1"])
+    start_date: str | None = Field(description="The first day of the service.", examples=["2026-12-07"])
 
 
 class AnswerSummaryView(View):
     """A question with its answer."""
 
-    link_id: str
-    question: str
-    answer: str
+    link_id: str = Field(description="The item.", examples=["clinical.summary"])
+    question: str = Field(description="The question as a person reads it.")
+    answer: str = Field(description="The answer as a person reads it.")
 
 
 class DocumentSummaryView(View):
     """A document that goes along."""
 
-    attachment_id: str
-    label: str
-    document_types: list[str]
+    attachment_id: str = Field(description="The attachment.", examples=["att_123"])
+    label: str = Field(description="The file's name.", examples=["notes.pdf"])
+    document_types: list[str] = Field(description="What the document is.", examples=[["clinical_notes"]])
 
 
 class DestinationSummaryView(View):
     """What goes to which payer, by which channel, under which reference."""
 
-    payer_name: str
-    channel: str
-    route: str
-    case_reference: str
+    payer_name: str = Field(description="The payer's name.", examples=["Larkspur Health Plan"])
+    channel: str = Field(description="How it gets there.", examples=["portal"])
+    route: str = Field(description="The way's name.", examples=["Larkspur Provider Connection"])
+    case_reference: str = Field(description="The reference by which the payer's records name this case.")
 
 
 class ChangeView(View):
@@ -90,48 +90,52 @@ class ChangeView(View):
 class ReplySummaryView(View):
     """The payer's message that the package answers."""
 
-    subject: str
-    message: str
+    subject: str = Field(description="The message's subject, in the payer's words.")
+    message: str = Field(description="The message, in the payer's words.")
     text: str = Field(description="What is answered otherwise since the payer asked; it goes along as text.")
 
 
 class ReviewSummaryView(View):
     """The package, grouped as a reviewer reads it."""
 
-    patient: PatientSummaryView
-    coverage: CoverageSummaryView
-    provider: ProviderSummaryView
-    service: ServiceSummaryView
-    diagnoses: list[str]
-    clinical: list[AnswerSummaryView]
+    patient: PatientSummaryView = Field(description="Whom the case is about.")
+    coverage: CoverageSummaryView = Field(description="Who pays.")
+    provider: ProviderSummaryView = Field(description="Who treats.")
+    service: ServiceSummaryView = Field(description="What is asked for.")
+    diagnoses: list[str] = Field(description="The diagnoses, as they were answered.", examples=[["M54.16"]])
+    clinical: list[AnswerSummaryView] = Field(description="Every other answer, in the order of the questionnaire.")
     documents: list[DocumentSummaryView] = Field(
-        description="What goes along; of a reply, what is new since the message."
+        description="The documents that go along; of a reply, what is new since the message."
     )
-    destination: DestinationSummaryView
-    changes: list[ChangeView] = Field(description="Empty in the first snapshot of a case.")
-    reply: ReplySummaryView | None = Field(description="Set when the package answers a message of the payer.")
+    destination: DestinationSummaryView = Field(description="Where all of it goes.")
+    changes: list[ChangeView] = Field(
+        description="What differs from the snapshot before; empty in the first snapshot of a case."
+    )
+    reply: ReplySummaryView | None = Field(description="The message that is answered; null for a submission.")
 
 
 class WarningView(View):
-    """Something to look at before approving."""
+    """Something to look at before approving. It blocks nothing."""
 
-    code: str
-    message: str
+    code: str = Field(description="For machines.")
+    message: str = Field(description="For the reviewer.")
 
 
 class ReviewSnapshotView(View):
-    """What is to be approved."""
+    """What is to be approved: a picture of the package as it will be sent."""
 
-    id: str
-    status: SnapshotStatus = Field(description="Only a current snapshot can be approved.")
-    kind: SnapshotKind
-    generated_at: Timestamp
-    covers: CoversView
-    summary: ReviewSummaryView
-    questionnaire_response: QuestionnaireResponseView
-    attachments: list[AttachmentView]
-    warnings: list[WarningView]
-    live_view_url: str | None
+    id: str = Field(description="The snapshot's id.", examples=["rev_123"])
+    status: SnapshotStatus = Field(description="Whether it can be approved.")
+    kind: SnapshotKind = Field(description="Which boundary it stands before.")
+    generated_at: Timestamp = Field(description="When it was made.")
+    covers: CoversView = Field(description="The versions of which it is a picture.")
+    summary: ReviewSummaryView = Field(description="The package, grouped as a reviewer reads it.")
+    questionnaire_response: QuestionnaireResponseView = Field(description="All answers in it.")
+    attachments: list[AttachmentView] = Field(description="All documents in it.")
+    warnings: list[WarningView] = Field(description="What the reviewer should look at before approving.")
+    live_view_url: str | None = Field(
+        description="Where a customer who signs in at the portal in person can watch; null for every other route."
+    )
 
     @model_validator(mode="before")
     @classmethod

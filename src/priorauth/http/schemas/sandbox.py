@@ -13,47 +13,50 @@ from priorauth.http.schemas.base import View
 class ResolvesView(View):
     """What resolves the blockers that a scenario meets."""
 
-    questionnaire_response: dict[str, Any]
-    document_types: list[str]
-    one_time_code: str | None
+    questionnaire_response: dict[str, Any] = Field(
+        description="Answers, as the body of `PATCH …/answers` takes them. Send those that the case asks for.",
+        examples=[{"item": [{"linkId": "clinical.summary", "answer": [{"valueString": "Eight weeks."}]}]}],
+    )
+    document_types: list[str] = Field(description="Documents to attach; any file will do.")
+    one_time_code: str | None = Field(description="The code that a human would get on the phone; null if none is.")
 
 
 class ExpectationView(View):
     """A state in which a scenario pauses or ends."""
 
-    status: Status
-    next_action_type: ActionType | None
-    outcome: Outcome | None
+    status: Status = Field(description="The status of the case.")
+    next_action_type: ActionType | None = Field(description="The type of its next action.")
+    outcome: Outcome | None = Field(description="Its outcome.")
 
 
 class ScenarioView(View):
     """One deterministic case against a simulated payer."""
 
-    id: str
-    title: str
-    description: str
+    id: str = Field(description="The scenario's id.", examples=["approved_after_review"])
+    title: str = Field(description="Its name.")
+    description: str = Field(description="What happens in it.")
     create: dict[str, Any] = Field(description="The body to send to POST /v1/prior-authorizations, as it is.")
-    resolves: ResolvesView
+    resolves: ResolvesView = Field(description="What resolves the blockers on the way.")
     expects: list[ExpectationView] = Field(description="The pauses in order, and last the end.")
-    timeout_seconds: int
+    timeout_seconds: int = Field(description="Within how many seconds it ends, if nothing is waited for in between.")
 
 
 class ScenarioListView(View):
     """All scenarios."""
 
-    data: list[ScenarioView]
+    data: list[ScenarioView] = Field(description="The scenarios, by id.")
 
 
 class PortalView(View):
     """A simulated payer's portal."""
 
-    id: str
-    display_name: str
-    url: str
+    id: str = Field(description="The portal's id.", examples=["larkspur"])
+    display_name: str = Field(description="Its name.")
+    url: str = Field(description="Where it is served, for a look by a browser on the same machine.")
     submissions_url: str = Field(description="Every submission that the payer has taken; on loopback, without a key.")
 
 
 class PortalListView(View):
     """The simulated payers' portals."""
 
-    data: list[PortalView]
+    data: list[PortalView] = Field(description="The portals.")

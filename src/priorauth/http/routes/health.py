@@ -1,0 +1,29 @@
+"""How the server is: for whoever watches over it. Nothing here needs a key."""
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from priorauth.domain.errors import TemporarilyUnavailable
+from priorauth.http.answers import answer
+from priorauth.http.edge import Services
+from priorauth.http.operations import describes
+from priorauth.http.schemas.health import HealthView, ReadinessView
+
+router = APIRouter(tags=["Server"])
+
+
+@router.get("/health", **describes(gives=HealthView, public=True))
+async def read_health() -> Response:
+    """Say whether the process is alive. It asks nothing of the database: restart a server that does not answer."""
+    return answer(HealthView()).response()
+
+
+@router.get("/ready", **describes(gives=ReadinessView, public=True))
+async def read_readiness(request: Request) -> Response:
+    """Say whether the server can serve: send it requests only while it can."""
+    services: Services = request.app.state.services
+    try:
+        await services.database.read(lambda tx: tx.organizations.named(""))
+    except Exception as error:
+        raise TemporarilyUnavailable from error
+    return answer(ReadinessView()).response()
