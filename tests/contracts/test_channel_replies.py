@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -16,7 +17,7 @@ from tests.factories.jobs import job_of
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
 SCENARIO = "more_information_needed"
-INQUIRY = {"subject": "Laboratory results", "text": "Please send them.", "documents": ["LAB"]}
+INQUIRY: dict[str, Any] = {"subject": "Laboratory results", "text": "Please send them.", "documents": ["LAB"]}
 TEXT = "Units requested: 2\nThe results are attached."
 
 

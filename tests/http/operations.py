@@ -87,6 +87,16 @@ ANSWER = Operation(
     if_match=True,
     missing=_NO_CASE,
 )
+ANSWER_WITH_FHIR = Operation(
+    "PATCH",
+    f"{_ONE}/questionnaire-response.fhir",
+    lambda _: {
+        "resourceType": "QuestionnaireResponse",
+        **said("clinical.summary", valueString="Ten weeks without relief.")["questionnaireResponse"],
+    },
+    if_match=True,
+    missing=_NO_CASE,
+)
 ATTACH = Operation(
     "POST",
     f"{_ONE}/attachments",
@@ -123,6 +133,9 @@ OPERATIONS = (
     CONFIRM,
     CANCEL,
     Operation("GET", f"{_ONE}/events", missing=_NO_CASE),
+    Operation("GET", f"{_ONE}/questionnaire.fhir", missing=_NO_CASE),
+    Operation("GET", f"{_ONE}/questionnaire-response.fhir", missing=_NO_CASE),
+    ANSWER_WITH_FHIR,
     Operation("GET", f"{_ONE}/live-session", missing=_NO_CASE),
     DECLARE,
     Operation("GET", "/v1/files/{file_id}", missing=_NO_FILE),

@@ -8,6 +8,13 @@ from tests.http.operations import RESOLVE
 NPI = "1234567893"
 
 
+async def test_a_number_that_fails_its_check_digit_is_nobodys(customer: Customer) -> None:
+    """Section 1: an unknown provider is 404."""
+    error = refused(await customer.get("/v1/providers/1234567890"), 404, "provider_not_found")
+
+    assert "check digit" in error["message"]
+
+
 async def test_providers_are_listed_and_read(customer: Customer) -> None:
     listed = taken(await customer.get("/v1/providers"))
 
@@ -83,7 +90,8 @@ async def test_routes_need_a_provider(customer: Customer, parameters: dict[str, 
     ("changes", "status", "code"),
     [
         ({"providerNpi": "1000000004"}, 404, "provider_not_found"),
-        ({"providerNpi": "1234567890"}, 400, "bad_request"),
+        ({"providerNpi": "1234567890"}, 404, "provider_not_found"),
+        ({"providerNpi": "12345"}, 400, "bad_request"),
         ({"request": {"payerId": "nobody"}}, 404, "payer_not_found"),
         ({"request": {"coverageState": "WY"}}, 409, "unsupported_route"),
         ({"request": {"requestType": "inpatient"}}, 409, "unsupported_route"),

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from priorauth.domain.catalog import Payer, PortalAuthMode, Provider, Route, ServiceRequest
+from priorauth.domain.catalog import Payer, PortalAuthMode, Provider, Route, ServiceRequest, is_npi
 from priorauth.domain.errors import PayerNotFound, ProviderAccessNotConfigured, ProviderNotFound
 from priorauth.domain.organizations import Caller, Environment, Organization
 from priorauth.store.transaction import Transaction
@@ -43,6 +43,8 @@ def resolve(
 def require_provider(tx: Transaction, caller: Caller, npi: str) -> Provider:
     """Return a provider of the caller's environment. Raises ProviderNotFound."""
     provider = tx.catalog.provider(caller.environment, npi)
+    if provider is None and not is_npi(npi):
+        raise ProviderNotFound("Nobody has this number: its check digit is wrong. Look for a typing error.")
     if provider is None:
         raise ProviderNotFound
     return provider

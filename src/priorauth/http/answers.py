@@ -32,6 +32,7 @@ class Answer:
     status_code: int = 200
     version: int | None = None
     replayed: bool = False
+    media_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def response(self) -> Response:
@@ -41,7 +42,7 @@ class Answer:
             headers["ETag"] = f'"{self.version}"'
         if self.replayed:
             headers["Idempotent-Replayed"] = "true"
-        return Response(self.body, self.status_code, headers, media_type="application/json" if self.body else None)
+        return Response(self.body, self.status_code, headers, media_type=self.media_type if self.body else None)
 
 
 def answer(view: BaseModel, *, status_code: int = 200, version: int | None = None) -> Answer:

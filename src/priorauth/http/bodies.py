@@ -15,6 +15,7 @@ from priorauth.domain.errors import BadRequest, Issue, PayloadTooLarge, Unsuppor
 
 Shape = TypeVar("Shape", bound=BaseModel)
 
+FHIR_JSON = "application/fhir+json"
 BODY_LIMIT = 1024 * 1024
 _DEPTH_LIMIT = 60
 _DIGITS_LIMIT = 400
@@ -34,7 +35,8 @@ async def read_body(request: Request) -> bytes:
         if len(body) > BODY_LIMIT:
             raise PayloadTooLarge
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if body and media_type != "application/json":
+    taken = ("application/json", FHIR_JSON) if request.url.path.endswith(".fhir") else ("application/json",)
+    if body and media_type not in taken:
         raise UnsupportedMediaType
     return bytes(body)
 

@@ -20,6 +20,7 @@ Json: TypeAlias = dict[str, Any]
 TAGS = [
     {"name": "Authorizations", "description": "The case: create it, read it, answer, confirm, cancel."},
     {"name": "Attachments", "description": "The documents of a case."},
+    {"name": "FHIR", "description": "Questionnaire and answers as FHIR R4 resources."},
     {"name": "Live sessions", "description": "What can be seen of the work in the payer's channel."},
     {"name": "Files", "description": "Bytes on their way to becoming attachments: declare, upload once, complete."},
     {"name": "Catalog", "description": "On whose behalf cases can be sent, to which payers, and which way they take."},
@@ -28,25 +29,17 @@ TAGS = [
 ]
 
 # Where an answer of a shape names what the path of another operation asks for.
+# A list may be empty, and leads nowhere then.
 _NAMED_BY: Mapping[str, Mapping[str, str]] = {
     "AuthorizationView": {
         "authorization_id": "$response.body#/id",
-        "attachment_id": "$response.body#/attachments/0/id",
         "npi": "$response.body#/providerNpi",
         "payer_id": "$response.body#/payer/id",
-    },
-    "AuthorizationList": {"authorization_id": "$response.body#/data/0/id"},
-    "AttachmentList": {
-        "authorization_id": "$request.path.authorization_id",
-        "attachment_id": "$response.body#/data/0/id",
-        "file_id": "$response.body#/data/0/fileId",
     },
     "DeclaredFileView": {"file_id": "$response.body#/file/id"},
     "FileView": {"file_id": "$response.body#/id"},
     "ProviderView": {"npi": "$response.body#/npi"},
-    "ProviderList": {"npi": "$response.body#/data/0/npi"},
     "PayerView": {"payer_id": "$response.body#/id"},
-    "PayerList": {"payer_id": "$response.body#/data/0/id"},
     "ScenarioView": {"scenario_id": "$response.body#/id"},
     "ScenarioListView": {"scenario_id": "$response.body#/data/0/id"},
 }

@@ -106,7 +106,9 @@ def describes(
     *,
     gives: type[BaseModel] | str,
     status: int = 200,
+    media_type: str = "application/json",
     takes: type[BaseModel] | None = None,
+    takes_type: str | None = None,
     query: type[BaseModel] | None = None,
     if_match: bool | None = None,
     idempotency: bool | None = None,
@@ -117,7 +119,8 @@ def describes(
 ) -> dict[str, Any]:
     """Return the keyword arguments of a route's decorator.
 
-    `gives`: a shape, or the content type of bytes. `takes_bytes`: content types of a body that is no JSON. `if_match`
+    `gives`: a shape, or the content type of bytes; `media_type` is a shape's. `takes_type`: a content type that the
+    body may have beside plain JSON's. `takes_bytes`: content types of a body that is no JSON. `if_match`
     and `idempotency`: True when the header is required, False when it is honoured, None when it is neither. `public`:
     no key is needed.
     """
@@ -140,22 +143,26 @@ def describes(
         extra["security"] = []
     if takes is not None:
         bodies.add(takes)
-        extra["requestBody"] = _request_body(takes)
+        extra["requestBody"] = _request_body(takes, *((takes_type,) if takes_type else ()), "application/json")
         known += _WITH_BODY
     if takes_bytes:
         content = {each: {"schema": {"type": "string", "format": "binary"}} for each in takes_bytes}
         extra["requestBody"] = {"required": True, "description": "The bytes.", "content": content}
-    responses = {status: _success(gives, headers), **_errors(known)}
+    responses = {status: _success(gives, headers, media_type), **_errors(known)}
     if not_modified:
         responses[304] = {"description": "You have the present version.", "headers": {**_REQUEST_ID, **_ETAG}}
     return {"status_code": status, "responses": responses, "openapi_extra": extra, "response_class": Response}
 
 
-def _success(gives: type[BaseModel] | str, headers: dict[str, Any]) -> dict[str, Any]:
+def _success(gives: type[BaseModel] | str, headers: dict[str, Any], media_type: str) -> dict[str, Any]:
     if isinstance(gives, str):
         content = {gives: {"schema": {"type": "string", "format": "binary"}}}
         return {"description": "The bytes.", "headers": headers, "content": content}
-    return {"description": first_sentence(gives.__doc__), "headers": headers, "model": gives}
+    described = {"description": first_sentence(gives.__doc__), "headers": headers}
+    if media_type == "application/json":
+        return {**described, "model": gives}
+    bodies.add(gives)
+    return {**described, "content": {media_type: {"schema": {"$ref": f"#/components/schemas/{gives.__name__}"}}}}
 
 
 def first_sentence(doc: str | None) -> str:
@@ -163,13 +170,13 @@ def first_sentence(doc: str | None) -> str:
     return (doc or "").strip().partition("\n")[0]
 
 
-def _request_body(shape: type[BaseModel]) -> dict[str, Any]:
+def _request_body(shape: type[BaseModel], *media_types: str) -> dict[str, Any]:
     schema = {"$ref": f"#/components/schemas/{shape.__name__}"}
     required = bool(shape.model_json_schema().get("required"))
     return {
         "required": required,
         "description": first_sentence(shape.__doc__),
-        "content": {"application/json": {"schema": schema}},
+        "content": {each: {"schema": schema} for each in media_types},
     }
 
 

@@ -1,10 +1,12 @@
 """The catalog: providers, payers, and the routes that lead from one to the other."""
 
+import re
+
 from fastapi import APIRouter
 from starlette.responses import Response
 
 from priorauth.commands import catalog as commands
-from priorauth.domain.catalog import ServiceCode, ServiceRequest, is_npi
+from priorauth.domain.catalog import NPI_FORM, ServiceCode, ServiceRequest
 from priorauth.domain.errors import (
     BadRequest,
     Issue,
@@ -131,11 +133,9 @@ async def resolve_route(call: AuthenticatedCall) -> Response:
 
 
 def checked_npi(number: str) -> str:
-    """Return the number. Raises BadRequest when it is no NPI."""
-    if not is_npi(number):
-        message = (
-            "An NPI has ten digits, begins with 1 or 2, and ends with its check digit. Check it for a typing error."
-        )
+    """Return the number. Raises BadRequest when it does not have an NPI's form; who has it is another question."""
+    if re.fullmatch(NPI_FORM, number) is None:
+        message = "An NPI is ten digits, the first of them 1 or 2. Check it for a typing error."
         raise BadRequest(issues=(Issue("invalid_npi", message, "providerNpi"),))
     return number
 

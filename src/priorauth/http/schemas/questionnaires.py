@@ -25,6 +25,8 @@ DecimalNumber = Annotated[float, Field(ge=-_LARGEST, le=_LARGEST)]
 
 
 def _calendar_date(value: object) -> object:
+    if value is None:
+        return None
     if not isinstance(value, str) or re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value) is None:
         raise ValueError("Write the date as YYYY-MM-DD: 2026-12-07.")
     try:
@@ -34,6 +36,8 @@ def _calendar_date(value: object) -> object:
 
 
 def _plain_number(value: object) -> object:
+    if value is None:
+        return None
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError("Write the number without quotes: 2.5.")  # noqa: TRY004 - pydantic turns ValueError into an issue
     return Decimal(str(value))

@@ -1,0 +1,204 @@
+"""What FHIR's Questionnaire and QuestionnaireResponse (R4) share here: names of extensions, values, faults with paths.
+
+It may know the domain's values and nothing of payers, cases or HTTP. See docs/fhir.md for the mapping.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any, TypeAlias
+
+from priorauth.domain.questionnaires import Answer, Coding, Value
+
+Json: TypeAlias = dict[str, Any]
+
+OURS = "urn:priorauth:fhir:"
+# The group that holds one of our questionnaires within the one resource.
+WRAPPER = "questionnaire:"
+VERBATIM = f"{OURS}verbatim"
+_STRING = re.compile(r"[ \r\n\t\S]+")
+_CODE = re.compile(r"\S+( \S+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What cannot be taken, and where: `path` leads into the resource, as in `item[2].answerValueSet`."""
+
+    path: str
+    message: str
+
+
+class FhirFaults(Exception):
+    """A resource that cannot be imported, with every reason."""
+
+    def __init__(self, faults: tuple[Fault, ...]) -> None:
+        self.faults = faults
+        super().__init__("; ".join(f"{fault.path}: {fault.message}" for fault in faults))
+
+
+class Reading:
+    """Walks a resource and remembers each fault instead of stopping at the first."""
+
+    def __init__(self) -> None:
+        self.faults: list[Fault] = []
+
+    def refuse(self, path: str, message: str) -> None:
+        """Remember a fault."""
+        self.faults.append(Fault(path, message))
+
+    def close(self) -> None:
+        """Raise FhirFaults when there was a fault."""
+        if self.faults:
+            raise FhirFaults(tuple(self.faults))
+
+    def resource(self, value: object, kind: str, names: frozenset[str]) -> Json:
+        """Return a resource of this type, with no other elements than these; or an empty one."""
+        found = value if isinstance(value, dict) else {}
+        self.only(found, "", names)
+        if found.get("resourceType") != kind:
+            self.refuse("resourceType", f"Send a FHIR R4 {kind}.")
+        return found
+
+    def only(self, holder: Mapping[str, Any], path: str, names: frozenset[str], *, value: str = "") -> None:
+        """Refuse what FHIR has no such element for; `value` is the prefix of a value[x] that there may be."""
+        for name in holder:
+            known = name.removeprefix("_") in names or (value and re.fullmatch(rf"_?{value}[A-Z]\w*", name))
+            if not known:
+                self.refuse(f"{path}{name}", "FHIR R4 has no such element here. Check its spelling, or leave it out.")
+
+    def objects(self, holder: Mapping[str, Any], name: str, path: str) -> list[tuple[str, Json]]:
+        """Return the objects of a list with their paths; a list that is absent is empty."""
+        found = holder.get(name, [])
+        if not isinstance(found, list):
+            self.refuse(f"{path}{name}", "Write a list here.")
+            return []
+        places = [(f"{path}{name}[{index}]", each) for index, each in enumerate(found)]
+        for where, each in places:
+            if not isinstance(each, dict):
+                self.refuse(where, "Write an object here.")
+        return [(where, each) for where, each in places if isinstance(each, dict)]
+
+    def text(self, holder: Mapping[str, Any], name: str, path: str) -> str | None:
+        """Return a text; None where there is none."""
+        found: str | None = self._typed(holder, name, path, kind=str, words="a text")
+        return found
+
+    def flag(self, holder: Mapping[str, Any], name: str, path: str) -> bool:
+        """Return a boolean; false where there is none."""
+        return bool(self._typed(holder, name, path, kind=bool, words="true or false"))
+
+    def number(self, holder: Mapping[str, Any], name: str, path: str) -> int | None:
+        """Return a whole number; None where there is none."""
+        found: int | None = self._typed(holder, name, path, kind=int, words="a whole number")
+        return found
+
+    def _typed(self, holder: Mapping[str, Any], name: str, path: str, *, kind: type, words: str) -> Any:  # noqa: ANN401
+        value = holder.get(name)
+        if value is None or (isinstance(value, kind) and (kind is bool or not isinstance(value, bool))):
+            return value
+        self.refuse(f"{path}{name}", f"Write {words} here.")
+        return None
+
+    def answer(self, holder: Mapping[str, Any], path: str, *, prefix: str = "value") -> Answer | None:
+        """Return the one value[x] (or answer[x]) of an element; None, with a fault, where we take none such."""
+        kept = [str(each["valueString"]) for each in extensions(holder, VERBATIM)]
+        if kept:
+            return Answer(value_string=json.loads(kept[0]))
+        named = [name for name in holder if re.fullmatch(rf"{prefix}[A-Z]\w*", name)]
+        if len(named) != 1:
+            self.refuse(path, f"Give exactly one {prefix}[x].")
+            return None
+        (name,) = named
+        read = _READERS.get(name.removeprefix(prefix))
+        if read is None:
+            taken = ", ".join(f"{prefix}{kind}" for kind in _READERS)
+            self.refuse(f"{path}.{name}", f"This type of value is not supported. Use one of {taken}.")
+            return None
+        try:
+            return read(holder[name])
+        except (TypeError, ValueError, KeyError, ArithmeticError):
+            self.refuse(f"{path}.{name}", "The value does not have the form that FHIR gives its type.")
+            return None
+
+
+def extensions(holder: Mapping[str, Any], url: str) -> list[Json]:
+    """Return an element's extensions of this URL."""
+    found = holder.get("extension", [])
+    return [each for each in found if isinstance(each, dict) and each.get("url") == url]
+
+
+def valued(answer: Answer, *, prefix: str = "value", display: str | None = None) -> Json:
+    """Return an answer as value[x] (or answer[x]); texts that FHIR has no room for go verbatim, as JSON."""
+    (field, value) = answer.present[0]
+    name = f"{prefix}{field.removeprefix('value_').title()}"
+    if isinstance(value, Coding):
+        if not _CODE.fullmatch(value.code):
+            return {name: {"extension": [_verbatim(value.code)]}}
+        return {name: {"code": value.code, **({"display": display} if display else {})}}
+    if isinstance(value, str) and not _STRING.fullmatch(value):
+        return {"extension": [_verbatim(value)]}
+    return {name: plain(value)}
+
+
+def plain(value: Value) -> object:
+    """Return a value as JSON has it."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _verbatim(text: str) -> Json:
+    return {"url": VERBATIM, "valueString": json.dumps(text)}
+
+
+def _string(value: object) -> Answer:
+    if not isinstance(value, str):
+        raise TypeError
+    return Answer(value_string=value)
+
+
+def _boolean(value: object) -> Answer:
+    if not isinstance(value, bool):
+        raise TypeError
+    return Answer(value_boolean=value)
+
+
+def _date(value: object) -> Answer:
+    if not isinstance(value, str) or re.fullmatch(r"\d{4}-\d{2}-\d{2}", value) is None:
+        raise TypeError
+    return Answer(value_date=date.fromisoformat(value))
+
+
+def _integer(value: object) -> Answer:
+    if not isinstance(value, int) or isinstance(value, bool) or not -(2**31) <= value < 2**31:
+        raise TypeError
+    return Answer(value_integer=value)
+
+
+def _decimal(value: object) -> Answer:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise TypeError
+    return Answer(value_decimal=Decimal(str(value)))
+
+
+def _coding(value: object) -> Answer:
+    if not isinstance(value, dict):
+        raise TypeError
+    kept = extensions(value, VERBATIM)
+    code = json.loads(kept[0]["valueString"]) if kept else value["code"]
+    if not isinstance(code, str):
+        raise TypeError
+    return Answer(value_coding=Coding(code))
+
+
+_READERS = {
+    "String": _string,
+    "Boolean": _boolean,
+    "Date": _date,
+    "Integer": _integer,
+    "Decimal": _decimal,
+    "Coding": _coding,
+}
