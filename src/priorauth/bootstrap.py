@@ -10,13 +10,14 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import structlog
 import uvicorn
 from fastapi import FastAPI
 
 from priorauth.channels.contract import Channel
-from priorauth.channels.portals.adapter import Credential
+from priorauth.channels.portals.adapter import Credential, PortalAdapter
 from priorauth.channels.portals.channel import PortalAccess, PortalChannel
 from priorauth.channels.portals.larkspur.portal import LarkspurPortal
 from priorauth.channels.portals.sessions import SessionHost, SessionSettings
@@ -24,18 +25,20 @@ from priorauth.commands import catalog as catalog_commands
 from priorauth.commands import live_sessions
 from priorauth.commands.organizations import create_key, ensure_organization
 from priorauth.domain.catalog import Payer, Provider
-from priorauth.domain.organizations import ApiKey, Environment, Scope
+from priorauth.domain.organizations import ApiKey, Environment, Organization, Scope
 from priorauth.engine.following import Following
 from priorauth.engine.ledger import Ledger
 from priorauth.engine.processing import Bounds, Processing
 from priorauth.engine.runtime import Engine
 from priorauth.engine.sweeper import Sweeper
+from priorauth.formats.payer_folders import PayerFolder, read_folder
 from priorauth.formats.payers import payer_of, provider_of
 from priorauth.http.app import create_app
 from priorauth.http.edge import ApiSettings, SandboxPortal, Services
 from priorauth.http.limits import Limits
 from priorauth.sandbox import catalog as sandbox_catalog
-from priorauth.sandbox.server import PortalServer
+from priorauth.sandbox.larkspur.control import check_portal
+from priorauth.sandbox.server import PortalServer, seed_members
 from priorauth.settings import Settings
 from priorauth.store import data_folder
 from priorauth.store.blobs import Blobs, folder_store, remote_store
@@ -44,6 +47,8 @@ from priorauth.store.encryption import keys, rotation
 from priorauth.store.encryption.sealing import Sealer
 from priorauth.store.ids import present
 from priorauth.store.transaction import Transaction
+
+_ADAPTERS: dict[str, PortalAdapter] = {adapter.id: adapter for adapter in (LarkspurPortal(),)}
 
 
 class CannotListen(Exception):
@@ -102,20 +107,40 @@ def issue_key(
     expires_at: datetime | None = None,
 ) -> tuple[ApiKey, str]:
     """Create a key for an organization, which is created when it is new and, in the sandbox, gets the whole catalog."""
-    providers, payers = _sandbox_entries()
 
     def operation(tx: Transaction) -> tuple[ApiKey, str]:
         moment = present()
         organization = ensure_organization(tx, moment, name=organization_name)
         if environment is Environment.SANDBOX:
-            catalog_commands.grant_all(
-                tx, organization=organization, environment=environment, providers=providers, payers=payers
-            )
+            _grant_everything(tx, organization)
         return create_key(
             tx, moment, organization=organization, environment=environment, scopes=scopes, expires_at=expires_at
         )
 
     return database.write_now(operation)
+
+
+def read_payer(folder: Path) -> PayerFolder:
+    """Return the payer that a folder's files describe. Raises FaultyFolder."""
+    return read_folder(folder, portals=frozenset(_ADAPTERS), judge_member=check_portal)
+
+
+def add_payer(database: Database, found: PayerFolder, settings: Settings) -> None:
+    """Put a payer into the catalog; in the sandbox every organization may use it, and its portal knows its members.
+
+    Members are written first: a crash in between leaves people whom nobody asks for.
+    """
+    sandbox = settings.environment is Environment.SANDBOX
+    if sandbox:
+        seed_members(settings.data_dir / "sandbox", found.members)
+
+    def operation(tx: Transaction) -> None:
+        tx.catalog.put_payer(settings.environment, found.payer)
+        if sandbox:
+            for organization in tx.organizations.all():
+                _grant_everything(tx, organization)
+
+    database.write_now(operation)
 
 
 def rotate_keys(settings: Settings) -> int:
@@ -184,6 +209,17 @@ def services(
     return Services(database, blobs, api_settings, limits, present)
 
 
+def _grant_everything(tx: Transaction, organization: Organization) -> None:
+    """Open all providers at all payers of the sandbox to an organization."""
+    catalog_commands.grant_all(
+        tx,
+        organization=organization,
+        environment=Environment.SANDBOX,
+        providers=tx.catalog.providers(Environment.SANDBOX, after="", limit=100_000),
+        payers=tx.catalog.payers(Environment.SANDBOX),
+    )
+
+
 def _given_keys(settings: Settings) -> tuple[bytes, ...] | None:
     given = settings.encryption_keys
     return keys.parse(given.get_secret_value(), source="PRIORAUTH_ENCRYPTION_KEYS") if given else None
@@ -240,11 +276,10 @@ async def _sandbox_portals(settings: Settings, stack: AsyncExitStack) -> tuple[S
 
 
 def _portal_access(portals: tuple[SandboxPortal, ...]) -> dict[str, PortalAccess]:
-    adapters = {adapter.id: adapter for adapter in (LarkspurPortal(),)}
     credentials = sandbox_catalog.PORTAL_CREDENTIALS
     return {
         portal.id: PortalAccess(
-            adapter=adapters[portal.id],
+            adapter=_ADAPTERS[portal.id],
             base_url=portal.url,
             credential=Credential(credentials[portal.id].user_name, credentials[portal.id].password),
         )

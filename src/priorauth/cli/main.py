@@ -9,7 +9,7 @@ import typer
 
 from priorauth import bootstrap
 from priorauth.channels.portals.chromium import find_chromium
-from priorauth.cli import access, encryption, keys, organizations, providers
+from priorauth.cli import access, encryption, keys, organizations, payers, providers
 from priorauth.cli.common import DataDir, read_settings, told
 from priorauth.cli.demo import demo
 from priorauth.domain.organizations import Environment
@@ -25,6 +25,7 @@ for name, commands in (
     ("organizations", organizations.app),
     ("keys", keys.app),
     ("providers", providers.app),
+    ("payers", payers.app),
     ("access", access.app),
     ("encryption", encryption.app),
 ):

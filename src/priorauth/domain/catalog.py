@@ -140,7 +140,10 @@ class RequiredDocument:
 
 @dataclass(frozen=True, slots=True)
 class ServiceRules:
-    """What a payer wants for some services: which questionnaires, which documents. Without codes: for all others."""
+    """What a payer wants for some services: which questionnaires, which documents. Without codes: for all others.
+
+    `codes` are single codes (`72148`), ranges (`70551..70553`) and beginnings (`J01*`).
+    """
 
     request_type: RequestType
     title: str
@@ -148,6 +151,17 @@ class ServiceRules:
     documents: tuple[RequiredDocument, ...] = ()
     system: CodeSystem | None = None
     codes: tuple[str, ...] = ()
+
+    def includes(self, code: str) -> bool:
+        """Say whether a code lies in a range, or under a beginning, of `codes`."""
+        return any(_lies_in(code, family) for family in self.codes)
+
+
+def _lies_in(code: str, family: str) -> bool:
+    if family.endswith("*"):
+        return code.startswith(family[:-1])
+    first, dots, last = family.partition("..")
+    return bool(dots) and len(code) == len(first) and first <= code <= last
 
 
 class Widget(StrEnum):
@@ -242,15 +256,16 @@ class Payer:
         raise UnsupportedRoute
 
     def rules_for(self, request: ServiceRequest) -> ServiceRules:
-        """Return what is wanted for `request`: the rules that name its code, else those for all other services.
+        """Return what is wanted for `request`: the rules that name its code, its family, else all other services.
 
         Raises UnsupportedRoute when the payer takes no such service.
         """
         code = request.service_code
         candidates = [rules for rules in self.services if rules.request_type is request.request_type]
         named = (rules for rules in candidates if rules.system is code.system and code.code in rules.codes)
+        families = (rules for rules in candidates if rules.system is code.system and rules.includes(code.code))
         general = (rules for rules in candidates if not rules.codes)
-        found = next(named, None) or next(general, None)
+        found = next(named, None) or next(families, None) or next(general, None)
         if found is None:
             raise UnsupportedRoute
         return found

@@ -14,7 +14,7 @@ def provider_of(entry: Mapping[str, object]) -> Provider:
 
 
 def payer_of(entry: Mapping[str, object]) -> Payer:
-    """Return a payer from data, as `payers/*.json` has it. Raises msgspec.ValidationError."""
+    """Return a payer from data, as `payer.yaml` has it. Raises msgspec.ValidationError."""
     return msgspec.convert(_snake(entry), Payer)
 
 

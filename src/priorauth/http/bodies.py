@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
 from priorauth.domain.errors import BadRequest, Issue, PayloadTooLarge, UnsupportedMediaType
+from priorauth.formats.faults import sentence
 
 Shape = TypeVar("Shape", bound=BaseModel)
 
@@ -50,11 +51,12 @@ def declared_size(request: Request) -> int:
 def parse(shape: type[Shape], body: bytes) -> Shape:
     """Return the body as `shape`; no body at all is an empty object. Raises BadRequest, one issue a fault."""
     try:
-        canonical(body)
+        # A number is its value: 1.0 is the integer 1.
+        text = canonical(body)
     except ValueError as fault:
         raise BadRequest(f"The body is not JSON that this server takes: {fault}.") from None
     try:
-        return shape.model_validate_json(body or b"{}")
+        return shape.model_validate_json(text)
     except ValidationError as error:
         _refuse(error)
 
@@ -111,11 +113,11 @@ def canonical(body: bytes) -> str:
 
 
 def _refuse(error: ValidationError) -> NoReturn:
-    faults = error.errors(include_url=False, include_context=False, include_input=False)[:_ISSUES_LIMIT]
+    faults = error.errors(include_url=False, include_input=False)[:_ISSUES_LIMIT]
     issues = tuple(
         Issue(
             _CODES.get(fault["type"], "invalid_value"),
-            fault["msg"].removeprefix("Value error, "),
+            sentence(fault),
             ".".join(str(part) for part in fault["loc"])[:_FIELD_LIMIT] or None,
         )
         for fault in faults

@@ -5,10 +5,11 @@ Leaves the process alone: no signal handlers, no logging configuration. Its data
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -83,12 +84,12 @@ class PortalServer:
                 records.close()
 
     def _open_records(self) -> Records:
-        self._data_dir.mkdir(parents=True, exist_ok=True)
-        records = Records(self._data_dir / "larkspur.sqlite3")
-        for scenario in catalog.scenarios():
-            # A scenario may be about somebody whom the plan does not know.
-            if scenario.portal["member"] is not None:
-                records.seed_member(scenario.portal["member"], scenario.portal["behaviour"], now=self._clock())
+        records = _open(self._data_dir)
+        # A scenario may be about somebody whom the plan does not know.
+        known = [scenario.portal for scenario in catalog.scenarios() if scenario.portal["member"] is not None]
+        known += [told for payer in catalog.payers() for told in payer.get("sandbox", {}).get("members", ())]
+        for told in known:
+            records.seed_member(told["member"], told["behaviour"], now=self._clock())
         return records
 
     def _configuration(self, records: Records) -> uvicorn.Config:
@@ -108,6 +109,21 @@ class PortalServer:
             timeout_keep_alive=15,
             timeout_graceful_shutdown=1,
         )
+
+
+def seed_members(data_dir: Path, members: Iterable[dict[str, Any]]) -> None:
+    """Let the portal of this folder know members that `check_portal` takes, beside a running one too."""
+    records = _open(data_dir)
+    try:
+        for each in members:
+            records.seed_member(each["member"], each["behaviour"], now=datetime.now(UTC))
+    finally:
+        records.close()
+
+
+def _open(data_dir: Path) -> Records:
+    data_dir.mkdir(parents=True, exist_ok=True)
+    return Records(data_dir / "larkspur.sqlite3")
 
 
 class _Server(uvicorn.Server):

@@ -1,4 +1,4 @@
-"""What the sandbox contains: payers, providers, portals and scenarios, read once from the JSON files beside it.
+"""What the sandbox contains: payers, providers, portals and scenarios, read once from the files beside it.
 
 Every call returns fresh objects, so that no caller can change another one's catalog. All of it is invented.
 """
@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any, TypeAlias
+
+import yaml
 
 JsonObject: TypeAlias = dict[str, Any]
 
@@ -63,7 +65,7 @@ def scenario(scenario_id: str) -> Scenario | None:
 
 def payers() -> list[JsonObject]:
     """All payers, ordered by id."""
-    return [json.loads(text) for text in _texts("payers")]
+    return [yaml.safe_load(text) for text in _payer_texts()]
 
 
 def providers() -> list[JsonObject]:
@@ -99,6 +101,12 @@ def _named_texts(folder: str) -> Iterator[tuple[str, str]]:
     for entry in files(__package__).joinpath(folder).iterdir():
         if entry.name.endswith(".json"):
             yield entry.name.removesuffix(".json"), entry.read_text(encoding="utf-8")
+
+
+@cache
+def _payer_texts() -> tuple[str, ...]:
+    folders = sorted(files(__package__).joinpath("payers").iterdir(), key=lambda folder: folder.name)
+    return tuple(file.read_text(encoding="utf-8") for folder in folders if folder.is_dir() for file in folder.iterdir())
 
 
 @cache

@@ -1,0 +1,68 @@
+"""Payers as data: check a folder of files, put it into the catalog."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from priorauth import bootstrap
+from priorauth.cli.common import AsJson, DataDir, UserFault, opened, read_settings, show, told
+from priorauth.cli.providers import InEnvironment
+from priorauth.domain.organizations import Environment
+from priorauth.formats.payer_files import json_schema
+from priorauth.formats.payer_folders import FaultyFolder, PayerFolder
+
+app = typer.Typer(help="Payers.", no_args_is_help=True)
+Folder = Annotated[Path, typer.Argument(help="The folder that holds payer.yaml.", exists=True, file_okay=False)]
+
+
+@app.command("check")
+def check(folder: Folder) -> None:
+    """Say whether a folder describes a payer; if not, every reason with its file and line."""
+    found = _read(folder)
+    payer = found.payer
+    questions = sum(len(each.item) for each in payer.questionnaires)
+    typer.echo(
+        f"{payer.id}: {payer.display_name}, {len(payer.services)} services, {len(payer.routes)} routes, "
+        f"{len(payer.questionnaires)} questionnaires with {questions} items. It can be added."
+    )
+
+
+@app.command("add")
+def add(folder: Folder, environment: InEnvironment = Environment.SANDBOX, data_dir: DataDir = None) -> None:
+    """Put a payer into the catalog, or a new version of it: cases that exist keep the version that they began with."""
+    found = _read(folder)
+    if environment is Environment.PRODUCTION and found.payer.portal.base_url is None:
+        with told():
+            raise UserFault("portal.baseUrl: a payer of production needs the address of its portal.")
+    settings = read_settings({"data_dir": data_dir, "environment": environment})
+    with opened(data_dir, environment) as database:
+        bootstrap.add_payer(database, found, settings)
+    typer.echo(f"{found.payer.id} is in the catalog of {environment}.")
+
+
+@app.command("list")
+def list_payers(
+    environment: InEnvironment = Environment.SANDBOX, data_dir: DataDir = None, as_json: AsJson = False
+) -> None:
+    """List all payers."""
+    with opened(data_dir, environment) as database:
+        found = database.read_now(lambda tx: tx.catalog.payers(environment))
+    rows = [{"id": each.id, "name": each.display_name, "states": each.supported_states} for each in found]
+    show(rows, as_json=as_json)
+
+
+@app.command("schema")
+def schema() -> None:
+    """Print the JSON Schema of payer.yaml, for editors."""
+    typer.echo(json.dumps(json_schema(), indent=2))
+
+
+def _read(folder: Path) -> PayerFolder:
+    try:
+        return bootstrap.read_payer(folder)
+    except FaultyFolder as faulty:
+        for fault in faulty.faults:
+            typer.echo(f"{folder / fault.file}:{fault.line}: {fault.message}", err=True)
+        raise typer.Exit(1) from None
