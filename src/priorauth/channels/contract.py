@@ -11,6 +11,7 @@ from typing import Protocol
 
 from priorauth.domain.catalog import PortalSettings, Provider, ServiceRequest
 from priorauth.domain.errors import Issue
+from priorauth.domain.handoffs import OfferReason
 from priorauth.domain.live_sessions import SessionClaim
 from priorauth.domain.questionnaires import AnswerItem, Item, Questionnaire
 from priorauth.domain.replies import Inquiry
@@ -93,6 +94,15 @@ class NotRequired:
     """The payer wants no authorization for this service. Nothing was submitted."""
 
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class HumanNeeded:
+    """Only a human can go on: why, and where. The session stays up, and automation has stopped in it."""
+
+    reason: OfferReason
+    message: str
+    differences: tuple[Difference, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
