@@ -28,7 +28,9 @@ from priorauth.domain.catalog import Payer, Provider
 from priorauth.domain.organizations import ApiKey, Environment, Organization, Scope
 from priorauth.engine.following import Following
 from priorauth.engine.ledger import Ledger
-from priorauth.engine.processing import Bounds, Processing
+from priorauth.engine.processing import Processing
+from priorauth.engine.reconciling import Reconciling
+from priorauth.engine.retries import Bounds, Retries
 from priorauth.engine.runtime import Engine
 from priorauth.engine.sweeper import Sweeper
 from priorauth.formats.payer_folders import PayerFolder, read_folder
@@ -173,7 +175,7 @@ async def running(settings: Settings) -> AsyncIterator[RunningServer]:
     async with AsyncExitStack() as stack:
         stack.enter_context(data_folder.held(settings.data_dir))
         database = stack.enter_context(opened_database(settings))
-        await database.write(live_sessions.release_all)
+        await database.write(lambda tx: live_sessions.release_all(tx, present()))
         blobs = _blobs(settings, data_folder.sealer(settings.data_dir, _given_keys(settings)))
         portals = await _sandbox_portals(settings, stack)
         host = SessionHost(_session_settings(settings), Ledger(database, present))
@@ -233,9 +235,11 @@ def _blobs(settings: Settings, sealer: Sealer) -> Blobs:
 def _engine(settings: Settings, database: Database, channel: PortalChannel) -> Engine:
     channels: dict[str, Channel] = {"portal": channel}
     bounds = Bounds(at_most=settings.fresh_starts)
+    retries = Retries(database, present, bounds)
     return Engine(
         database_url=database.url,
-        processing=Processing(database=database, channels=channels, present=present, bounds=bounds),
+        processing=Processing(database=database, channels=channels, present=present, retries=retries),
+        reconciling=Reconciling(database=database, channels=channels, present=present, retries=retries),
         following=Following(database=database, channels=channels, present=present),
         sweeper=Sweeper(
             database=database,
@@ -244,6 +248,7 @@ def _engine(settings: Settings, database: Database, channel: PortalChannel) -> E
             bounds=bounds,
             interval_seconds=settings.sweep_seconds,
             answers_kept_for=timedelta(days=settings.idempotency_days),
+            handoffs_abandoned_after=timedelta(seconds=settings.handoff_abandoned_seconds),
         ),
         concurrency=settings.concurrent_sessions,
         polling_seconds=settings.queue_polling_seconds,

@@ -51,6 +51,12 @@ class Settings(BaseSettings):
     held_sessions: int = Field(
         8, ge=1, description="How many browsers stay up at most while reviews wait; the oldest ends first."
     )
+    handoff_hold_seconds: float = Field(
+        86_400, gt=0, description="How long a browser session that is offered to a human, or that one has, stays up."
+    )
+    handoff_abandoned_seconds: float = Field(
+        1800, gt=0, description="After how long without fresh access a handoff ends by itself."
+    )
     page_timeout_seconds: float = Field(15, gt=0, description="How long a portal's page may take.")
     fresh_starts: int = Field(
         8, ge=0, description="How often the work of a case is started again after faults, with growing delays."

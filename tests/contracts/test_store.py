@@ -175,7 +175,7 @@ def test_the_cases_that_await_work_are_found_whatever_their_status(home: Home) -
     home.database.write_now(lambda tx: tx.authorizations.save(maybe_submitted))
     stored(home, status=Status.CANCELED)
 
-    found = home.database.read_now(lambda tx: tx.authorizations.awaiting_work())
+    found = home.database.read_now(lambda tx: tx.authorizations.awaiting_attention())
 
     assert found == [first.id, third.id, canceled.id]
 

@@ -12,7 +12,7 @@ from priorauth.domain import authorizations, processing
 from priorauth.domain.authorizations import Authorization, FinalSubmission
 from priorauth.domain.lifecycle import Status
 from priorauth.domain.submissions import Outcome
-from priorauth.engine.processing import Bounds
+from priorauth.engine.retries import Bounds
 from priorauth.engine.sweeper import Sweeper
 from priorauth.store import tables
 from priorauth.store.idempotency import IdempotencyScope, StoredAnswer

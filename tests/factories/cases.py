@@ -1,12 +1,12 @@
 """Cases in every status, brought there by the domain's own moves."""
 
-from dataclasses import replace
 from datetime import date
 
-from priorauth.domain import authorizations, processing
+from priorauth.domain import authorizations, interactions, processing
 from priorauth.domain.attachments import Attachment
 from priorauth.domain.authorizations import Authorization, FinalSubmission, Knowledge, Reason
 from priorauth.domain.catalog import Payer, PortalAuthMode
+from priorauth.domain.handoffs import OfferReason, Report
 from priorauth.domain.lifecycle import Status
 from priorauth.domain.questionnaires import AnswerItem
 from priorauth.domain.replies import Inquiry
@@ -125,6 +125,24 @@ def reply_attempted(clock: Clock) -> Authorization:
     return processing.begin_attempt(case, clock.moment(), run=case.journal.run, turn=case.journal.turn)
 
 
+def offered(clock: Clock, *, reason: OfferReason = OfferReason.SIGN_IN) -> Authorization:
+    """A human is needed at the payer."""
+    return interactions.offer(advancing(clock), LARKSPUR, clock.moment(), reason=reason, message="A human is needed.")
+
+
+def taken_over(clock: Clock, *, reason: OfferReason = OfferReason.SIGN_IN) -> Authorization:
+    """A human has the interaction, and has accepted what it covers."""
+    case = offered(clock, reason=reason)
+    assert case.next_action is not None
+    return interactions.take(case, clock.moment(), accepted_review_snapshot_id=case.next_action.review_snapshot_id)
+
+
+def given_back(clock: Clock, report: Report, *, reason: OfferReason = OfferReason.SIGN_IN) -> Authorization:
+    """The human is done; the service has not read yet what is true."""
+    case = taken_over(clock, reason=reason)
+    return interactions.close(case, clock.moment(), handoff_id=case.journal.handoffs[-1].id, report=report)
+
+
 def in_status(status: Status, clock: Clock) -> Authorization:
     """A case in `status`."""
     match status:
@@ -134,8 +152,7 @@ def in_status(status: Status, clock: Clock) -> Authorization:
         case Status.REQUIRES_CONFIRMATION:
             return ready(clock)
         case Status.REQUIRES_ACTION:
-            # Nothing leads there yet.
-            return replace(advancing(clock), status=Status.REQUIRES_ACTION)
+            return offered(clock)
         case Status.PROCESSING:
             return approved(clock)
         case Status.WAITING_ON_PAYER:

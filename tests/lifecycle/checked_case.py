@@ -20,7 +20,7 @@ from priorauth.domain.submissions import AttemptState
 from priorauth.store.transaction import Transaction
 from priorauth.store.work import WorkState
 from tests.factories.databases import Home, sqlite_home
-from tests.lifecycle.rules import check_evidence, check_final, check_versions
+from tests.lifecycle.rules import check_evidence, check_final, check_handoffs, check_versions
 
 Operation = Callable[[Transaction], Authorization]
 
@@ -28,6 +28,7 @@ CUSTOMERS_ACTIONS = {
     Status.REQUIRES_INPUT: {ActionType.PROVIDE_REQUIREMENTS},
     Status.REQUIRES_CONFIRMATION: {ActionType.ADVANCE_CASE, ActionType.APPROVE_SUBMISSION},
 }
+ACTIONS = {**CUSTOMERS_ACTIONS, Status.REQUIRES_ACTION: {ActionType.COMPLETE_PAYER_INTERACTION}}
 
 
 class CheckedCase:
@@ -83,6 +84,7 @@ class CheckedCase:
         check_versions(before, after)
         check_final(before, after)
         check_evidence(after)
+        check_handoffs(after)
         self.check_boundary(before, after)
         self.check_requirements(after)
         self.check_action(after)
@@ -104,7 +106,12 @@ class CheckedCase:
             asked = before.journal.open_inquiry
             assert (before.submission.payer_receipt is None) is (asked is None), "rule 4"
             assert attempts[-1].inquiry == (asked.number if asked else None), "rule 4"
-            assert before.status is Status.PROCESSING
+            by_human = attempts[-1].handoff_id is not None
+            assert before.status is (Status.REQUIRES_ACTION if by_human else Status.PROCESSING)
+            let_there = {each.inquiry for each in earlier if each.handoff_id}
+            assert by_human or attempts[-1].inquiry not in let_there, (
+                "what a human may have sent, the service never does"
+            )
         self.check_next_attempt(after)
 
     def check_next_attempt(self, after: Authorization) -> None:
@@ -115,6 +122,7 @@ class CheckedCase:
             after.status is Status.PROCESSING
             and after.journal.open_attempt is None
             and (after.submission.payer_receipt is None or after.journal.open_inquiry is not None)
+            and not after.journal.human_attempted
             and (after.final_submission is FinalSubmission.AUTOMATIC or accepted)
         )
         try:
@@ -128,18 +136,21 @@ class CheckedCase:
         def assessed(tx: Transaction) -> Requirements:
             return reassessed(after, knowledge(tx, after)).requirements
 
-        assert self.home.database.read_now(assessed) == after.requirements, "rule 6"
+        # What is learned after a cancel leaves what was open as it was: rule 2.
+        canceled = after.status is Status.CANCELED
+        assert canceled or self.home.database.read_now(assessed) == after.requirements, "rule 6"
         assert after.status is not Status.REQUIRES_INPUT or after.requirements.is_blocked
         assert after.status is not Status.REQUIRES_CONFIRMATION or not after.requirements.is_blocked
 
     def check_action(self, after: Authorization) -> None:
         action = after.next_action
-        if after.status not in CUSTOMERS_ACTIONS:
+        if after.status not in ACTIONS:
             assert action is None
             return
         assert action is not None
-        assert action.type in CUSTOMERS_ACTIONS[after.status]
-        assert action.covers == after.covers(version=after.version)
+        assert action.type in ACTIONS[after.status]
+        taken = after.active_handoff is not None
+        assert action.covers == after.covers(version=after.version - taken), "a handoff leaves its action as it is"
         self.issued = list(dict.fromkeys([*self.issued, action.id]))
         snapshot = after.submission.review_snapshot
         if action.type is ActionType.APPROVE_SUBMISSION:
@@ -151,7 +162,10 @@ class CheckedCase:
                 after.answers,
                 after.attachments,
             )
-        elif snapshot is not None:
+        elif action.review_snapshot_id is not None:
+            assert snapshot is not None
+            assert (snapshot.id, snapshot.status) == (action.review_snapshot_id, SnapshotStatus.CURRENT)
+        elif snapshot is not None and after.status is not Status.REQUIRES_ACTION:
             assert snapshot.status is SnapshotStatus.STALE
 
     def check_timeline(self, after: Authorization) -> None:

@@ -3,15 +3,17 @@
 from dataclasses import replace
 from datetime import datetime
 
-from priorauth.domain.authorizations import Authorization, Journal
+from priorauth.domain.authorizations import ActiveHandoff, Authorization, Journal
+from priorauth.domain.handoffs import HandoffState
 from priorauth.domain.lifecycle import Status
 from priorauth.domain.submissions import Outcome
 from tests.factories.moments import START
 
 
-def seen(case: Authorization) -> Authorization:
+def seen(case: Authorization) -> tuple[Authorization, ActiveHandoff | None]:
     """What a client sees of a case, but for what counts its changes."""
-    return replace(case, journal=Journal(), version=0, updated_at=datetime.min.replace(tzinfo=START.tzinfo))
+    plain = replace(case, journal=Journal(), version=0, updated_at=datetime.min.replace(tzinfo=START.tzinfo))
+    return plain, case.active_handoff
 
 
 def check_versions(before: Authorization, after: Authorization) -> None:
@@ -40,9 +42,21 @@ def check_evidence(after: Authorization) -> None:
     if after.status is Status.WAITING_ON_PAYER:
         assert after.submission.payer_receipt is not None, "rule 5"
         assert after.journal.open_inquiry is None, "rule 7"
-    if after.status is Status.PROCESSING and after.submission.payer_receipt is not None:
-        assert after.journal.open_inquiry is not None, "rule 7"
+    if after.status is Status.PROCESSING and after.only_waits:
+        assert after.journal.offers_lost, "rule 7"
     assert (after.outcome is not None) is (after.status is Status.COMPLETED), "rule 5"
     if after.outcome in (Outcome.APPROVED, Outcome.DENIED, Outcome.MODIFIED):
         assert after.submission.decision is not None, "rule 5"
         assert after.submission.decision.outcome is after.outcome, "rule 5"
+
+
+def check_handoffs(after: Authorization) -> None:
+    """One human at most, and only while one is needed or the service reads what the human left."""
+    open_ones = [each for each in after.journal.handoffs if each.state is not HandoffState.CLOSED]
+    assert len(open_ones) <= 1
+    states = {Status.REQUIRES_ACTION: HandoffState.ACTIVE, Status.PROCESSING: HandoffState.CLOSING}
+    assert all(states.get(after.status) is each.state for each in open_ones)
+    for each in after.journal.handoffs:
+        assert (each.state is HandoffState.ACTIVE) is (each.report is None)
+        capable = [attempt for attempt in after.journal.attempts if attempt.handoff_id == each.id]
+        assert len(capable) == each.final_submit_capable, "who may submit has an intent, and nobody else"

@@ -46,6 +46,7 @@ class Job:
     """All that a channel needs to know of a case.
 
     With a `reply` the payer has the case, and the job is to answer a message: `documents` are those that go along.
+    With `customer_login` the customer signs in at the portal in person. `faults` are the tries in a row that failed.
     """
 
     authorization_id: str
@@ -58,6 +59,8 @@ class Job:
     answers: tuple[AnswerItem, ...]
     documents: tuple[JobDocument, ...]
     reply: ReplyTo | None = None
+    customer_login: bool = False
+    faults: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,17 @@ class Absent:
 
 
 @dataclass(frozen=True, slots=True)
+class NothingFound:
+    """After a human's turn the payer shows nothing of the case that is new.
+
+    `searched`: the payer was asked for the case. `unsent`: no final request has left in that turn.
+    """
+
+    searched: bool
+    unsent: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
     """The payer's message has an answer, this reply or another one: no more is to be sent to it."""
 
@@ -136,7 +150,7 @@ class Pending:
 
 
 # What keeps a job from the boundary; the last two only a reply.
-Obstacle = Rejected | Refused | Discovered | NotRequired | Decision | Answered
+Obstacle = Rejected | Refused | Discovered | NotRequired | HumanNeeded | Decision | Answered
 Preparation = AtBoundary | Obstacle
 # What proves that the payer has what was sent.
 Evidence = PayerReceipt | Answered
@@ -159,7 +173,10 @@ class Channel(Protocol):
     """One way to payers."""
 
     async def prepare(self, job: Job) -> Preparation:
-        """Bring the job to the payer's final boundary and stop there. Only at the boundary does its session stay up."""
+        """Bring the job to the payer's final boundary and stop there.
+
+        Its session stays up at the boundary, and where a human is needed.
+        """
         ...
 
     async def submit(self, job: Job, *, allowed: tuple[Difference, ...], intend: Intend) -> Submission:
@@ -169,12 +186,21 @@ class Channel(Protocol):
         """
         ...
 
-    async def find(self, job: Job) -> Evidence | Absent:
+    async def find(self, job: Job) -> Evidence | Absent | HumanNeeded:
         """Look for the case at the payer by the case's own reference, or for the answer to its message. Only reads."""
         ...
 
-    async def read_status(self, job: Job, *, reference_number: str) -> Decision | Inquiry | Pending:
+    async def read_status(self, job: Job, *, reference_number: str) -> Decision | Inquiry | Pending | HumanNeeded:
         """Read what the payer has decided, or what it asks for before it decides. Only reads."""
+        ...
+
+    async def reconcile(
+        self, job: Job, *, reference_number: str | None
+    ) -> Evidence | NotRequired | NothingFound | HumanNeeded:
+        """Take the session back from a human and find out what is true at the payer. Only reads.
+
+        What the human left open is evidence; a `reference_number` that was reported is looked up, and never believed.
+        """
         ...
 
     def sessions(self) -> tuple[str, ...]:

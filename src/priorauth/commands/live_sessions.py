@@ -1,6 +1,11 @@
-"""Claims on channel sessions: taken, renewed, let go by the worker that holds the session."""
+"""Claims on channel sessions: taken, renewed, let go by the worker that holds the session.
 
+A human who was to act in a session, or acts in it, loses the interaction in the very change that lets its claim go.
+"""
+
+from priorauth.commands import handoffs
 from priorauth.domain.live_sessions import SessionClaim
+from priorauth.domain.moment import Moment
 from priorauth.store.transaction import Transaction
 
 
@@ -10,11 +15,13 @@ def claim(tx: Transaction, claimed: SessionClaim) -> None:
         tx.sessions.put(claimed)
 
 
-def release(tx: Transaction, *, authorization_id: str, session_id: str) -> None:
+def release(tx: Transaction, moment: Moment, *, authorization_id: str, session_id: str) -> None:
     """Let a claim go."""
-    tx.sessions.drop(authorization_id, session_id=session_id)
+    if tx.sessions.drop(authorization_id, session_id=session_id):
+        handoffs.lose(tx, moment, authorization_id=authorization_id)
 
 
-def release_all(tx: Transaction) -> None:
+def release_all(tx: Transaction, moment: Moment) -> None:
     """Let every claim go: called by the one process of the data folder as it starts."""
-    tx.sessions.drop_all()
+    for authorization_id in tx.sessions.drop_all():
+        handoffs.lose(tx, moment, authorization_id=authorization_id)

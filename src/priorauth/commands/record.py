@@ -11,6 +11,9 @@ from priorauth.store.icd10cm import icd10cm
 from priorauth.store.transaction import Transaction
 from priorauth.store.work import Work, following, processing
 
+# An offer that nobody takes before its session is lost is made again, but each time at the payer's expense.
+_LONGEST_RESPITE = 300.0
+
 
 def knowledge(tx: Transaction, case: Authorization) -> Knowledge:
     """Return what decisions about the case rest on: its pinned payer and the code sets."""
@@ -64,7 +67,8 @@ def next_work(tx: Transaction, case: Authorization) -> Work | None:
     if not case.awaits_work:
         return None
     if case.status is not Status.WAITING_ON_PAYER:
-        return processing(case.id, run=journal.run, turn=journal.turn)
+        respite = min(2.0 ** min(journal.offers_lost, 32), _LONGEST_RESPITE) if journal.offers_lost else 0.0
+        return processing(case.id, run=journal.run, turn=journal.turn, delay_seconds=respite)
     schedule = tx.catalog.payer_version(case.payer_version).status_checks
     return following(
         case.id,

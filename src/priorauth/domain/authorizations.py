@@ -20,6 +20,7 @@ from priorauth.domain.errors import (
     ReviewStale,
     VersionConflict,
 )
+from priorauth.domain.handoffs import HandoffState, ManualHandoff
 from priorauth.domain.lifecycle import Event, Status, next_status
 from priorauth.domain.moment import Moment
 from priorauth.domain.questionnaires import AnswerItem, Item, Questionnaire
@@ -75,10 +76,10 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class ActiveHandoff:
-    """The manual handoff that owns the payer interaction now."""
+    """The manual handoff that owns the payer interaction now, or gives it back."""
 
     id: str
-    state: str
+    state: HandoffState
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,7 @@ class Journal:
 
     `run` counts the entries into `processing`, `turn` the fresh starts of its work within a run; work of another run or
     turn is void. `faults` counts the fresh starts that a fault caused, since the last step ahead: they are bounded.
+    `offers_lost` counts the sessions that were lost while they were offered to a human, since one was taken.
     """
 
     run: int = 0
@@ -98,6 +100,24 @@ class Journal:
     approval: Approval | None = None
     attempts: tuple[Attempt, ...] = ()
     inquiries: tuple[Inquiry, ...] = ()
+    handoffs: tuple[ManualHandoff, ...] = ()
+    offers_lost: int = 0
+
+    @property
+    def open_handoff(self) -> ManualHandoff | None:
+        """The handoff that is active or closing."""
+        last = self.handoffs[-1] if self.handoffs else None
+        return last if last is not None and last.state is not HandoffState.CLOSED else None
+
+    @property
+    def human_attempted(self) -> bool:
+        """Whether a human was let at the boundary that the case stands before: the service then never crosses it."""
+        number = self.open_inquiry.number if self.open_inquiry else None
+        return any(attempt.handoff_id is not None and attempt.inquiry == number for attempt in self.attempts)
+
+    def with_handoff(self, handoff: ManualHandoff) -> "Journal":
+        """Return the journal with the handoff of this id replaced."""
+        return replace(self, handoffs=tuple(handoff if each.id == handoff.id else each for each in self.handoffs))
 
     @property
     def open_inquiry(self) -> Inquiry | None:
@@ -137,7 +157,6 @@ class Authorization:
     submission: Submission
     outcome: Outcome | None
     status_reason: Reason | None
-    active_handoff: ActiveHandoff | None
     metadata: Mapping[str, str]
     created_at: datetime
     updated_at: datetime
@@ -147,10 +166,33 @@ class Authorization:
     journal: Journal = field(default_factory=Journal)
 
     @property
+    def active_handoff(self) -> ActiveHandoff | None:
+        """The handoff that clients see on the case."""
+        handoff = self.journal.open_handoff
+        return ActiveHandoff(handoff.id, handoff.state) if handoff is not None else None
+
+    @property
     def awaits_work(self) -> bool:
         """Whether work must be running or scheduled for the case; a canceled one may still have evidence coming."""
         submitting = self.status is Status.CANCELED and self.journal.open_attempt is not None
         return submitting or self.status in (Status.PROCESSING, Status.WAITING_ON_PAYER)
+
+    @property
+    def awaits_attention(self) -> bool:
+        """Whether somebody must look after the case: its work may be lost, or the session that waits for a human."""
+        return self.awaits_work or self.status is Status.REQUIRES_ACTION
+
+    @property
+    def is_unsent(self) -> bool:
+        """Whether nobody can have sent yet what stands before the payer's boundary: the case, or a reply."""
+        replies = self.journal.open_inquiry is not None
+        return self.journal.open_attempt is None and (self.submission.payer_receipt is not None) is replies
+
+    @property
+    def only_waits(self) -> bool:
+        """Whether the payer has the case, asks nothing, and no human's turn is to be read."""
+        journal = self.journal
+        return self.submission.payer_receipt is not None and not journal.open_inquiry and not journal.open_handoff
 
     def require_version(self, expected: int | None) -> None:
         """Raise VersionConflict unless `expected` is the present version; None expects nothing."""
@@ -194,13 +236,28 @@ def reply_of(case: Authorization, payer: Payer) -> Reply | None:
     )
 
 
+# What ended a human's turn, by the status that it led to.
+_LEARNED = {
+    Status.WAITING_ON_PAYER: "The payer has the case.",
+    Status.COMPLETED: "The case has come to its end.",
+    Status.REQUIRES_INPUT: "The payer wants more than it was given.",
+    Status.REQUIRES_CONFIRMATION: "The package waits for an approval.",
+    Status.REQUIRES_ACTION: "A human is needed again.",
+}
+
+
 def evolve(case: Authorization, event: Event, moment: Moment, **changes: object) -> Authorization:
     """Return `case` after `event` with `changes`; version and updated_at move when a client can see a difference.
 
-    Raises the lifecycle's conflict when the event cannot happen now.
+    A handoff that is closing is closed by whatever the service learned after it. Raises the lifecycle's conflict when
+    the event cannot happen now.
     """
     changed = replace(case, status=next_status(case.status, event), **changes)  # type: ignore[arg-type]
-    if replace(changed, journal=case.journal) == case:
+    handoff = changed.journal.open_handoff
+    if handoff is not None and handoff.state is HandoffState.CLOSING and changed.status in _LEARNED:
+        closed = handoff.closed(now=moment.now, message=_LEARNED[changed.status])
+        changed = replace(changed, journal=changed.journal.with_handoff(closed))
+    if replace(changed, journal=case.journal) == case and changed.active_handoff == case.active_handoff:
         return changed
     return replace(changed, version=case.version + 1, updated_at=moment.now)
 
@@ -254,7 +311,6 @@ def create(
         submission=Submission(),
         outcome=None,
         status_reason=None,
-        active_handoff=None,
         metadata=metadata,
         created_at=moment.now,
         updated_at=moment.now,
@@ -307,16 +363,20 @@ def confirm(case: Authorization, moment: Moment, *, next_action_id: str) -> Auth
     if case.requirements.is_blocked:
         raise RequirementsNotSatisfied
     approval = Approval(action.id, action.review_snapshot_id, moment.now) if action.review_snapshot_id else None
-    journal = replace(case.journal, run=case.journal.run + 1, turn=0, faults=0, approval=approval)
+    journal = replace(case.journal, run=case.journal.run + 1, turn=0, faults=0, approval=approval, offers_lost=0)
     return evolve(case, event, moment, next_action=None, journal=journal)
 
 
 def cancel(case: Authorization, moment: Moment, *, reason: str | None) -> Authorization:
     """Return the canceled case; its receipt and decision stay. Raises NotMutable when it is over."""
+    handoff, journal = case.journal.open_handoff, case.journal
+    if handoff is not None:
+        journal = journal.with_handoff(handoff.canceled(now=moment.now))
     return evolve(
         case,
         Event.CANCELED,
         moment,
+        journal=journal,
         next_action=None,
         status_reason=Reason("canceled_by_customer", reason or "Canceled through the API."),
         canceled_at=moment.now,
@@ -324,9 +384,18 @@ def cancel(case: Authorization, moment: Moment, *, reason: str | None) -> Author
 
 
 def issue_review(
-    case: Authorization, known: Knowledge, moment: Moment, *, differences: tuple[Difference, ...]
+    case: Authorization,
+    known: Knowledge,
+    moment: Moment,
+    *,
+    differences: tuple[Difference, ...],
+    by: ActionType = ActionType.APPROVE_SUBMISSION,
+    reason: Reason | None = None,
 ) -> tuple[ReviewSnapshot, NextAction]:
-    """Return a current snapshot of the stored case, first shown in the next version, and the action to approve it."""
+    """Return a current snapshot of the stored case, first shown in the next version, and the action to accept it.
+
+    It is accepted `by` a confirmation, or by a human who takes the interaction over for the `reason`.
+    """
     snapshot = ReviewSnapshot(
         id=moment.new_id("rev"),
         status=SnapshotStatus.CURRENT,
@@ -350,10 +419,7 @@ def issue_review(
         warnings=tuple(difference.as_warning() for difference in differences),
         differences=differences,
     )
-    action = NextAction(
-        moment.new_id("nact"), ActionType.APPROVE_SUBMISSION, snapshot.covers, review_snapshot_id=snapshot.id
-    )
-    return snapshot, action
+    return snapshot, NextAction(moment.new_id("nact"), by, snapshot.covers, snapshot.id, reason)
 
 
 def action_for_writes(case: Authorization, moment: Moment, *, version: int) -> NextAction:

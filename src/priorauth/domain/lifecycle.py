@@ -56,6 +56,7 @@ class Event(StrEnum):
     HUMAN_NEEDED = "human_needed", "Only a human can go on in the payer's channel."
     HANDOFF_CREATED = "handoff_created", "A human took over the interaction with the payer."
     HANDOFF_CLOSED = "handoff_closed", "The human is done; the service reads what is true at the payer."
+    RECONCILED = "reconciled", "The payer shows nothing new after a human's turn; the service goes on."
     INTERACTION_LOST = "interaction_lost", "The session that a human was to take over is gone."
     CANCELED = "canceled", "The customer canceled the case."
     LATE_EVIDENCE_RECORDED = "late_evidence_recorded", "The payer's evidence arrived after the cancel."
@@ -79,6 +80,7 @@ TRANSITIONS: dict[tuple[Status, Event], Status] = {
     (_S.PROCESSING, _E.DECISION_OBSERVED): _S.COMPLETED,
     (_S.PROCESSING, _E.FAILED): _S.COMPLETED,
     (_S.PROCESSING, _E.HUMAN_NEEDED): _S.REQUIRES_ACTION,
+    (_S.PROCESSING, _E.RECONCILED): _S.PROCESSING,
     # The payer's move.
     (_S.WAITING_ON_PAYER, _E.MORE_INFORMATION_NEEDED): _S.REQUIRES_INPUT,
     (_S.WAITING_ON_PAYER, _E.DECISION_OBSERVED): _S.COMPLETED,

@@ -35,7 +35,7 @@ class SessionClaim:
         return now < self.expires_at
 
 
-class HandoffState(StrEnum):
+class HandoffAvailability(StrEnum):
     """Whether a human can take, or has, the interaction."""
 
     UNAVAILABLE = "unavailable"
@@ -69,7 +69,7 @@ class LiveSession:
     channel: str | None
     manual_handoff_id: str | None
     supported_modes: tuple[AccessMode, ...]
-    handoff_state: HandoffState
+    handoff_state: HandoffAvailability
     handoff_reason: HandoffReason
     boundary: BoundaryState
     final_submit_capable: bool
@@ -99,12 +99,13 @@ _REASONS = {
 def project(case: Authorization, claim: SessionClaim | None, *, now: datetime) -> LiveSession:
     """Return the live session of `case` as of `now`."""
     live = claim is not None and claim.is_valid(now) and needs_session(case)
-    handoff = case.active_handoff
-    state = HandoffState.UNAVAILABLE
+    # While a close is carried out, the session is the service's again.
+    handoff = case.active_handoff if case.status is Status.REQUIRES_ACTION else None
+    state = HandoffAvailability.UNAVAILABLE
     if handoff is not None:
-        state = HandoffState.ACTIVE
+        state = HandoffAvailability.ACTIVE
     elif case.status is Status.REQUIRES_ACTION and live:
-        state = HandoffState.OFFERED
+        state = HandoffAvailability.OFFERED
     snapshot = case.submission.review_snapshot
     current = snapshot if snapshot is not None and snapshot.status is SnapshotStatus.CURRENT else None
     demanded = case.final_submission is FinalSubmission.REQUIRES_CONFIRMATION and not may_submit(case)

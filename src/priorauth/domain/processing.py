@@ -116,16 +116,16 @@ def conclude_not_required(case: Authorization, moment: Moment, *, message: str) 
 def begin_attempt(case: Authorization, moment: Moment, *, run: int, turn: int) -> Authorization:
     """Return the case with the intent to submit it, or to reply to the payer's open inquiry.
 
-    Raises NotMutable when nothing may be sent now: what the payer has gets replies alone, one for each inquiry. This is
-    the one write that decides between a cancel and the release of the final request: whichever commits first.
+    Raises NotMutable when nothing may be sent now: what the payer has gets replies alone, one for each inquiry, and
+    what a human was let send the service never sends. This is the one write that decides between a cancel and the release of the final request: whichever commits first.
     """
     inquiry = case.journal.open_inquiry
     allowed = (
         case.status is Status.PROCESSING
         and (case.journal.run, case.journal.turn) == (run, turn)
         and may_submit(case)
-        and case.journal.open_attempt is None
-        and (case.submission.payer_receipt is None) is (inquiry is None)
+        and case.is_unsent
+        and not case.journal.human_attempted
     )
     if not allowed:
         raise NotMutable("Nothing may be sent to the payer now.")

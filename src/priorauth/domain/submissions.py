@@ -58,13 +58,15 @@ class AttemptState(StrEnum):
     INTENDED = "intended"
     TAKEN = "taken"
     ABSENT = "absent"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One intent to cross the payer's final boundary, for one run of the case: to submit it, or to reply to `inquiry`.
 
-    `missed_at` is when the payer first did not know it: one such look proves nothing yet.
+    `missed_at` is when the payer first did not know it: one such look proves nothing yet. With a `handoff_id` it was
+    a human who was let at the boundary.
     """
 
     id: str
@@ -73,6 +75,7 @@ class Attempt:
     state: AttemptState = AttemptState.INTENDED
     missed_at: datetime | None = None
     inquiry: str | None = None
+    handoff_id: str | None = None
 
     def absence_proven_in(self, settles_after_seconds: float, *, now: datetime) -> float:
         """Return the seconds after which another look that finds nothing proves absence; 0 when this one did."""

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
-from priorauth.channels.contract import Channel, ChannelFault, Pending
+from priorauth.channels.contract import Channel, ChannelFault, HumanNeeded, Pending
+from priorauth.commands import handoffs, submissions
 from priorauth.commands import processing as moves
-from priorauth.commands import submissions
 from priorauth.commands.processing import Observation
 from priorauth.commands.record import load
 from priorauth.domain.authorizations import Authorization
@@ -48,6 +48,11 @@ class Following:
                 lambda tx: submissions.record_decision(tx, self._present(), observation, decision=seen)
             )
             return Verdict.ENDED
+        if isinstance(seen, HumanNeeded):
+            await self._database.write(
+                lambda tx: handoffs.offer(tx, self._present(), observation, reason=seen.reason, message=seen.message)
+            )
+            return Verdict.ENDED
         if isinstance(seen, Inquiry) and seen.number not in {each.number for each in case.journal.inquiries}:
             await self._database.write(
                 lambda tx: submissions.take_inquiry(tx, self._present(), observation, inquiry=seen)
@@ -57,7 +62,7 @@ class Following:
         await self._database.write(lambda tx: moves.keep_following(tx, authorization_id=case.id, run=run, turn=turn))
         return Verdict.AGAIN
 
-    async def _seen(self, case: Authorization) -> Decision | Inquiry | Pending:
+    async def _seen(self, case: Authorization) -> Decision | Inquiry | Pending | HumanNeeded:
         receipt = case.submission.payer_receipt
         if receipt is None:
             raise LookupError("a case that waits on its payer has no receipt")

@@ -3,6 +3,7 @@
 from priorauth.channels.contract import Job, JobDocument, ReplyTo
 from priorauth.domain.attachments import Attachment
 from priorauth.domain.authorizations import Authorization, questionnaires_of, reply_of
+from priorauth.domain.catalog import PortalAuthMode
 from priorauth.domain.replies import Reply
 from priorauth.store.transaction import Transaction
 
@@ -22,6 +23,8 @@ def job_of(tx: Transaction, case: Authorization) -> Job:
         answers=case.answers,
         documents=tuple(_documents(tx, reply.attachments if reply else case.attachments)),
         reply=_reply_to(case, reply) if reply else None,
+        customer_login=case.route.portal_auth_mode is PortalAuthMode.CUSTOMER_LOGIN,
+        faults=case.journal.faults,
     )
 
 

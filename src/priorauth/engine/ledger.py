@@ -24,7 +24,9 @@ class Ledger:
     async def release(self, *, authorization_id: str, session_id: str) -> None:
         """Let a claim go."""
         await self._database.write(
-            lambda tx: live_sessions.release(tx, authorization_id=authorization_id, session_id=session_id)
+            lambda tx: live_sessions.release(
+                tx, self._present(), authorization_id=authorization_id, session_id=session_id
+            )
         )
 
     async def note(self, authorization_id: str, event: str, details: Mapping[str, str]) -> None:

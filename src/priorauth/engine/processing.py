@@ -1,24 +1,20 @@
 """The service's move, as steps: bring a case to the payer's boundary, over it when that is allowed, and settle what
 became of it.
 
-Each step ends in a verdict of one word. A fault of the channel becomes a fresh start after a while, bounded; what an
-exception says is never written down, since it may quote a page.
+Each step ends in a verdict of one word. A fault of the channel becomes a fresh start after a while, bounded.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
-
-import structlog
 
 from priorauth.channels.contract import (
     Absent,
     Answered,
     AtBoundary,
     Channel,
-    ChannelFault,
     Discovered,
     Evidence,
+    HumanNeeded,
     Job,
     NotRequired,
     NotSent,
@@ -29,27 +25,24 @@ from priorauth.channels.contract import (
     Unresolved,
     Withheld,
 )
+from priorauth.commands import handoffs, submissions
 from priorauth.commands import processing as moves
-from priorauth.commands import submissions
 from priorauth.commands.processing import Observation
 from priorauth.commands.record import load
 from priorauth.domain.authorizations import Authorization, FinalSubmission, Reason
-from priorauth.domain.errors import Issue, NotMutable, whereabouts
-from priorauth.domain.events import SERVICE
+from priorauth.domain.errors import Issue, NotMutable
+from priorauth.domain.handoffs import HandoffState, ManualHandoff, OfferReason
 from priorauth.domain.lifecycle import Status
 from priorauth.domain.moment import Moment
 from priorauth.domain.processing import approved_differences, may_submit
 from priorauth.domain.submissions import Decision, PayerReceipt
 from priorauth.engine.jobs import job_of
+from priorauth.engine.retries import Retries
 from priorauth.store.database import Database
 from priorauth.store.transaction import Transaction
-from priorauth.store.work import processing as processing_work
 
-_log = structlog.get_logger(__name__)
-
-
+_HUMANS_TURN = "A human was let submit this case at the payer, so the service does not submit it by itself any more."
 _NOT_SENT = Reason("submission_not_sent", "The portal's last button could not be pressed. Nothing was submitted.")
-_NOT_TAKEN = Reason("submission_not_taken", "The payer did not take the submission, though it was tried several times.")
 
 
 class Verdict(StrEnum):
@@ -57,46 +50,42 @@ class Verdict(StrEnum):
 
     ENDED = "ended"
     UNRESOLVED = "unresolved"
+    CLOSING = "closing"
     AGAIN = "again"
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """How often lost or failed work of one run is started again, and how long its delays grow, in seconds."""
-
-    at_most: int = 8
-    longest_delay: float = 300.0
-
-    def delay(self, faults: int) -> float:
-        """Return the delay before the next fresh start."""
-        return float(min(2.0 ** min(faults, 32), self.longest_delay))
 
 
 class Processing:
     """The steps of the workflow `process_authorization`."""
 
     def __init__(
-        self, *, database: Database, channels: Mapping[str, Channel], present: Callable[[], Moment], bounds: Bounds
+        self, *, database: Database, channels: Mapping[str, Channel], present: Callable[[], Moment], retries: Retries
     ) -> None:
         self._database = database
         self._channels = channels
         self._present = present
-        self._bounds = bounds
+        self._retries = retries
 
     async def advance(self, authorization_id: str, run: int, turn: int) -> str:
         """Carry the case to its next pause, or over the boundary."""
         case, job = await self._read(authorization_id)
         if (case.journal.run, case.journal.turn) != (run, turn):
             return Verdict.ENDED
+        if closing_handoff(case) is not None:
+            return Verdict.CLOSING
         if case.journal.open_attempt is not None:
             return Verdict.UNRESOLVED
         if case.status is not Status.PROCESSING:
+            return Verdict.ENDED
+        if case.only_waits:
+            seen = Observation(case.id, run, f"advance:{run}.{turn}")
+            await self._database.write(lambda tx: handoffs.resume(tx, self._present(), seen))
             return Verdict.ENDED
         channel = self._channels[case.route.channel]
         try:
             outcome = await (self._submit(channel, case, job) if may_submit(case) else channel.prepare(job))
         except Exception as error:  # noqa: BLE001 - an adapter's fault, whatever it is, is tried again
-            return await self._again_after(case, error)
+            await self._retries.after_error(case, error)
+            return Verdict.AGAIN
         return await self._conclude(case, outcome)
 
     async def settle(self, authorization_id: str, run: int, turn: int) -> str:
@@ -107,7 +96,8 @@ class Processing:
         try:
             found = await self._channels[case.route.channel].find(job)
         except Exception as error:  # noqa: BLE001 - an adapter's fault, whatever it is, is tried again
-            return await self._again_after(case, error)
+            await self._retries.after_error(case, error)
+            return Verdict.AGAIN
         if not isinstance(found, Absent):
             return await self._conclude(case, found)
         return await self._missed(case, settles_after=job.portal.submission_settles_after_seconds)
@@ -132,9 +122,10 @@ class Processing:
             case Unresolved():
                 return Verdict.UNRESOLVED
             case NotSent():
-                return await self._start_afresh(case, _NOT_SENT, first=_conclude_unsent)
+                await self._retries.after_fault(case, _NOT_SENT, first=_conclude_unsent)
+                return Verdict.AGAIN
             case PayerReceipt() | Answered():
-                await self._database.write(lambda tx: _record_evidence(tx, self._present(), case, outcome))
+                await self._database.write(lambda tx: record_evidence(tx, self._present(), case, outcome))
                 return Verdict.ENDED
             case Withheld():
                 return Verdict.ENDED
@@ -148,56 +139,11 @@ class Processing:
 
         def operation(tx: Transaction) -> None:
             moment = self._present()
-            after = submissions.record_miss(tx, moment, authorization_id=case.id)
-            attempt = after.journal.open_attempt
-            delay = attempt.absence_proven_in(settles_after, now=moment.now) if attempt else 0.0
-            self._afresh(tx, moment, after, _NOT_TAKEN, delay_seconds=delay, fault=attempt is None)
+            if self._retries.after_miss(tx, moment, case, settles_after=settles_after):
+                self._retries.after_absence(tx, moment, case)
 
         await self._database.write(operation)
         return Verdict.AGAIN
-
-    async def _again_after(self, case: Authorization, error: Exception) -> str:
-        if isinstance(error, ChannelFault):
-            return await self._start_afresh(case, Reason(error.code, error.message))
-        _log.error("processing_fault", authorization_id=case.id, **whereabouts(error))
-        return await self._start_afresh(case, Reason("internal_error", "The service met an unforeseen fault."))
-
-    async def _start_afresh(
-        self, case: Authorization, reason: Reason, *, first: Callable[[Transaction, Moment, str], object] | None = None
-    ) -> str:
-        """Note what went wrong and start the work again later, after `first`, all in one transaction."""
-
-        def operation(tx: Transaction) -> None:
-            moment = self._present()
-            if first is not None:
-                first(tx, moment, case.id)
-            noted = {"code": reason.code}
-            moves.note(tx, moment, authorization_id=case.id, event="channel_fault", actor=SERVICE, details=noted)
-            self._afresh(tx, moment, case, reason, delay_seconds=self._bounds.delay(case.journal.faults))
-
-        await self._database.write(operation)
-        return Verdict.AGAIN
-
-    def _afresh(
-        self,
-        tx: Transaction,
-        moment: Moment,
-        case: Authorization,
-        reason: Reason,
-        *,
-        delay_seconds: float,
-        fault: bool = True,
-    ) -> None:
-        moves.start_afresh(
-            tx,
-            moment,
-            authorization_id=case.id,
-            lost=processing_work(case.id, run=case.journal.run, turn=case.journal.turn).id,
-            delay_seconds=delay_seconds,
-            at_most=self._bounds.at_most,
-            gave_up=reason,
-            fault=fault,
-        )
 
     async def _read(self, authorization_id: str) -> tuple[Authorization, Job]:
         def operation(tx: Transaction) -> tuple[Authorization, Job]:
@@ -211,6 +157,12 @@ def _observe(tx: Transaction, moment: Moment, case: Authorization, outcome: Prep
     """Record what keeps the case from going on by itself."""
     seen = Observation(case.id, case.journal.run, f"advance:{case.journal.run}.{case.journal.turn}")
     match outcome:
+        case HumanNeeded(reason, message, differences):
+            handoffs.offer(tx, moment, seen, reason=reason, message=message, differences=differences)
+        case AtBoundary(differences) if case.journal.human_attempted:
+            handoffs.offer(
+                tx, moment, seen, reason=OfferReason.FINAL_SUBMIT, message=_HUMANS_TURN, differences=differences
+            )
         case AtBoundary() if case.final_submission is FinalSubmission.AUTOMATIC:
             _stop_unapproved(tx, moment, seen, case=case, boundary=outcome)
         case AtBoundary(differences):
@@ -231,7 +183,8 @@ def _conclude_unsent(tx: Transaction, moment: Moment, authorization_id: str) -> 
     submissions.conclude_unsent(tx, moment, authorization_id=authorization_id)
 
 
-def _record_evidence(tx: Transaction, moment: Moment, case: Authorization, evidence: Evidence) -> None:
+def record_evidence(tx: Transaction, moment: Moment, case: Authorization, evidence: Evidence) -> None:
+    """Record what proves that the payer has what was sent."""
     match evidence:
         case PayerReceipt():
             submissions.record_receipt(tx, moment, authorization_id=case.id, receipt=evidence)
@@ -252,3 +205,10 @@ def _stop_unapproved(
     else:
         # The payer has the case and goes on with it: that is no end.
         moves.ask_for_more(tx, moment, seen, rejected=(Issue("portal_shows_other_values", said),))
+
+
+def closing_handoff(case: Authorization) -> ManualHandoff | None:
+    """Return the handoff whose close is being carried out, if the service has the case for it."""
+    handoff = case.journal.open_handoff
+    closing = handoff is not None and handoff.state is HandoffState.CLOSING
+    return handoff if closing and case.status is Status.PROCESSING else None

@@ -15,6 +15,7 @@ from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer
 from priorauth.domain.errors import whereabouts
 from priorauth.engine.following import Following
 from priorauth.engine.processing import Processing, Verdict
+from priorauth.engine.reconciling import Reconciling
 from priorauth.engine.sweeper import Sweeper
 from priorauth.store.work import FOLLOW, PROCESS, QUEUE
 
@@ -29,6 +30,7 @@ class Engine:
         *,
         database_url: str,
         processing: Processing,
+        reconciling: Reconciling,
         following: Following,
         sweeper: Sweeper,
         concurrency: int,
@@ -36,6 +38,7 @@ class Engine:
     ) -> None:
         self._database_url = database_url
         self._processing = processing
+        self._reconciling = reconciling
         self._following = following
         self._sweeper = sweeper
         self._concurrency = concurrency
@@ -82,6 +85,8 @@ class Engine:
         async def process(authorization_id: str, run: int, turn: int) -> str:
             with self._under_way():
                 verdict = await _step("advance", self._processing.advance, case=(authorization_id, run, turn))
+                if verdict == Verdict.CLOSING:
+                    verdict = await _step("reconcile", self._reconciling.reconcile, case=(authorization_id, run, turn))
                 if verdict == Verdict.UNRESOLVED:
                     verdict = await _step("settle", self._processing.settle, case=(authorization_id, run, turn))
                 return verdict

@@ -1,7 +1,8 @@
 """Proves that no case is stuck and no session forgotten.
 
-Whatever is the service's or the payer's move has work under way, or gets it again; a session that its case no longer
-needs, because it was canceled or rewritten at the review, is let go. So are answers that were kept long enough.
+Whatever is the service's or the payer's move has work under way, or gets it again; what waits for a human has a
+session, or is taken back; a handoff that its human has abandoned is closed. A session that its case no longer needs,
+because it was canceled or rewritten at the review, is let go. So are answers that were kept long enough.
 """
 
 import asyncio
@@ -11,13 +12,15 @@ from datetime import timedelta
 import structlog
 
 from priorauth.channels.contract import Channel
+from priorauth.commands import handoffs
 from priorauth.commands import processing as moves
 from priorauth.commands.record import load
 from priorauth.domain.authorizations import Reason
 from priorauth.domain.errors import whereabouts
+from priorauth.domain.lifecycle import Status
 from priorauth.domain.live_sessions import needs_session
 from priorauth.domain.moment import Moment
-from priorauth.engine.processing import Bounds
+from priorauth.engine.retries import Bounds
 from priorauth.store.database import Database
 from priorauth.store.work import WorkState
 
@@ -41,6 +44,7 @@ class Sweeper:
         bounds: Bounds,
         interval_seconds: float,
         answers_kept_for: timedelta = timedelta(days=30),
+        handoffs_abandoned_after: timedelta = timedelta(minutes=30),
     ) -> None:
         self._database = database
         self._channels = channels
@@ -48,12 +52,14 @@ class Sweeper:
         self._bounds = bounds
         self._interval_seconds = interval_seconds
         self._answers_kept_for = answers_kept_for
+        self._handoffs_abandoned_after = handoffs_abandoned_after
         self._suspects: set[str] = set()
 
     async def sweep(self, is_running: IsRunning) -> int:
         """Start the work of every case that has lost it; return how many cases that were."""
         resumed, suspects = 0, set[str]()
-        for authorization_id in await self._database.read(lambda tx: tx.authorizations.awaiting_work()):
+        for authorization_id in await self._database.read(lambda tx: tx.authorizations.awaiting_attention()):
+            await self._attend(authorization_id)
             lost = await self._lost_work(authorization_id, is_running, suspects)
             if lost is not None:
                 await self._resume(authorization_id, lost)
@@ -92,6 +98,15 @@ class Sweeper:
             suspects.add(work.id)
             return work.id if work.id in self._suspects else None
         return work.id if state is WorkState.GONE else None
+
+    async def _attend(self, authorization_id: str) -> None:
+        """Close the handoff that its human has abandoned, and take back what waits for a human without a session."""
+        case = await self._database.read(lambda tx: load(tx, authorization_id))
+        if case.status is Status.REQUIRES_ACTION:
+            patience = self._handoffs_abandoned_after
+            await self._database.write(
+                lambda tx: handoffs.attend(tx, self._present(), authorization_id=authorization_id, patience=patience)
+            )
 
     async def _resume(self, authorization_id: str, lost: str) -> None:
         await self._database.write(

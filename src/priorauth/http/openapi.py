@@ -22,6 +22,7 @@ TAGS = [
     {"name": "Attachments", "description": "The documents of a case."},
     {"name": "FHIR", "description": "Questionnaire and answers as FHIR R4 resources."},
     {"name": "Live sessions", "description": "What can be seen of the work in the payer's channel."},
+    {"name": "Manual handoffs", "description": "A human's turn in the payer's channel: take it, report, give it back."},
     {"name": "Files", "description": "Bytes on their way to becoming attachments: declare, upload once, complete."},
     {"name": "Catalog", "description": "On whose behalf cases can be sent, to which payers, and which way they take."},
     {"name": "Sandbox", "description": "Scenarios against simulated payers. Production does not serve it."},
@@ -35,6 +36,10 @@ _NAMED_BY: Mapping[str, Mapping[str, str]] = {
         "authorization_id": "$response.body#/id",
         "npi": "$response.body#/providerNpi",
         "payer_id": "$response.body#/payer/id",
+    },
+    "ManualHandoffView": {
+        "authorization_id": "$response.body#/priorAuthorizationId",
+        "handoff_id": "$response.body#/id",
     },
     "DeclaredFileView": {"file_id": "$response.body#/file/id"},
     "FileView": {"file_id": "$response.body#/id"},

@@ -32,6 +32,7 @@ from priorauth.http.schemas.base import ErrorEnvelope
 
 AuthorizationId = Annotated[str, Path(description="The id of the authorization.", examples=["auth_123"])]
 AttachmentId = Annotated[str, Path(description="The id of the attachment.", examples=["att_123"])]
+HandoffId = Annotated[str, Path(description="The id of the manual handoff.", examples=["mhand_123"])]
 FileId = Annotated[str, Path(description="The id of the file.", examples=["file_123"])]
 UploadTarget = Annotated[str, Path(description="What follows `/uploads/` in `upload.url` of the declared file.")]
 Npi = Annotated[str, Path(description="The provider's NPI.", examples=["1234567893"])]
@@ -106,6 +107,7 @@ def describes(
     *,
     gives: type[BaseModel] | str,
     status: int = 200,
+    status_repeated: int | None = None,
     media_type: str = "application/json",
     takes: type[BaseModel] | None = None,
     takes_type: str | None = None,
@@ -119,7 +121,8 @@ def describes(
 ) -> dict[str, Any]:
     """Return the keyword arguments of a route's decorator.
 
-    `gives`: a shape, or the content type of bytes; `media_type` is a shape's. `takes_type`: a content type that the
+    `status_repeated`: the status where the same was done before, if that is another. `gives`: a shape, or the content
+    type of bytes; `media_type` is a shape's. `takes_type`: a content type that the
     body may have beside plain JSON's. `takes_bytes`: content types of a body that is no JSON. `if_match`
     and `idempotency`: True when the header is required, False when it is honoured, None when it is neither. `public`:
     no key is needed.
@@ -149,6 +152,8 @@ def describes(
         content = {each: {"schema": {"type": "string", "format": "binary"}} for each in takes_bytes}
         extra["requestBody"] = {"required": True, "description": "The bytes.", "content": content}
     responses = {status: _success(gives, headers, media_type), **_errors(known)}
+    if status_repeated is not None:
+        responses[status_repeated] = responses[status]
     if not_modified:
         responses[304] = {"description": "You have the present version.", "headers": {**_REQUEST_ID, **_ETAG}}
     return {"status_code": status, "responses": responses, "openapi_extra": extra, "response_class": Response}

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from priorauth.domain.errors import BadRequest, Issue
 
@@ -40,6 +40,25 @@ def page(
     shown = found[:limit]
     more = len(found) > limit
     return Page(shown, _cursor(identify(shown[-1])) if more else None)
+
+
+class Identified(Protocol):
+    """Something with an id that sorts by time."""
+
+    @property
+    def id(self) -> str: ...
+
+
+Part = TypeVar("Part", bound=Identified)
+
+
+def page_of(parts: Sequence[Part], *, cursor: str | None, limit: int) -> Page[Part]:
+    """Return a page of what lies in memory, `parts` oldest first. Raises BadRequest for a cursor that is none."""
+
+    def fetch(before: str | None, count: int) -> Sequence[Part]:
+        return [each for each in reversed(parts) if before is None or each.id < before][:count]
+
+    return page(fetch, identify=lambda part: part.id, cursor=cursor, limit=limit)
 
 
 def _cursor(position: str) -> str:

@@ -88,8 +88,8 @@ class Authorizations:
         rows = self._connection.execute(query.order_by(_table.c.id.desc()).limit(limit))
         return [self._opened(row.id, row.document) for row in rows]
 
-    def awaiting_work(self) -> list[str]:
-        """Return the ids of the cases for which work must be running or scheduled, oldest first."""
+    def awaiting_attention(self) -> list[str]:
+        """Return the ids of the cases that somebody must look after, oldest first."""
         query = sa.select(_table.c.id).where(_table.c.awaits_work.is_(True)).order_by(_table.c.id)
         return list(self._connection.execute(query).scalars())
 
@@ -111,7 +111,7 @@ class Authorizations:
             "payer_id": case.payer_id,
             "provider_npi": case.provider.npi,
             "external_case_id": self._sealer.index(external) if external is not None else None,
-            "awaits_work": case.awaits_work,
+            "awaits_work": case.awaits_attention,
             "created_at": sortable(case.created_at),
             "document": self._sealer.seal(encode(case), _place(case.id)),
         }

@@ -27,12 +27,16 @@ class SessionClaims:
         document = self._connection.execute(query).scalar()
         return decode(document, SessionClaim) if document is not None else None
 
-    def drop(self, authorization_id: str, *, session_id: str) -> None:
-        """Delete a session's claim; the claim of a later session of the case stays."""
+    def drop(self, authorization_id: str, *, session_id: str) -> bool:
+        """Delete a session's claim, and say whether it was there; the claim of a later session of the case stays."""
         claim = self.of(authorization_id)
-        if claim is not None and claim.session_id == session_id:
-            self._connection.execute(_table.delete().filter_by(authorization_id=authorization_id))
+        if claim is None or claim.session_id != session_id:
+            return False
+        self._connection.execute(_table.delete().filter_by(authorization_id=authorization_id))
+        return True
 
-    def drop_all(self) -> None:
-        """Delete every claim: no session outlives the one process that holds the data folder."""
+    def drop_all(self) -> list[str]:
+        """Delete every claim and return whose they were: no session outlives the one process of the data folder."""
+        claimed = list(self._connection.execute(sa.select(_table.c.authorization_id)).scalars())
         self._connection.execute(_table.delete())
+        return claimed

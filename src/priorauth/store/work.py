@@ -30,9 +30,9 @@ class Work:
     delay_seconds: float = 0.0
 
 
-def processing(authorization_id: str, *, run: int, turn: int) -> Work:
+def processing(authorization_id: str, *, run: int, turn: int, delay_seconds: float = 0.0) -> Work:
     """Return the work that carries a case on."""
-    return Work(PROCESS, f"process:{authorization_id}:{run}.{turn}", authorization_id, run, turn)
+    return Work(PROCESS, f"process:{authorization_id}:{run}.{turn}", authorization_id, run, turn, delay_seconds)
 
 
 def following(authorization_id: str, *, run: int, turn: int, delay_seconds: float) -> Work:

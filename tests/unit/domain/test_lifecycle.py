@@ -5,9 +5,10 @@ from collections.abc import Callable
 
 import pytest
 
-from priorauth.domain import authorizations, processing
+from priorauth.domain import authorizations, interactions, processing
 from priorauth.domain.authorizations import Authorization
 from priorauth.domain.errors import ConflictError, ManualHandoffNotAllowed, NotConfirmable, NotMutable
+from priorauth.domain.handoffs import OfferReason
 from priorauth.domain.lifecycle import TRANSITIONS, Event, Status, next_status
 from tests.factories import cases
 from tests.factories.answers import MEMBER, question, said
@@ -35,6 +36,7 @@ ALLOWED: dict[Status, dict[Event, Status]] = {
         Event.DECISION_OBSERVED: Status.COMPLETED,
         Event.FAILED: Status.COMPLETED,
         Event.HUMAN_NEEDED: Status.REQUIRES_ACTION,
+        Event.RECONCILED: Status.PROCESSING,
         Event.CANCELED: Status.CANCELED,
     },
     Status.WAITING_ON_PAYER: {
@@ -138,6 +140,17 @@ MOVES: dict[str, tuple[Move, set[Status]]] = {
         lambda case, clock: processing.fail(case, clock.moment(), reason=cases.GAVE_UP),
         {Status.PROCESSING, Status.WAITING_ON_PAYER},
     ),
+    "offer a handoff": (
+        lambda case, clock: interactions.offer(
+            case, cases.LARKSPUR, clock.moment(), reason=OfferReason.SIGN_IN, message="A code is needed."
+        ),
+        {Status.PROCESSING, Status.WAITING_ON_PAYER},
+    ),
+    "take a handoff": (
+        lambda case, clock: interactions.take(case, clock.moment(), accepted_review_snapshot_id=None),
+        {Status.REQUIRES_ACTION},
+    ),
+    "lose the interaction": (lambda case, clock: interactions.lose(case, clock.moment()), {Status.REQUIRES_ACTION}),
 }
 
 

@@ -9,7 +9,7 @@ from priorauth.domain import authorizations, processing
 from priorauth.domain.authorizations import ActionType, Authorization, FinalSubmission, Reason
 from priorauth.domain.errors import Issue, NotMutable, Severity
 from priorauth.domain.lifecycle import Status
-from priorauth.domain.live_sessions import BoundaryState, HandoffState, SessionClaim, needs_session, project
+from priorauth.domain.live_sessions import BoundaryState, HandoffAvailability, SessionClaim, needs_session, project
 from priorauth.domain.questionnaires import Coding, ItemType, Option
 from priorauth.domain.submissions import AttemptState, Decision, Outcome
 from tests.factories import cases
@@ -211,13 +211,13 @@ def test_a_live_session_projects_the_case_and_commands_nothing(status: Status) -
 
     dead, none = project(case, claim, now=clock.now), project(case, None, now=clock.now)
     assert dead == none
-    assert (dead.is_live, dead.supported_modes, dead.handoff_state) == (False, (), HandoffState.UNAVAILABLE)
+    assert (dead.is_live, dead.supported_modes, dead.handoff_state) == (False, (), HandoffAvailability.UNAVAILABLE)
 
     live = project(case, claim, now=cases.draft(Clock()).created_at.replace(year=2025))
     at = BoundaryState.CROSSED if case.submission.payer_receipt else BoundaryState.AT_BOUNDARY
     expected = (True, at) if needs_session(case) else (False, BoundaryState.UNKNOWN)
     assert (live.is_live, live.boundary) == expected
-    assert (live.handoff_state is HandoffState.OFFERED) is (status is Status.REQUIRES_ACTION)
+    assert (live.handoff_state is HandoffAvailability.OFFERED) is (status is Status.REQUIRES_ACTION)
 
 
 # --- what the payer asks, or does not want ---------------------------------------------------------------------------

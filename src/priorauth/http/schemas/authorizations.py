@@ -6,6 +6,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 
 from priorauth.domain.authorizations import ActionType, Authorization, FinalSubmission, NextAction, questionnaires_of
 from priorauth.domain.catalog import CodeSystem, Payer, PortalAuthMode, RequestType
+from priorauth.domain.handoffs import HandoffState
 from priorauth.domain.lifecycle import Status
 from priorauth.domain.submissions import Outcome
 from priorauth.http.schemas.attachments import AttachmentView
@@ -240,7 +241,7 @@ class HandoffReferenceView(View):
     """The manual handoff that owns the interaction."""
 
     id: str = Field(description="The handoff's id.", examples=["mhand_123"])
-    state: str = Field(description="`active`, or `closing` while its close is carried out.", examples=["active"])
+    state: HandoffState = Field(description="`active`, or `closing` while its close is carried out.")
 
 
 class AuthorizationView(View):

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from priorauth.domain.authorizations import Authorization
-from priorauth.domain.live_sessions import AccessMode, BoundaryState, HandoffReason, HandoffState, LiveSession
+from priorauth.domain.live_sessions import AccessMode, BoundaryState, HandoffAvailability, HandoffReason, LiveSession
 from priorauth.http.schemas.base import View
 
 
@@ -29,7 +29,7 @@ class SessionHandoffView(View):
     """Whether a human can take the session."""
 
     allowed: bool = Field(description="Whether the offered handoff can be accepted now.")
-    state: HandoffState = Field(description="Whether a human can take, or has, the session.")
+    state: HandoffAvailability = Field(description="Whether a human can take, or has, the session.")
     reason: HandoffReason = Field(description="Why.")
     manual_handoff_id: str | None = Field(description="The active handoff; else null.")
 
@@ -71,7 +71,7 @@ def live_session_view(case: Authorization, session: LiveSession) -> LiveSessionV
         owner=OwnerView(type="manual_handoff" if handoff_id else "automation", manual_handoff_id=handoff_id),
         access=AccessView(available=False, supported_modes=list(session.supported_modes)),
         handoff=SessionHandoffView(
-            allowed=session.handoff_state is HandoffState.OFFERED,
+            allowed=session.handoff_state is HandoffAvailability.OFFERED,
             state=session.handoff_state,
             reason=session.handoff_reason,
             manual_handoff_id=handoff_id,

@@ -8,8 +8,9 @@ from priorauth.domain.catalog import CodeSystem, PortalAuthMode, RequestType
 from priorauth.domain.errors import Severity
 from priorauth.domain.events import ActorType
 from priorauth.domain.files import FileStatus
+from priorauth.domain.handoffs import HandoffResult, HandoffState, ReportedOutcome, UnableReason
 from priorauth.domain.lifecycle import Status
-from priorauth.domain.live_sessions import AccessMode, BoundaryState, HandoffReason, HandoffState
+from priorauth.domain.live_sessions import AccessMode, BoundaryState, HandoffAvailability, HandoffReason
 from priorauth.domain.questionnaires import EnableBehavior, ItemType, Operator
 from priorauth.domain.reviews import SnapshotKind, SnapshotStatus
 from priorauth.domain.submissions import Outcome
@@ -81,10 +82,10 @@ MEANINGS: Mapping[type[StrEnum], Mapping[StrEnum, str]] = {
         BoundaryState.AT_BOUNDARY: "One request away from the submission.",
         BoundaryState.CROSSED: "Submitted.",
     },
-    HandoffState: {
-        HandoffState.UNAVAILABLE: "No human is wanted.",
-        HandoffState.OFFERED: "A human can take the session.",
-        HandoffState.ACTIVE: "A human has it.",
+    HandoffAvailability: {
+        HandoffAvailability.UNAVAILABLE: "No human is wanted.",
+        HandoffAvailability.OFFERED: "A human can take the session.",
+        HandoffAvailability.ACTIVE: "A human has it.",
     },
     HandoffReason: {
         HandoffReason.AUTOMATION_OWNS_PROCESSING: "The service works on the case.",
@@ -93,6 +94,36 @@ MEANINGS: Mapping[type[StrEnum], Mapping[StrEnum, str]] = {
         HandoffReason.CUSTOMER_OWNS_CASE: "The next move is yours, and needs no session.",
         HandoffReason.PAYER_OWNS_CASE: "The payer has the case.",
         HandoffReason.CASE_CLOSED: "The case is over.",
+    },
+    HandoffState: {
+        HandoffState.OFFERED: "It can be created.",
+        HandoffState.ACTIVE: "The interaction with the payer is the human's.",
+        HandoffState.CLOSING: "The human is done; the service reads what is true at the payer.",
+        HandoffState.CLOSED: "It is over.",
+    },
+    HandoffResult: {
+        HandoffResult.COMPLETED_REPORTED: "Its human reported what was done, or seen.",
+        HandoffResult.UNABLE_TO_COMPLETE: "Its human could not finish.",
+        HandoffResult.EXPIRED: "Nobody created access to its session for a long while.",
+        HandoffResult.REVOKED: "It was taken away.",
+        HandoffResult.INTERACTION_LOST_UNRECOVERABLE: "The session was lost.",
+        HandoffResult.CANCELED: "The case was canceled.",
+    },
+    ReportedOutcome: {
+        ReportedOutcome.SUBMITTED: "The case was submitted in the payer's portal.",
+        ReportedOutcome.DECISION_OBSERVED: "The payer has decided.",
+        ReportedOutcome.NOT_REQUIRED_OBSERVED: "The payer wants no authorization.",
+        ReportedOutcome.FOLLOW_UP_REQUIRED_OBSERVED: "The payer wants more.",
+        ReportedOutcome.SIGNED_IN: "The portal is signed in.",
+    },
+    UnableReason: {
+        UnableReason.CHANNEL_BLOCKED: "The portal does not let one go on.",
+        UnableReason.MISSING_INFORMATION: "Something is asked that nobody knows.",
+        UnableReason.CREDENTIAL_OR_MFA_ISSUE: "Signing in does not work.",
+        UnableReason.CHANNEL_OUTAGE: "The portal is down.",
+        UnableReason.OPERATOR_ABANDONED_CASE: "The case was given up.",
+        UnableReason.WRONG_ROUTE: "The case belongs elsewhere.",
+        UnableReason.OTHER: "Something else; say what in `operatorNotes`.",
     },
     AccessMode: {
         AccessMode.READ_ONLY: "To watch.",

@@ -1,0 +1,169 @@
+"""Manual handoffs as commands: offered by the service, taken and closed by the customer, expired or lost by themselves.
+
+Whatever closes a handoff enqueues the reconciliation in the same transaction.
+"""
+
+from datetime import timedelta
+
+from priorauth.commands.authorizations import customer
+from priorauth.commands.processing import Observation
+from priorauth.commands.record import knowledge, load, record
+from priorauth.domain import interactions, processing
+from priorauth.domain.authorizations import Authorization
+from priorauth.domain.errors import ManualHandoffNotAllowed
+from priorauth.domain.events import SERVICE, Actor
+from priorauth.domain.handoffs import HandoffResult, ManualHandoff, OfferReason, Report
+from priorauth.domain.lifecycle import Status
+from priorauth.domain.moment import Moment
+from priorauth.domain.organizations import Caller
+from priorauth.domain.processing import is_in_hand
+from priorauth.domain.reviews import Difference
+from priorauth.store.transaction import Transaction
+
+_UNRESOLVED = "The case may be at the payer, which could not be searched for it. Look for it in the payer's portal."
+_EXPIRED = Report(result=HandoffResult.EXPIRED)
+
+
+def create(
+    tx: Transaction,
+    caller: Caller,
+    moment: Moment,
+    *,
+    authorization_id: str,
+    expected_version: int | None,
+    accepted_review_snapshot_id: str | None,
+) -> tuple[ManualHandoff, bool]:
+    """Hand the offered interaction to a human; return the handoff, and whether it is new.
+
+    Raises VersionConflict, ManualHandoffNotAllowed, ReviewAcknowledgementRequired or ReviewStale, in this order.
+    """
+    case = tx.authorizations.require(caller, authorization_id)
+    case.require_version(expected_version)
+    changed = interactions.take(case, moment, accepted_review_snapshot_id=accepted_review_snapshot_id)
+    record(tx, before=case, after=changed, moment=moment, actor=customer(caller), event="handoff_created")
+    handoff = changed.journal.open_handoff
+    if handoff is None:
+        raise ManualHandoffNotAllowed
+    return handoff, changed is not case
+
+
+def close(
+    tx: Transaction,
+    caller: Caller,
+    moment: Moment,
+    *,
+    authorization_id: str,
+    handoff_id: str,
+    expected_version: int | None,
+    report: Report,
+) -> tuple[Authorization, ManualHandoff]:
+    """Close a handoff by what its human reports; closing it again by the same report changes nothing.
+
+    Raises VersionConflict, ManualHandoffNotFound or ManualHandoffNotActive.
+    """
+    case = tx.authorizations.require(caller, authorization_id)
+    if interactions.handoff_of(case, handoff_id).report != report:
+        case.require_version(expected_version)
+    changed = _close(tx, case, moment, handoff_id=handoff_id, report=report, actor=customer(caller))
+    return changed, interactions.handoff_of(changed, handoff_id)
+
+
+def note_refresh(tx: Transaction, moment: Moment, *, authorization_id: str, handoff_id: str) -> None:
+    """Record that access to a handoff's session was created. Raises ManualHandoffNotFound or ManualHandoffNotActive."""
+    case = load(tx, authorization_id)
+    tx.authorizations.save(interactions.refresh(case, moment, handoff_id=handoff_id))
+
+
+def offer(
+    tx: Transaction,
+    moment: Moment,
+    seen: Observation,
+    *,
+    reason: OfferReason,
+    message: str,
+    differences: tuple[Difference, ...] = (),
+) -> Authorization:
+    """Pause the case for a human; a canceled one, for which nobody can look any more, keeps its attempt unknown."""
+    case = load(tx, seen.authorization_id)
+    if tx.timeline.has_observed(case.id, seen.id):
+        return case
+    if is_in_hand(case, seen.run, Status.CANCELED):
+        changed, event = interactions.conclude_unknown(case), "submission_unresolved"
+    elif is_in_hand(case, seen.run, Status.PROCESSING, Status.WAITING_ON_PAYER):
+        known = knowledge(tx, case)
+        changed = interactions.offer(case, known, moment, reason=reason, message=message, differences=differences)
+        event = "human_needed"
+    else:
+        return case
+    return record(
+        tx,
+        before=case,
+        after=changed,
+        moment=moment,
+        actor=SERVICE,
+        event=event,
+        details={"reason": reason.value},
+        observation_id=seen.id,
+    )
+
+
+def attend(tx: Transaction, moment: Moment, *, authorization_id: str, patience: timedelta) -> Authorization:
+    """Close what a human has abandoned, and take back what has no session any more; else change nothing."""
+    case = load(tx, authorization_id)
+    if case.status is not Status.REQUIRES_ACTION:
+        return case
+    claim, handoff = tx.sessions.of(case.id), case.journal.open_handoff
+    if claim is None or not claim.is_valid(moment.now):
+        return lose(tx, moment, authorization_id=authorization_id)
+    if handoff is not None and handoff.is_abandoned(patience, now=moment.now):
+        return _close(tx, case, moment, handoff_id=handoff.id, report=_EXPIRED, actor=SERVICE)
+    return case
+
+
+def lose(tx: Transaction, moment: Moment, *, authorization_id: str) -> Authorization:
+    """Take the case back, because the session that a human was to act in is gone; else change nothing."""
+    case = load(tx, authorization_id)
+    if case.status is not Status.REQUIRES_ACTION:
+        return case
+    changed = interactions.lose(case, moment)
+    return record(tx, before=case, after=changed, moment=moment, actor=SERVICE, event="interaction_lost")
+
+
+def reconcile(tx: Transaction, moment: Moment, seen: Observation) -> Authorization:
+    """Record that the payer shows nothing new after a human's turn.
+
+    The case fails when the human said that it cannot be done; it waits for a human again when nobody knows whether the
+    payer has it; else the service goes on.
+    """
+    case = load(tx, seen.authorization_id)
+    handoff = case.journal.open_handoff
+    if handoff is None or not is_in_hand(case, seen.run, Status.PROCESSING):
+        return case
+    gave_up = interactions.reason_of(handoff) if case.submission.payer_receipt is None else None
+    if gave_up is not None:
+        changed, event = processing.fail(case, moment, reason=gave_up), "failed"
+    elif case.journal.open_attempt is not None:
+        unresolved = OfferReason.SUBMISSION_UNRESOLVED
+        return offer(tx, moment, seen, reason=unresolved, message=_UNRESOLVED)
+    else:
+        changed, event = interactions.go_on(case, moment), "reconciled"
+    return record(tx, before=case, after=changed, moment=moment, actor=SERVICE, event=event, observation_id=seen.id)
+
+
+def resume(tx: Transaction, moment: Moment, seen: Observation) -> Authorization:
+    """Let a case that the payer has wait on it again, after the session was lost in which a human was to help."""
+    case = load(tx, seen.authorization_id)
+    if not (is_in_hand(case, seen.run, Status.PROCESSING) and case.only_waits):
+        return case
+    changed = interactions.go_on(case, moment)
+    return record(
+        tx, before=case, after=changed, moment=moment, actor=SERVICE, event="reconciled", observation_id=seen.id
+    )
+
+
+def _close(
+    tx: Transaction, case: Authorization, moment: Moment, *, handoff_id: str, report: Report, actor: Actor
+) -> Authorization:
+    changed = interactions.close(case, moment, handoff_id=handoff_id, report=report)
+    details = {"result": report.result.value, **({"outcome": report.outcome.value} if report.outcome else {})}
+    return record(tx, before=case, after=changed, moment=moment, actor=actor, event="handoff_closed", details=details)

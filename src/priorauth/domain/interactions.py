@@ -1,0 +1,199 @@
+"""The payer's channel in a human's hands: offered, taken, given back, lost; and what becomes of the case then.
+
+Who takes an offer that covers a review snapshot accepts it, and may cross the final boundary: so the intent is part of
+the very same change. The service itself never crosses a boundary at which a human was let, whatever came of it.
+"""
+
+from dataclasses import replace
+
+from priorauth.domain.authorizations import (
+    ActionType,
+    Approval,
+    Authorization,
+    Journal,
+    Knowledge,
+    NextAction,
+    Reason,
+    evolve,
+    issue_review,
+    superseding_review,
+)
+from priorauth.domain.errors import (
+    ManualHandoffNotActive,
+    ManualHandoffNotAllowed,
+    ManualHandoffNotFound,
+    ReviewAcknowledgementRequired,
+    ReviewStale,
+)
+from priorauth.domain.handoffs import (
+    HandoffResult,
+    HandoffState,
+    ManualHandoff,
+    OfferReason,
+    Reconciliation,
+    Report,
+    UnableReason,
+)
+from priorauth.domain.lifecycle import Event, next_status
+from priorauth.domain.moment import Moment
+from priorauth.domain.reviews import Difference
+from priorauth.domain.submissions import Attempt, AttemptState
+
+_LOST = Report(result=HandoffResult.INTERACTION_LOST_UNRECOVERABLE)
+_NOTHING_NEW = "The payer shows nothing new of the case; the service goes on with it."
+_UNABLE = {
+    UnableReason.CHANNEL_BLOCKED: "the payer's portal did not let them go on",
+    UnableReason.MISSING_INFORMATION: "information was missing",
+    UnableReason.CREDENTIAL_OR_MFA_ISSUE: "signing in did not work",
+    UnableReason.CHANNEL_OUTAGE: "the payer's portal was down",
+    UnableReason.OPERATOR_ABANDONED_CASE: "they gave the case up",
+    UnableReason.WRONG_ROUTE: "the case belongs elsewhere",
+    UnableReason.OTHER: "of another reason",
+}
+
+
+def handoff_of(case: Authorization, handoff_id: str) -> ManualHandoff:
+    """Return a handoff of the case. Raises ManualHandoffNotFound."""
+    found = next((each for each in case.journal.handoffs if each.id == handoff_id), None)
+    if found is None:
+        raise ManualHandoffNotFound
+    return found
+
+
+def offer(
+    case: Authorization,
+    known: Knowledge,
+    moment: Moment,
+    *,
+    reason: OfferReason,
+    message: str,
+    differences: tuple[Difference, ...] = (),
+) -> Authorization:
+    """Return the case waiting for a human to take the interaction over; the final submit covers a fresh snapshot.
+
+    What may have been sent already is not to be sent by anybody: it is only looked for.
+    """
+    if reason is OfferReason.FINAL_SUBMIT and not case.is_unsent:
+        reason = OfferReason.SUBMISSION_UNRESOLVED
+    because = Reason(reason.value, message)
+    if reason is not OfferReason.FINAL_SUBMIT:
+        covers = case.covers(version=case.version + 1)
+        action = NextAction(moment.new_id("nact"), ActionType.COMPLETE_PAYER_INTERACTION, covers, reason=because)
+        return evolve(case, Event.HUMAN_NEEDED, moment, next_action=action)
+    submission, journal = superseding_review(case)
+    snapshot, action = issue_review(
+        case,
+        known,
+        moment,
+        differences=differences,
+        by=ActionType.COMPLETE_PAYER_INTERACTION,
+        reason=because,
+    )
+    shown = replace(submission, review_snapshot=snapshot)
+    return evolve(case, Event.HUMAN_NEEDED, moment, next_action=action, submission=shown, journal=journal)
+
+
+def take(case: Authorization, moment: Moment, *, accepted_review_snapshot_id: str | None) -> Authorization:
+    """Return the case with a human in its interaction; with the same human's when there is one.
+
+    Raises ManualHandoffNotAllowed, ReviewAcknowledgementRequired or ReviewStale, in this order.
+    """
+    next_status(case.status, Event.HANDOFF_CREATED)
+    action = case.next_action
+    if case.active_handoff is not None:
+        return case
+    if action is None or action.reason is None:
+        raise ManualHandoffNotAllowed
+    snapshot_id = action.review_snapshot_id
+    if snapshot_id is not None and accepted_review_snapshot_id is None:
+        raise ReviewAcknowledgementRequired(details={"reviewSnapshotId": snapshot_id})
+    if accepted_review_snapshot_id not in (None, snapshot_id):
+        raise ReviewStale
+    handoff = ManualHandoff(
+        id=moment.new_id("mhand"),
+        reason=OfferReason(action.reason.code),
+        review_snapshot_id=snapshot_id,
+        created_at=moment.now,
+        refreshed_at=moment.now,
+    )
+    journal = replace(case.journal, handoffs=(*case.journal.handoffs, handoff), offers_lost=0)
+    if snapshot_id is not None:
+        inquiry = journal.open_inquiry
+        intent = Attempt(
+            moment.new_id("sub"),
+            journal.run,
+            moment.now,
+            inquiry=inquiry.number if inquiry else None,
+            handoff_id=handoff.id,
+        )
+        approval = Approval(action.id, snapshot_id, moment.now)
+        journal = replace(journal, approval=approval, attempts=(*journal.attempts, intent))
+    return evolve(case, Event.HANDOFF_CREATED, moment, journal=journal)
+
+
+def refresh(case: Authorization, moment: Moment, *, handoff_id: str) -> Authorization:
+    """Return the case after access for its handoff was created. Raises ManualHandoffNotFound or -NotActive."""
+    handoff = handoff_of(case, handoff_id)
+    if handoff.state is not HandoffState.ACTIVE:
+        raise ManualHandoffNotActive
+    return replace(case, journal=case.journal.with_handoff(handoff.refreshed(now=moment.now)))
+
+
+def close(case: Authorization, moment: Moment, *, handoff_id: str, report: Report) -> Authorization:
+    """Return the case back in the service's hands, which reads what is true; a repeated report changes nothing.
+
+    Raises ManualHandoffNotFound, or ManualHandoffNotActive when it was closed by another report.
+    """
+    handoff = handoff_of(case, handoff_id)
+    if handoff.report == report:
+        return case
+    if handoff.state is not HandoffState.ACTIVE:
+        raise ManualHandoffNotActive
+    reconciliation = Reconciliation(moment.new_id("recon"), case.version + 1)
+    journal = case.journal.with_handoff(handoff.closing(report, reconciliation))
+    # What was accepted was accepted for this human's turn. The service itself may not cross by it.
+    void = (journal.approval.next_action_id,) if journal.approval else ()
+    superseded = (*journal.superseded_approvals, *void)
+    journal = replace(_next_run(journal), approval=None, superseded_approvals=superseded)
+    return evolve(case, Event.HANDOFF_CLOSED, moment, next_action=None, journal=journal)
+
+
+def lose(case: Authorization, moment: Moment) -> Authorization:
+    """Return the case whose offered or taken session is gone: the service goes on, or reads what the human left."""
+    handoff = case.journal.open_handoff
+    if handoff is not None:
+        return close(case, moment, handoff_id=handoff.id, report=_LOST)
+    journal = replace(_next_run(case.journal), offers_lost=case.journal.offers_lost + 1)
+    return evolve(case, Event.INTERACTION_LOST, moment, next_action=None, journal=journal)
+
+
+def go_on(case: Authorization, moment: Moment) -> Authorization:
+    """Return the case after a human's turn that changed nothing at the payer: the service works on it again, or waits."""
+    journal, handoff = case.journal, case.journal.open_handoff
+    if handoff is not None:
+        journal = journal.with_handoff(handoff.closed(now=moment.now, message=_NOTHING_NEW))
+    waits = case.submission.payer_receipt is not None and journal.open_inquiry is None
+    event = Event.RECEIPT_PROVEN if waits else Event.RECONCILED
+    return evolve(case, event, moment, journal=_next_run(journal))
+
+
+def reason_of(handoff: ManualHandoff) -> Reason | None:
+    """Return why the case fails when nothing of it is at the payer: a human said that it cannot be done."""
+    report = handoff.report
+    if report is None or report.unable is None:
+        return None
+    said = f"A human took the case over at the payer and could not finish: {_UNABLE[report.unable]}."
+    return Reason(report.unable.value, said)
+
+
+def conclude_unknown(case: Authorization) -> Authorization:
+    """Return the canceled case whose attempt nobody can look for any more: what became of it stays unknown."""
+    attempts = tuple(
+        replace(attempt, state=AttemptState.UNKNOWN) if attempt.state is AttemptState.INTENDED else attempt
+        for attempt in case.journal.attempts
+    )
+    return replace(case, journal=replace(case.journal, attempts=attempts))
+
+
+def _next_run(journal: Journal) -> Journal:
+    return replace(journal, run=journal.run + 1, turn=0, faults=0)

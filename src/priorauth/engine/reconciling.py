@@ -1,0 +1,99 @@
+"""After a human's turn: the service reads for itself what is true at the payer, whatever was reported.
+
+It only reads. What it finds is recorded as if the service had done it; where it finds nothing, the case goes on, is
+offered to a human again, or fails when the human said that it cannot be done.
+"""
+
+from collections.abc import Callable, Mapping
+
+from priorauth.channels.contract import Answered, Channel, HumanNeeded, NothingFound, NotRequired
+from priorauth.commands import handoffs, submissions
+from priorauth.commands import processing as moves
+from priorauth.commands.processing import Observation
+from priorauth.commands.record import load
+from priorauth.domain.authorizations import Authorization
+from priorauth.domain.handoffs import ManualHandoff
+from priorauth.domain.moment import Moment
+from priorauth.domain.submissions import PayerReceipt
+from priorauth.engine.jobs import job_of
+from priorauth.engine.processing import Verdict, closing_handoff, record_evidence
+from priorauth.engine.retries import Retries
+from priorauth.store.database import Database
+from priorauth.store.transaction import Transaction
+
+
+class Reconciling:
+    """The step of the workflow `process_authorization` that follows the close of a handoff."""
+
+    def __init__(
+        self, *, database: Database, channels: Mapping[str, Channel], present: Callable[[], Moment], retries: Retries
+    ) -> None:
+        self._database = database
+        self._channels = channels
+        self._present = present
+        self._retries = retries
+
+    async def reconcile(self, authorization_id: str, run: int, turn: int) -> str:
+        """Find out what became of the case in the human's hands, and record it."""
+        case, job = await self._database.read(lambda tx: (case := load(tx, authorization_id), job_of(tx, case)))
+        handoff = closing_handoff(case)
+        if handoff is None or (case.journal.run, case.journal.turn) != (run, turn):
+            return Verdict.ENDED
+        reported = handoff.report.reference_number if handoff.report else None
+        try:
+            found = await self._channels[case.route.channel].reconcile(job, reference_number=reported)
+        except Exception as error:  # noqa: BLE001 - an adapter's fault, whatever it is, is tried again
+            await self._retries.after_error(case, error)
+            return Verdict.AGAIN
+        settles_after = job.portal.submission_settles_after_seconds
+
+        def operation(tx: Transaction) -> str:
+            return self._conclude(tx, case, handoff, found, settles_after=settles_after)
+
+        return await self._database.write(operation)
+
+    def _conclude(
+        self,
+        tx: Transaction,
+        case: Authorization,
+        handoff: ManualHandoff,
+        found: PayerReceipt | Answered | NotRequired | NothingFound | HumanNeeded,
+        *,
+        settles_after: float,
+    ) -> str:
+        moment, journal = self._present(), case.journal
+        seen = Observation(case.id, journal.run, f"reconcile:{journal.run}.{journal.turn}")
+        match found:
+            case PayerReceipt() if case.submission.payer_receipt is not None:
+                handoffs.reconcile(tx, moment, seen)
+            case PayerReceipt() | Answered():
+                record_evidence(tx, moment, case, found)
+            case NotRequired(message):
+                moves.conclude_not_required(tx, moment, seen, message=message)
+            case HumanNeeded(reason, message, differences):
+                handoffs.offer(tx, moment, seen, reason=reason, message=message, differences=differences)
+            case NothingFound():
+                return self._nothing(tx, moment, seen, (case, handoff, found), settles_after=settles_after)
+        return Verdict.ENDED
+
+    def _nothing(
+        self,
+        tx: Transaction,
+        moment: Moment,
+        seen: Observation,
+        looked: tuple[Authorization, ManualHandoff, NothingFound],
+        *,
+        settles_after: float,
+    ) -> str:
+        case, handoff, found = looked
+        attempt = case.journal.open_attempt
+        if attempt is not None and attempt.handoff_id == handoff.id and found.unsent:
+            submissions.conclude_unsent(tx, moment, authorization_id=case.id)
+        elif (
+            attempt is not None
+            and found.searched
+            and not self._retries.after_miss(tx, moment, case, settles_after=settles_after)
+        ):
+            return Verdict.AGAIN
+        handoffs.reconcile(tx, moment, seen)
+        return Verdict.ENDED

@@ -1,0 +1,106 @@
+"""How failed work is tried again: from its start, after a growing while, and not for ever.
+
+What an exception says is never written down, since it may quote a page.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from priorauth.channels.contract import ChannelFault
+from priorauth.commands import processing as moves
+from priorauth.commands import submissions
+from priorauth.domain.authorizations import Authorization, Reason
+from priorauth.domain.errors import whereabouts
+from priorauth.domain.events import SERVICE
+from priorauth.domain.moment import Moment
+from priorauth.store.database import Database
+from priorauth.store.transaction import Transaction
+from priorauth.store.work import processing as processing_work
+
+_log = structlog.get_logger(__name__)
+
+_NOT_TAKEN = Reason("submission_not_taken", "The payer did not take the submission, though it was tried several times.")
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How often lost or failed work of one run is started again, and how long its delays grow, in seconds."""
+
+    at_most: int = 8
+    longest_delay: float = 300.0
+
+    def delay(self, faults: int) -> float:
+        """Return the delay before the next fresh start."""
+        return float(min(2.0 ** min(faults, 32), self.longest_delay))
+
+
+class Retries:
+    """Starts the work of cases again."""
+
+    def __init__(self, database: Database, present: Callable[[], Moment], bounds: Bounds) -> None:
+        self._database = database
+        self._present = present
+        self._bounds = bounds
+
+    async def after_error(self, case: Authorization, error: Exception) -> None:
+        """Start the work again after what a channel has raised."""
+        if isinstance(error, ChannelFault):
+            await self.after_fault(case, Reason(error.code, error.message))
+            return
+        _log.error("processing_fault", authorization_id=case.id, **whereabouts(error))
+        await self.after_fault(case, Reason("internal_error", "The service met an unforeseen fault."))
+
+    async def after_fault(
+        self, case: Authorization, reason: Reason, *, first: Callable[[Transaction, Moment, str], object] | None = None
+    ) -> None:
+        """Note what went wrong and start the work again later, after `first`, all in one transaction."""
+
+        def operation(tx: Transaction) -> None:
+            moment = self._present()
+            if first is not None:
+                first(tx, moment, case.id)
+            noted = {"code": reason.code}
+            moves.note(tx, moment, authorization_id=case.id, event="channel_fault", actor=SERVICE, details=noted)
+            self._afresh(tx, moment, case, reason, delay_seconds=self._bounds.delay(case.journal.faults))
+
+        await self._database.write(operation)
+
+    def after_miss(self, tx: Transaction, moment: Moment, case: Authorization, *, settles_after: float) -> bool:
+        """Record that the payer's search knows nothing of the open attempt; True when that proves that it is absent.
+
+        Else the work is started again when another look proves something.
+        """
+        after = submissions.record_miss(tx, moment, authorization_id=case.id)
+        attempt = after.journal.open_attempt
+        if attempt is None:
+            return True
+        delay = attempt.absence_proven_in(settles_after, now=moment.now)
+        self._afresh(tx, moment, after, _NOT_TAKEN, delay_seconds=delay, fault=False)
+        return False
+
+    def after_absence(self, tx: Transaction, moment: Moment, case: Authorization) -> None:
+        """Start the work again at once, since the payer provably never took the last attempt."""
+        self._afresh(tx, moment, case, _NOT_TAKEN, delay_seconds=0.0)
+
+    def _afresh(
+        self,
+        tx: Transaction,
+        moment: Moment,
+        case: Authorization,
+        reason: Reason,
+        *,
+        delay_seconds: float,
+        fault: bool = True,
+    ) -> None:
+        moves.start_afresh(
+            tx,
+            moment,
+            authorization_id=case.id,
+            lost=processing_work(case.id, run=case.journal.run, turn=case.journal.turn).id,
+            delay_seconds=delay_seconds,
+            at_most=self._bounds.at_most,
+            gave_up=reason,
+            fault=fault,
+        )
