@@ -1,22 +1,26 @@
 """Portal channels over the simulated payer, with a ledger that remembers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from priorauth.channels.portals.adapter import Credential
-from priorauth.channels.portals.channel import PortalAccess, PortalChannel
+from priorauth.channels.portals.channel import PortalChannel
 from priorauth.channels.portals.larkspur.portal import LarkspurPortal
+from priorauth.channels.portals.larkspur.verification import Verification
 from priorauth.channels.portals.sessions import PortalSession, SessionHost, SessionSettings
+from priorauth.domain.credentials import Credential
 from priorauth.domain.live_sessions import SessionClaim
+from priorauth.domain.organizations import Environment
 from priorauth.sandbox import catalog
 from priorauth.sandbox.server import PortalServer
-from tests.factories.jobs import Documents
+from tests.factories.jobs import CREDENTIAL, Documents
+from tests.factories.moments import START
 
 
 class Remembering:
@@ -57,6 +61,46 @@ class Remembering:
         return [details for _, noted, details in self.noted if noted == event]
 
 
+class Accounts:
+    """A credential source in memory: one credential, of whichever of the simulated portal's users a test wants."""
+
+    def __init__(self) -> None:
+        self.states: list[bytes] = []
+        self.credential: Credential | None = None
+        self.use("cedar-hollow")
+
+    def use(self, user_name: str, **changes: Any) -> None:
+        """Sign in as this user from now on, in a browser that the portal has never seen."""
+        account = next(each for each in catalog.PORTAL_ACCOUNTS["larkspur"] if each.user_name == user_name)
+        self.states.clear()
+        self.credential = Credential(
+            id=CREDENTIAL,
+            environment=Environment.SANDBOX,
+            payer_id="larkspur-health",
+            created_at=START,
+            **{
+                "user_name": account.user_name,
+                "password": account.password,
+                "totp_secret": account.totp_secret,
+                **changes,
+            },
+        )
+
+    async def get(self, credential_id: str) -> Credential | None:
+        """The one that there is."""
+        return self.credential if credential_id == CREDENTIAL else None
+
+    async def state_of(self, credential: Credential) -> bytes | None:
+        """What was kept last."""
+        assert credential == self.credential
+        return self.states[-1] if self.states else None
+
+    async def signed_in(self, credential: Credential, *, state: bytes) -> None:
+        """Keep all: their number is that of the sign-ins."""
+        assert credential == self.credential
+        self.states.append(state)
+
+
 @dataclass(frozen=True)
 class PortalWorld:
     """A payer, a channel to it, and what both remember."""
@@ -65,6 +109,7 @@ class PortalWorld:
     host: SessionHost
     channel: PortalChannel
     ledger: Remembering
+    accounts: Accounts
 
     def session(self, case: str) -> PortalSession:
         """The session of a case, which must be up."""
@@ -96,24 +141,30 @@ class PortalWorld:
 
 
 @asynccontextmanager
-async def portal_world(folder: Path, *, page_timeout_seconds: float = 10.0) -> AsyncIterator[PortalWorld]:
-    """Run a payer and a channel to it."""
-    server = PortalServer(folder)
+async def portal_world(
+    folder: Path,
+    *,
+    page_timeout_seconds: float = 10.0,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+) -> AsyncIterator[PortalWorld]:
+    """Run a payer and a channel to it, both by the same clock."""
+    server = PortalServer(folder, clock=clock)
     base_url = await server.start()
-    ledger = Remembering()
+    ledger, accounts = Remembering(), Accounts()
     host = SessionHost(
         SessionSettings(worker="worker_test", chromium=None, sandbox="auto", page_timeout_seconds=page_timeout_seconds),
         ledger,
     )
-    credentials = catalog.PORTAL_CREDENTIALS["larkspur"]
-    access = PortalAccess(
-        adapter=LarkspurPortal(),
-        base_url=base_url,
-        credential=Credential(credentials.user_name, credentials.password),
+    channel = PortalChannel(
+        host=host,
+        adapters={"larkspur": LarkspurPortal(Verification(clock=clock, sleep=sleep))},
+        documents=Documents(),
+        credentials=accounts,
+        addresses={"larkspur": base_url},
     )
-    channel = PortalChannel(host=host, portals={"larkspur": access}, documents=Documents())
     try:
-        yield PortalWorld(base_url, host, channel, ledger)
+        yield PortalWorld(base_url, host, channel, ledger, accounts)
     finally:
         await host.shut_down()
         await server.stop()

@@ -15,10 +15,9 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from priorauth.sandbox import catalog
+from priorauth.sandbox.larkspur.accounts import Account
 from priorauth.sandbox.larkspur.app import create_app
 from priorauth.sandbox.larkspur.records import Records
-
-_CREDENTIALS = catalog.PORTAL_CREDENTIALS["larkspur"]
 
 
 def _utc_now() -> datetime:
@@ -32,14 +31,12 @@ class PortalServer:
         self,
         data_dir: Path,
         *,
-        user_name: str = _CREDENTIALS.user_name,
-        password: str = _CREDENTIALS.password,
+        accounts: Iterable[Account] = catalog.PORTAL_ACCOUNTS["larkspur"],
         clock: Callable[[], datetime] = _utc_now,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self._data_dir = data_dir
-        self._user_name = user_name
-        self._password = password
+        self._accounts = tuple(accounts)
         self._clock = clock
         self._sleep = sleep
         self._records: Records | None = None
@@ -93,9 +90,7 @@ class PortalServer:
         return records
 
     def _configuration(self, records: Records) -> uvicorn.Config:
-        app = create_app(
-            records, user_name=self._user_name, password=self._password, clock=self._clock, sleep=self._sleep
-        )
+        app = create_app(records, accounts=self._accounts, clock=self._clock, sleep=self._sleep)
         return uvicorn.Config(
             app,
             http=_Connection,

@@ -10,25 +10,15 @@ from typing import Protocol
 
 from playwright.async_api import Page
 
-from priorauth.channels.contract import DocumentSource, Evidence, Job, Obstacle, Pending
+from priorauth.channels.contract import DocumentSource, Evidence, HumanNeeded, Job, Obstacle, Pending
 from priorauth.channels.portals.guard import Boundary
+from priorauth.domain.credentials import Credential
 from priorauth.domain.replies import Inquiry
 from priorauth.domain.reviews import Difference
 from priorauth.domain.submissions import Decision
 
 # Whoever stops waiting for the last answer no longer knows: so this once the slowest portal is waited for.
 FINAL_PATIENCE_SECONDS = 120.0
-
-
-@dataclass(frozen=True, slots=True)
-class Credential:
-    """What signs in at a portal. Never logged, never shown."""
-
-    user_name: str
-    password: str
-
-    def __repr__(self) -> str:
-        return "Credential(…)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +67,15 @@ class PortalAdapter(Protocol):
         """Return what may leave the browser at this portal: its origins, its writes, its final requests."""
         ...
 
-    async def sign_in(self, page: Page, *, base_url: str, credential: Credential) -> None:
-        """Sign in. Raises ChannelFault when the portal does not let the service in."""
+    async def sign_in(self, page: Page, *, base_url: str, credential: Credential) -> HumanNeeded | None:
+        """Sign in; None when that is done, otherwise why only a human can go on, on the page that is open.
+
+        Raises ChannelFault when the portal does not let the service in.
+        """
+        ...
+
+    async def is_signed_in(self, page: Page) -> bool:
+        """Say whether the page that is open is one that only a signed-in user sees, without leaving it."""
         ...
 
     def form(self, job: Job, *, base_url: str) -> "PortalForm":
@@ -96,7 +93,10 @@ class PortalForm(Protocol):
     """What takes one job over the payer's boundary: the form of a request, or of a reply to a message."""
 
     async def fill(self, page: Page, *, documents: DocumentSource, step: Step) -> Obstacle | None:
-        """Fill the form up to its review page; None when it is reached."""
+        """Fill the form up to its review page; None when it is reached.
+
+        After a human was needed on the way it is filled again, from the page that the human has left open.
+        """
         ...
 
     def package(self) -> Package:

@@ -12,6 +12,8 @@ from typing import Any, TypeAlias
 
 import yaml
 
+from priorauth.sandbox.larkspur.accounts import Account
+
 JsonObject: TypeAlias = dict[str, Any]
 
 
@@ -37,19 +39,23 @@ class Portal:
     display_name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PortalCredentials:
-    """How its one user signs in."""
-
-    user_name: str
-    password: str
-
-
 PORTALS: tuple[Portal, ...] = (Portal(id="larkspur", display_name="Larkspur Provider Connection"),)
 
-# Public by design: they open nothing but the simulated portal.
-PORTAL_CREDENTIALS: dict[str, PortalCredentials] = {
-    "larkspur": PortalCredentials(user_name="cedar-hollow", password="larkspur-sandbox"),  # noqa: S106
+# Public by design: they open nothing but the simulated portal. The first one is what the sandbox signs in with.
+PORTAL_ACCOUNTS: dict[str, tuple[Account, ...]] = {
+    "larkspur": (
+        Account(user_name="cedar-hollow", password="larkspur-sandbox"),  # noqa: S106
+        Account(
+            user_name="cedar-hollow-app",
+            password="larkspur-sandbox-app",  # noqa: S106
+            totp_secret="LKSPSANDBOXTOTPSECRET234567LKSPA",  # noqa: S106
+        ),
+        Account(
+            user_name="cedar-hollow-phone",
+            password="larkspur-sandbox-phone",  # noqa: S106
+            message_code="604218",
+        ),
+    ),
 }
 
 

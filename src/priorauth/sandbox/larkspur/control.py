@@ -18,8 +18,9 @@ from priorauth.sandbox.larkspur.decisions import check_decision
 from priorauth.sandbox.larkspur.faults import read_fault
 from priorauth.sandbox.larkspur.inquiries import check_inquiries
 from priorauth.sandbox.larkspur.pages import portal_of
+from priorauth.sandbox.larkspur.verification import check_verification
 
-_BEHAVIOUR_KEYS = {"decision", "faults", "inquiries", "notRequired", "questions", "rejects"}
+_BEHAVIOUR_KEYS = {"decision", "faults", "inquiries", "notRequired", "questions", "rejects", "verification"}
 _MEMBER_FIELDS = ("memberId", "firstName", "lastName", "birthDate", "plan", "state", "effectiveFrom")
 
 
@@ -144,7 +145,8 @@ def _check_behaviour(behaviour: Mapping[str, Any]) -> str | None:
             read_fault(fault)
         except ValueError as error:
             return str(error)
-    return check_inquiries(behaviour.get("inquiries", [])) or check_decision(behaviour.get("decision"))
+    verification = check_verification(behaviour["verification"]) if "verification" in behaviour else None
+    return verification or check_inquiries(behaviour.get("inquiries", [])) or check_decision(behaviour.get("decision"))
 
 
 ROUTES = [

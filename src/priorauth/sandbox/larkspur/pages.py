@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from priorauth.sandbox.larkspur import faults
+from priorauth.sandbox.larkspur.accounts import Account
 from priorauth.sandbox.larkspur.entities import Member, Session
 from priorauth.sandbox.larkspur.faults import DroppedConnection, Fault
 from priorauth.sandbox.larkspur.forms import Values, us_date
@@ -31,8 +32,7 @@ class Portal:
     """What the handlers work with; time and waiting are given, so that a test needs neither."""
 
     records: Records
-    user_name: str
-    password: str
+    accounts: tuple[Account, ...]
     clock: Callable[[], datetime]
     sleep: Callable[[float], Awaitable[object]]
 
@@ -133,6 +133,12 @@ def form_is_of(session: Session, form: FormData) -> bool:
 def see_other(path: str) -> RedirectResponse:
     """Send the browser to another page."""
     return RedirectResponse(path, status_code=303, headers=_NEVER_STORED)
+
+
+def with_cookie(response: Response, session: Session) -> Response:
+    """Give the browser the session."""
+    response.set_cookie(COOKIE, session.token, httponly=True, samesite="lax", path="/")
+    return response
 
 
 def render(template: str, *, status_code: int = 200, session: Session | None = None, **context: object) -> HTMLResponse:

@@ -75,3 +75,16 @@ CREATE TABLE IF NOT EXISTS fault_counts (
     met INTEGER NOT NULL,
     PRIMARY KEY (member_id, case_reference, fault)
 );
+CREATE TABLE IF NOT EXISTS awaited_codes (
+    token TEXT PRIMARY KEY REFERENCES sessions (token),
+    user_name TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS used_periods (
+    user_name TEXT PRIMARY KEY,
+    period INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS trusted_browsers (
+    token TEXT PRIMARY KEY,
+    user_name TEXT NOT NULL,
+    trusted_at TEXT NOT NULL
+);
