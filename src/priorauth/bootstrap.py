@@ -19,6 +19,7 @@ from fastapi import FastAPI
 from priorauth.channels.contract import Channel
 from priorauth.channels.portals.adapter import PortalAdapter
 from priorauth.channels.portals.channel import PortalChannel
+from priorauth.channels.portals.entrance import Entrance
 from priorauth.channels.portals.larkspur.portal import LarkspurPortal
 from priorauth.channels.portals.sessions import SessionHost, SessionSettings
 from priorauth.commands import catalog as catalog_commands
@@ -184,13 +185,13 @@ async def running(settings: Settings) -> AsyncIterator[RunningServer]:
         portals = await _sandbox_portals(settings, stack)
         host = SessionHost(_session_settings(settings), Ledger(database, present))
         stack.push_async_callback(host.shut_down)
-        channel = PortalChannel(
+        entrance = Entrance(
             host=host,
             adapters=_ADAPTERS,
-            documents=blobs,
             credentials=Credentials(database, present),
             addresses={portal.id: portal.url for portal in portals},
         )
+        channel = PortalChannel(host=host, entrance=entrance, documents=blobs)
         engine = _engine(settings, database, channel)
         listener = _listen(settings)
         url = settings.public_base_url or _address(settings, listener)
@@ -274,6 +275,7 @@ def _session_settings(settings: Settings) -> SessionSettings:
         sandbox=settings.chromium_sandbox,
         page_timeout_seconds=settings.page_timeout_seconds,
         hold_seconds=settings.review_hold_seconds,
+        human_hold_seconds=settings.handoff_hold_seconds,
         held_at_most=settings.held_sessions,
         screenshots=settings.screenshots_dir,
     )

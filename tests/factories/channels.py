@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 
 from priorauth.channels.portals.channel import PortalChannel
+from priorauth.channels.portals.entrance import Entrance
 from priorauth.channels.portals.larkspur.portal import LarkspurPortal
 from priorauth.channels.portals.larkspur.verification import Verification
 from priorauth.channels.portals.sessions import PortalSession, SessionHost, SessionSettings
@@ -156,13 +157,13 @@ async def portal_world(
         SessionSettings(worker="worker_test", chromium=None, sandbox="auto", page_timeout_seconds=page_timeout_seconds),
         ledger,
     )
-    channel = PortalChannel(
+    entrance = Entrance(
         host=host,
         adapters={"larkspur": LarkspurPortal(Verification(clock=clock, sleep=sleep))},
-        documents=Documents(),
         credentials=accounts,
         addresses={"larkspur": base_url},
     )
+    channel = PortalChannel(host=host, entrance=entrance, documents=Documents())
     try:
         yield PortalWorld(base_url, host, channel, ledger, accounts)
     finally:

@@ -168,7 +168,7 @@ def lose(case: Authorization, moment: Moment) -> Authorization:
 
 
 def go_on(case: Authorization, moment: Moment) -> Authorization:
-    """Return the case after a human's turn that changed nothing at the payer: the service works on it again, or waits."""
+    """Return the case after a human's turn that changed nothing at the payer: the service works on it, or waits."""
     journal, handoff = case.journal, case.journal.open_handoff
     if handoff is not None:
         journal = journal.with_handoff(handoff.closed(now=moment.now, message=_NOTHING_NEW))

@@ -117,7 +117,8 @@ def begin_attempt(case: Authorization, moment: Moment, *, run: int, turn: int) -
     """Return the case with the intent to submit it, or to reply to the payer's open inquiry.
 
     Raises NotMutable when nothing may be sent now: what the payer has gets replies alone, one for each inquiry, and
-    what a human was let send the service never sends. This is the one write that decides between a cancel and the release of the final request: whichever commits first.
+    what a human was let send the service never sends. This is the one write that decides between a cancel and the
+    release of the final request: whichever commits first.
     """
     inquiry = case.journal.open_inquiry
     allowed = (

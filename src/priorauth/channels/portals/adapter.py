@@ -10,12 +10,12 @@ from typing import Protocol
 
 from playwright.async_api import Page
 
-from priorauth.channels.contract import DocumentSource, Evidence, HumanNeeded, Job, Obstacle, Pending
+from priorauth.channels.contract import DocumentSource, Evidence, HumanNeeded, Job, NotRequired, Obstacle, Pending
 from priorauth.channels.portals.guard import Boundary
 from priorauth.domain.credentials import Credential
 from priorauth.domain.replies import Inquiry
 from priorauth.domain.reviews import Difference
-from priorauth.domain.submissions import Decision
+from priorauth.domain.submissions import Decision, PayerReceipt
 
 # Whoever stops waiting for the last answer no longer knows: so this once the slowest portal is waited for.
 FINAL_PATIENCE_SECONDS = 120.0
@@ -74,6 +74,10 @@ class PortalAdapter(Protocol):
         """
         ...
 
+    async def open_sign_in(self, page: Page, *, base_url: str) -> None:
+        """Open the page at which a customer signs in in person."""
+        ...
+
     async def is_signed_in(self, page: Page) -> bool:
         """Say whether the page that is open is one that only a signed-in user sees, without leaving it."""
         ...
@@ -86,6 +90,15 @@ class PortalAdapter(Protocol):
         self, page: Page, *, base_url: str, job: Job, reference_number: str
     ) -> Decision | Inquiry | Pending:
         """Open the case by the payer's reference and read its decision, or what the payer asks."""
+        ...
+
+    async def open_reference(
+        self, page: Page, *, base_url: str, job: Job, reference_number: str
+    ) -> PayerReceipt | None:
+        """Open a reference number that a human reported; None when the portal has no such case, or it is another one.
+
+        Only reads.
+        """
         ...
 
 
@@ -107,6 +120,10 @@ class PortalForm(Protocol):
         """Read the review page that is open."""
         ...
 
+    async def person_required(self, page: Page) -> str | None:
+        """Return what the review page says where the portal wants a person to press its button; else None."""
+        ...
+
     async def submit(self, page: Page) -> Evidence:
         """Press the final button and read the confirmation. Raises ChannelFault when it is not of this very case."""
         ...
@@ -114,6 +131,11 @@ class PortalForm(Protocol):
     async def find(self, page: Page) -> Evidence | None:
         """Look for what was submitted by the case's own reference; None when the portal says that it is not there.
 
-        Raises ChannelFault when what is found belongs to another case.
+        Raises ChannelFault when what is found belongs to another case, with the code `search_unavailable` where the
+        portal cannot be searched.
         """
+        ...
+
+    async def shown(self, page: Page) -> Evidence | NotRequired | None:
+        """Return what the open page shows of this very case, without leaving it; None when it is none of its."""
         ...

@@ -1,13 +1,13 @@
 """The portal channel: operates a payer's portal through its adapter, in a guarded browser session.
 
 What it promises beyond `contract.Channel`: the final request is released only after the portal's own review page was
-read again and found to be the package, and only after `intend` has committed the intent. A session signs in by the
-credential of its job; of a credential that has signed in before, the browser is what it was then.
+read again and found to be the package, and only after `intend` has committed the intent. Where a human is needed, its
+session is left at the page that needs one, and nothing here touches it until `reconcile` takes it back.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import structlog
 
@@ -15,12 +15,13 @@ from priorauth.channels.contract import (
     Absent,
     AtBoundary,
     ChannelFault,
-    CredentialSource,
     DocumentSource,
     Evidence,
     HumanNeeded,
     Intend,
     Job,
+    NothingFound,
+    NotRequired,
     NotSent,
     Obstacle,
     Pending,
@@ -29,11 +30,11 @@ from priorauth.channels.contract import (
     Unresolved,
     Withheld,
 )
-from priorauth.channels.portals.adapter import PortalAdapter, PortalForm
-from priorauth.channels.portals.pages import portal_faults, visit
+from priorauth.channels.portals.adapter import PortalForm
+from priorauth.channels.portals.entrance import Entrance
+from priorauth.channels.portals.pages import portal_faults
 from priorauth.channels.portals.sessions import PortalSession, SessionHost
 from priorauth.domain.catalog import PortalAuthMode
-from priorauth.domain.credentials import Credential
 from priorauth.domain.errors import whereabouts
 from priorauth.domain.handoffs import OfferReason
 from priorauth.domain.live_sessions import BoundaryState
@@ -44,37 +45,17 @@ from priorauth.domain.submissions import Decision
 _log = structlog.get_logger(__name__)
 
 
-_CUSTOMER_SIGNS_IN = HumanNeeded(OfferReason.SIGN_IN, "The customer signs in to the payer's portal in person.")
-
-
-@dataclass(frozen=True, slots=True)
-class PortalAccess:
-    """A payer's portal: how it is operated, and where it is."""
-
-    adapter: PortalAdapter
-    base_url: str
+# A page that is not the expected one may be a hiccup. After so many tries in a row it is for a human to see.
+_TRIES_AT_UNKNOWN_PAGES = 2
 
 
 class PortalChannel:
-    """Payers that are reached through their web portals.
+    """Payers that are reached through their web portals."""
 
-    `addresses` are those of simulated portals, which go before what payers themselves say of their real ones.
-    """
-
-    def __init__(
-        self,
-        *,
-        host: SessionHost,
-        adapters: Mapping[str, PortalAdapter],
-        documents: DocumentSource,
-        credentials: CredentialSource,
-        addresses: Mapping[str, str],
-    ) -> None:
+    def __init__(self, *, host: SessionHost, entrance: Entrance, documents: DocumentSource) -> None:
         self._host = host
-        self._adapters = adapters
+        self._entrance = entrance
         self._documents = documents
-        self._credentials = credentials
-        self._addresses = addresses
 
     async def prepare(self, job: Job) -> Preparation:
         """Fill the portal's form up to its review page and compare that page with the job."""
@@ -82,9 +63,9 @@ class PortalChannel:
             session = await self._walk(job)
             if not isinstance(session, PortalSession):
                 return session
-            boundary = AtBoundary(await self._differences(session))
+            boundary = await self._boundary(session)
             # Held last: what goes wrong before must end the session, not leave it up for nobody.
-            await self._host.hold(session)
+            await self._host.hold(session, for_human=isinstance(boundary, HumanNeeded))
             return boundary
 
     async def submit(self, job: Job, *, allowed: tuple[Difference, ...], intend: Intend) -> Submission:
@@ -93,29 +74,69 @@ class PortalChannel:
             session = await self._at_boundary(job)
             if not isinstance(session, PortalSession):
                 return session
-            differences = await self._differences(session)
-            if differences != allowed:
-                await self._host.hold(session)
-                return AtBoundary(differences)
+            boundary = await self._boundary(session)
+            if isinstance(boundary, HumanNeeded) or boundary.differences != allowed:
+                await self._host.hold(session, for_human=isinstance(boundary, HumanNeeded))
+                return boundary
             if not await intend():
                 return Withheld()
-            return await self._cross(session)
+            submitted = await self._cross(session)
+            await self._keep_customers(session)
+            return submitted
 
-    async def find(self, job: Job) -> Evidence | Absent:
+    async def find(self, job: Job) -> Evidence | Absent | HumanNeeded:
         """Search the case at the portal by its own reference, or read the message that it answers."""
-        async with self._signed_in(job) as (session, _):
-            found = await self._form(job).find(session.page)
+        async with self._ending_unless_held(job):
+            session = await self._entrance.enter(job)
+            if not isinstance(session, PortalSession):
+                return await self._for_human(job, session)
+            try:
+                found = await self._form(job).find(session.page)
+            except ChannelFault as fault:
+                if fault.code != "search_unavailable":
+                    raise
+                return await self._for_human(job, HumanNeeded(OfferReason.SUBMISSION_UNRESOLVED, fault.message))
             await self._host.step(session, "case searched")
+            await self._keep_customers(session)
             return found or Absent()
 
-    async def read_status(self, job: Job, *, reference_number: str) -> Decision | Inquiry | Pending:
+    async def read_status(self, job: Job, *, reference_number: str) -> Decision | Inquiry | Pending | HumanNeeded:
         """Open the case's status page at the portal."""
-        async with self._signed_in(job) as (session, access):
+        async with self._ending_unless_held(job):
+            session = await self._entrance.enter(job)
+            if not isinstance(session, PortalSession):
+                return await self._for_human(job, session)
+            access = self._entrance.access(job)
             status = await access.adapter.read_status(
                 session.page, base_url=access.base_url, job=job, reference_number=reference_number
             )
             await self._host.step(session, "status read")
+            if isinstance(status, Pending):
+                await self._keep_customers(session)
             return status
+
+    async def reconcile(
+        self, job: Job, *, reference_number: str | None
+    ) -> Evidence | NotRequired | NothingFound | HumanNeeded:
+        """Read the page that the human has left, then look for the case in a page of our own."""
+        async with self._ending_unless_held(job):
+            left = self._host.of(job.authorization_id)
+            unsent = left is not None and left.take_back()
+            shown = await self._shown(left, job) if left is not None else None
+            if shown is not None:
+                return shown
+            session = await self._entrance.enter(job)
+            if not isinstance(session, PortalSession):
+                return await self._for_human(job, session)
+            await self._entrance.remember(session)
+            found = await self._looked_for(session, job, reference_number)
+            await self._host.step(session, "case searched")
+            if not isinstance(found, NothingFound):
+                await self._keep_customers(session)
+                return found
+            session.is_given_back = True
+            await self._host.hold(session, for_human=not found.searched)
+            return replace(found, unsent=unsent)
 
     def sessions(self) -> tuple[str, ...]:
         """Return the cases that have a browser session."""
@@ -171,65 +192,74 @@ class PortalChannel:
         return await self._walk(job)
 
     async def _walk(self, job: Job) -> PortalSession | Obstacle:
-        session = await self._open(job)
+        session = await self._entrance.enter(job)
         if not isinstance(session, PortalSession):
-            return session
-        obstacle = await self._form(job).fill(session.page, documents=self._documents, step=self._stepper(session))
+            return await self._for_human(job, session)
+        try:
+            obstacle = await self._form(job).fill(session.page, documents=self._documents, step=self._stepper(session))
+        except ChannelFault as fault:
+            if fault.code != "unexpected_page" or job.faults < _TRIES_AT_UNKNOWN_PAGES:
+                raise
+            obstacle = HumanNeeded(OfferReason.UNKNOWN_PAGE, fault.message)
+        if isinstance(obstacle, HumanNeeded):
+            return await self._for_human(job, obstacle)
         if obstacle is not None:
             return obstacle
         await self._host.mark(session, BoundaryState.AT_BOUNDARY)
         return session
 
-    async def _open(self, job: Job) -> PortalSession | HumanNeeded:
-        """Start a session and sign in, unless the browser of the job's credential still is signed in."""
-        access, credential = self._access(job), await self._credential(job)
-        kept = await self._credentials.state_of(credential) if credential is not None else None
-        session = await self._host.open(job, boundary=access.adapter.boundary(access.base_url), state=kept)
-        if credential is None:
-            await visit(session.page, access.base_url)
-            return _CUSTOMER_SIGNS_IN
-        if kept is None or not await self._is_still_signed_in(session, access):
-            needed = await access.adapter.sign_in(session.page, base_url=access.base_url, credential=credential)
-            if needed is not None:
-                return needed
-            await self._credentials.signed_in(credential, state=await session.state())
-        await self._host.step(session, "signed in")
-        return session
-
-    async def _is_still_signed_in(self, session: PortalSession, access: PortalAccess) -> bool:
-        try:
-            await visit(session.page, access.base_url)
-            return await access.adapter.is_signed_in(session.page)
-        except ChannelFault as fault:
-            # A portal may answer a session that it has ended with an error; if it is anything else, signing in tells.
-            _log.info("signed_in_state_lost", authorization_id=session.job.authorization_id, code=fault.code)
-            return False
-
-    async def _credential(self, job: Job) -> Credential | None:
-        """Return what signs in; None where the customer does. Raises ChannelFault where there is nothing."""
-        if job.portal_auth_mode is PortalAuthMode.CUSTOMER_LOGIN:
-            return None
-        credential = await self._credentials.get(job.credential_id) if job.credential_id is not None else None
-        if credential is None:
-            raise ChannelFault(
-                "credential_missing",
-                "The service has no credential for this payer's portal. "
-                f"Its operator adds one with `priorauth credentials add --payer {job.request.payer_id}`.",
-            )
-        return credential
-
-    async def _differences(self, session: PortalSession) -> tuple[Difference, ...]:
+    async def _boundary(self, session: PortalSession) -> AtBoundary | HumanNeeded:
+        """Read the review page that is open: what it shows otherwise than the job, and who may press its button."""
         form = self._form(session.job)
-        return form.package().differences(await form.read_review(session.page))
+        differences = form.package().differences(await form.read_review(session.page))
+        wanted = await form.person_required(session.page)
+        return HumanNeeded(OfferReason.FINAL_SUBMIT, wanted, differences) if wanted else AtBoundary(differences)
 
-    @asynccontextmanager
-    async def _signed_in(self, job: Job) -> AsyncIterator[tuple[PortalSession, PortalAccess]]:
-        """Give a fresh session that is signed in, and end it afterwards."""
-        async with self._ending_unless_held(job):
-            session = await self._open(job)
-            if not isinstance(session, PortalSession):
-                raise ChannelFault("sign_in_needs_a_human", session.message)
-            yield session, self._access(job)
+    async def _shown(self, session: PortalSession, job: Job) -> Evidence | NotRequired | None:
+        """Return what any of the pages shows that a human has left open."""
+        for page in session.pages:
+            try:
+                shown = await self._form(job).shown(page)
+            except ChannelFault as fault:
+                _log.info("page_not_read", authorization_id=job.authorization_id, code=fault.code)
+                continue
+            if shown is not None:
+                return shown
+        return None
+
+    async def _looked_for(
+        self, session: PortalSession, job: Job, reference_number: str | None
+    ) -> Evidence | NothingFound:
+        """Look the case up in a page of our own: the human's may be the one to go on from."""
+        access = self._entrance.access(job)
+        async with session.another_page() as page:
+            if reference_number is not None:
+                reported = await access.adapter.open_reference(
+                    page, base_url=access.base_url, job=job, reference_number=reference_number
+                )
+                if reported is not None:
+                    return reported
+            try:
+                return await self._form(job).find(page) or NothingFound(searched=True, unsent=False)
+            except ChannelFault as fault:
+                if fault.code != "search_unavailable":
+                    raise
+                return NothingFound(searched=False, unsent=False)
+
+    async def _for_human(self, job: Job, needed: HumanNeeded) -> HumanNeeded:
+        """Keep the session up for a human at the page where it stands."""
+        session = self._host.of(job.authorization_id)
+        if session is None:
+            raise ChannelFault("browser_failed", "The browser ended before a human could take it over.")
+        await self._host.step(session, "a human is needed")
+        await self._host.hold(session, for_human=True)
+        return needed
+
+    async def _keep_customers(self, session: PortalSession) -> None:
+        """Keep a session that its customer has signed in: the next look at the payer must not ask for it again."""
+        if session.job.portal_auth_mode is PortalAuthMode.CUSTOMER_LOGIN and session.is_up:
+            session.is_given_back = True
+            await self._host.hold(session, for_human=True)
 
     @asynccontextmanager
     async def _ending_unless_held(self, job: Job) -> AsyncIterator[None]:
@@ -248,16 +278,9 @@ class PortalChannel:
         return step
 
     def _form(self, job: Job) -> PortalForm:
-        access = self._access(job)
+        access = self._entrance.access(job)
         return access.adapter.form(job, base_url=access.base_url)
-
-    def _access(self, job: Job) -> PortalAccess:
-        adapter = self._adapters.get(job.portal.id)
-        base_url = self._addresses.get(job.portal.id, job.portal.base_url)
-        if adapter is None or base_url is None:
-            raise ChannelFault("portal_not_configured", "The portal of this payer is not configured on this server.")
-        return PortalAccess(adapter, base_url)
 
 
 def _same_package(one: Job, other: Job) -> bool:
-    return replace(one, run=other.run) == other
+    return replace(one, run=other.run, faults=other.faults) == other

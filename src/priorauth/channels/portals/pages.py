@@ -30,6 +30,14 @@ async def visit(page: Page, address: str) -> None:
         _require_success(await page.goto(address, wait_until="domcontentloaded"))
 
 
+async def visit_if_there(page: Page, address: str) -> bool:
+    """Open an address and say whether the portal knows it. Raises ChannelFault for any error but 404."""
+    async with portal_faults():
+        response = await page.goto(address, wait_until="domcontentloaded")
+    _require_success(response, but=404)
+    return response is None or response.status != 404
+
+
 async def press(page: Page, name: str, *, patience_seconds: float | None = None) -> None:
     """Press the button `name` and wait for the page that it leads to, if need be longer than the session's pages take.
 

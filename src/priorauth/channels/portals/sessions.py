@@ -8,11 +8,12 @@ their road and their driver, and end.
 import asyncio
 import json
 import secrets
-from collections.abc import Awaitable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import structlog
 from playwright.async_api import Browser, Page, Playwright, async_playwright
@@ -23,6 +24,7 @@ from priorauth.channels.portals.chromium import SandboxMode, find_chromium, keep
 from priorauth.channels.portals.gate import Gate, Refusal
 from priorauth.channels.portals.guard import Boundary, SubmitGuard
 from priorauth.channels.portals.pages import portal_faults
+from priorauth.domain.catalog import PortalAuthMode
 from priorauth.domain.errors import whereabouts
 from priorauth.domain.live_sessions import BoundaryState, SessionClaim
 
@@ -33,7 +35,8 @@ _log = structlog.get_logger(__name__)
 class SessionSettings:
     """How sessions are held. Times in seconds.
 
-    `hold_seconds` and `held_at_most` bound the browsers that stay up while a human reviews: how long, and how many.
+    `hold_seconds`, `human_hold_seconds` and `held_at_most` bound the browsers that stay up while a human reviews, or is
+    to act: how long, and how many.
     """
 
     worker: str
@@ -42,6 +45,7 @@ class SessionSettings:
     claim_seconds: float = 15.0
     page_timeout_seconds: float = 15.0
     hold_seconds: float = 900.0
+    human_hold_seconds: float = 86_400.0
     held_at_most: int = 8
     screenshots: Path | None = None
 
@@ -57,6 +61,8 @@ class PortalSession:
         self.guard = guard
         self.claim = claim
         self.held_until: datetime | None = None
+        # Signed in by a human, or left by one: the case goes on in this very browser.
+        self.is_given_back = False
         self._browser = browser
         self._gate = gate
 
@@ -64,6 +70,27 @@ class PortalSession:
     def is_up(self) -> bool:
         """Whether the browser still runs."""
         return self._browser.is_connected() and not self.page.is_closed()
+
+    @property
+    def pages(self) -> tuple[Page, ...]:
+        """The open pages, the one that automation works in first."""
+        others = (page for page in self.page.context.pages if page is not self.page)
+        return tuple(page for page in (self.page, *others) if not page.is_closed())
+
+    def take_back(self) -> bool:
+        """End a human's turn. True: no final request has left in it, nor will."""
+        return self.guard.withdraw()
+
+    @asynccontextmanager
+    async def another_page(self) -> AsyncIterator[Page]:
+        """Give a page beside those that are open, and close it afterwards."""
+        async with portal_faults():
+            page = await self.page.context.new_page()
+        try:
+            yield page
+        finally:
+            with suppress(PlaywrightError):
+                await page.close()
 
     async def state(self) -> bytes:
         """Return what the portal has given the browser, cookies and storage, for another session to begin with."""
@@ -87,7 +114,7 @@ class SessionHost:
         self._driver: Playwright | None = None
         self._starting = asyncio.Lock()
         self._keeper: asyncio.Task[None] | None = None
-        self._noting: set[asyncio.Task[None]] = set()
+        self._pending: set[asyncio.Task[None]] = set()
         self._screenshots_taken = 0
 
     def of(self, authorization_id: str) -> PortalSession | None:
@@ -118,6 +145,7 @@ class SessionHost:
             job=job, browser=browser, page=page, gate=gate, guard=guard, claim=self._new_claim(job.authorization_id)
         )
         self._sessions[job.authorization_id] = session
+        browser.on("disconnected", lambda _: self._lost(session))
         await self._ledger.claim(session.claim)
         if self._keeper is None:
             self._keeper = asyncio.create_task(self._keep(), name="portal-session-keeper")
@@ -138,9 +166,25 @@ class SessionHost:
             with suppress(PlaywrightError):
                 await session.page.screenshot(path=self._settings.screenshots / file, full_page=True)
 
-    async def hold(self, session: PortalSession) -> None:
-        """Keep the session up for a human's pause; of too many that are held, the oldest one ends."""
-        session.held_until = datetime.now(UTC) + timedelta(seconds=self._settings.hold_seconds)
+    def take_up(self, job: Job) -> PortalSession | None:
+        """Return the session that a human gave back to the job's case, no longer held; None when there is none."""
+        session = self.of(job.authorization_id)
+        if session is None or not session.is_given_back:
+            return None
+        # What is held may be ended at any moment to make room.
+        session.job, session.held_until = job, None
+        return session
+
+    async def hold(self, session: PortalSession, *, for_human: bool = False) -> None:
+        """Keep the session up for a reviewer's pause, or `for_human` for one who is to act in it.
+
+        Of too many that are held, the one ends that would end first: reviewers' before those that wait for a human.
+        """
+        customers = session.job.portal_auth_mode is PortalAuthMode.CUSTOMER_LOGIN
+        session.is_given_back = session.is_given_back or customers
+        long = for_human or customers
+        seconds = self._settings.human_hold_seconds if long else self._settings.hold_seconds
+        session.held_until = datetime.now(UTC) + timedelta(seconds=seconds)
         held = sorted(
             (held_until, case) for case, each in self._sessions.items() if (held_until := each.held_until) is not None
         )
@@ -233,19 +277,28 @@ class SessionHost:
     def _renewed(self, claim: SessionClaim) -> SessionClaim:
         return replace(claim, expires_at=datetime.now(UTC) + timedelta(seconds=self._settings.claim_seconds))
 
+    def _lost(self, session: PortalSession) -> None:
+        """A browser has ended by itself: whoever waits for a human in it must hear of it now."""
+        authorization_id = session.job.authorization_id
+        if self._sessions.get(authorization_id) is session:
+            self._later(self.close(authorization_id))
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(self._logged(work))
+        self._pending.add(task)
+        task.add_done_callback(self._pending.discard)
+
     def _note_refusal(self, authorization_id: str, refusal: Refusal) -> None:
         # Without the path, which at some portals names a member.
         details = {"method": refusal.method, "origin": refusal.origin, "reason": refusal.reason.value}
         event = "submit_refused" if refusal.final else "request_refused"
-        task = asyncio.ensure_future(self._noted(self._ledger.note(authorization_id, event, details)))
-        self._noting.add(task)
-        task.add_done_callback(self._noting.discard)
+        self._later(self._ledger.note(authorization_id, event, details))
 
-    async def _noted(self, note: Awaitable[None]) -> None:
+    async def _logged(self, work: Coroutine[Any, Any, None]) -> None:
         try:
-            await note
-        except Exception as error:  # noqa: BLE001 - a refusal stands, whether or not it could be noted
-            _log.error("refusal_not_noted", **whereabouts(error))
+            await work
+        except Exception as error:  # noqa: BLE001 - a refusal stands and a browser is gone, whether or not that is noted
+            _log.error("session_event_not_noted", **whereabouts(error))
 
     async def _keep(self) -> None:
         while True:

@@ -147,13 +147,15 @@ async def requests(visit: Visit) -> Response:
     """List requests: the latest, or those that a search hits."""
     text = visit.request.query_params.get("q", "").strip()
     found = visit.portal.records.search(text)
+    searchable = True
     if text:
         for member_id, case_reference in dict.fromkeys((each.member_id, each.case_reference) for each in found):
             member = visit.portal.records.member(member_id)
             if member is not None:
                 await visit.meet("requests", member=member, case_reference=case_reference)
+                searchable = searchable and not member.behaviour.get("searchUnavailable", False)
     rows = [(each, _status(visit, each)) for each in found]
-    return visit.page("requests.html", text=text, rows=rows)
+    return visit.page("requests.html", text=text, rows=rows if searchable else [], searchable=searchable)
 
 
 def _status(visit: Visit, submission: Submission) -> str:

@@ -20,7 +20,11 @@ from priorauth.sandbox.larkspur.inquiries import check_inquiries
 from priorauth.sandbox.larkspur.pages import portal_of
 from priorauth.sandbox.larkspur.verification import check_verification
 
-_BEHAVIOUR_KEYS = {"decision", "faults", "inquiries", "notRequired", "questions", "rejects", "verification"}
+_FLAGS = {"personRequired", "searchUnavailable"}
+_BEHAVIOUR_KEYS = {
+    *("decision", "faults", "inquiries", "notRequired", "questions", "rejects", "verification"),
+    *_FLAGS,
+}
 _MEMBER_FIELDS = ("memberId", "firstName", "lastName", "birthDate", "plan", "state", "effectiveFrom")
 
 
@@ -128,6 +132,8 @@ def _check_member(member: Mapping[str, Any]) -> str | None:
 def _check_behaviour(behaviour: Mapping[str, Any]) -> str | None:
     if not behaviour.keys() <= _BEHAVIOUR_KEYS:
         return f"behaviour has {', '.join(sorted(_BEHAVIOUR_KEYS))} only"
+    if not all(isinstance(behaviour.get(flag, False), bool) for flag in _FLAGS):
+        return f"{' and '.join(f'behaviour.{flag}' for flag in sorted(_FLAGS))} must be true or false"
     if not isinstance(behaviour.get("notRequired", ""), str):
         return "behaviour.notRequired must be a sentence"
     try:

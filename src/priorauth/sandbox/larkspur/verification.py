@@ -65,6 +65,44 @@ async def verify_at_login(request: Request) -> Response:
     return response
 
 
+async def ask_at_phone_login(request: Request) -> Response:
+    """Let a user in by the phone alone: the code of the message says who it is."""
+    portal = portal_of(request)
+    session = portal.session_of(request)
+    if session is not None and session.user_name is not None:
+        return see_other("/home")
+    session = session or portal.open_session(None)
+    return with_cookie(_phone_page(session, alert=None), session)
+
+
+async def verify_at_phone_login(request: Request) -> Response:
+    """Let in whose code it is."""
+    portal = portal_of(request)
+    session = portal.session_of(request)
+    if session is None:
+        return see_other("/login/phone")
+    async with request.form() as form:
+        code = str(form.get("code", "")).strip()
+        if not form_is_of(session, form):
+            return expired_form(session)
+    account = next((each for each in portal.accounts if each.message_code and same(code, each.message_code)), None)
+    if account is None:
+        return _phone_page(session, alert=_WRONG_CODE)
+    return _enter(portal, session, account)
+
+
+def _phone_page(session: Session, *, alert: str | None) -> Response:
+    return render(
+        "verify.html",
+        session=session,
+        alert=alert,
+        explanation=_BY_MESSAGE,
+        action="/login/phone",
+        hidden={},
+        may_trust=False,
+    )
+
+
 def ask_for_member(visit: Visit, member: Member, *, again: bool = False) -> Response:
     """Ask for a code before the member is shown, whatever browser it is; `again` after a wrong one."""
     return visit.page(
@@ -134,4 +172,6 @@ def _is_trusted(request: Request, account: Account) -> bool:
 ROUTES = [
     Route("/login/verify", ask_at_login, methods=["GET"]),
     Route("/login/verify", verify_at_login, methods=["POST"]),
+    Route("/login/phone", ask_at_phone_login, methods=["GET"]),
+    Route("/login/phone", verify_at_phone_login, methods=["POST"]),
 ]

@@ -157,6 +157,7 @@ async def review(visit: Visit) -> Response:
         draft=work.draft,
         member=work.member,
         rows=_package(work, altered=altered),
+        person_required=work.member.behaviour.get("personRequired", False),
     )
 
 

@@ -7,13 +7,13 @@ from priorauth.channels.portals.adapter import PortalForm
 from priorauth.channels.portals.guard import Boundary, Rule
 from priorauth.channels.portals.larkspur.replies import ReplyForm
 from priorauth.channels.portals.larkspur.requests import RequestForm
-from priorauth.channels.portals.larkspur.status import read_status
+from priorauth.channels.portals.larkspur.status import read_status, request_address, shown_receipt
 from priorauth.channels.portals.larkspur.verification import Verification, asks_for_code
 from priorauth.channels.portals.outgoing import Url
-from priorauth.channels.portals.pages import portal_faults, press, visit
+from priorauth.channels.portals.pages import portal_faults, press, visit, visit_if_there
 from priorauth.domain.credentials import Credential
 from priorauth.domain.replies import Inquiry
-from priorauth.domain.submissions import Decision
+from priorauth.domain.submissions import Decision, PayerReceipt
 
 _POST = frozenset({"POST"})
 _MESSAGE = r"/requests/[^/]+/messages/\d+"
@@ -32,7 +32,7 @@ class LarkspurPortal:
         return Boundary(
             origins=(Url.parse(base_url).origin,),
             writes=(
-                Rule(_POST, r"/(login|login/verify|logout|members/search|members/verify|requests/start)"),
+                Rule(_POST, r"/(login|login/verify|login/phone|logout|members/search|members/verify|requests/start)"),
                 Rule(_POST, r"/drafts/\d+/(service|clinical|documents)"),
                 Rule(_POST, rf"{_MESSAGE}/(documents|reply)"),
             ),
@@ -54,6 +54,10 @@ class LarkspurPortal:
             raise ChannelFault("sign_in_refused", "The portal did not accept the service's credentials.")
         return None
 
+    async def open_sign_in(self, page: Page, *, base_url: str) -> None:
+        """Open the page that lets a user in by a code on the phone."""
+        await visit(page, f"{base_url}/login/phone")
+
     async def is_signed_in(self, page: Page) -> bool:
         """Look for what the portal shows to its users alone; while it asks for a code, it does not count."""
         if await asks_for_code(page):
@@ -72,3 +76,11 @@ class LarkspurPortal:
     ) -> Decision | Inquiry | Pending:
         """Open the request and read its status."""
         return await read_status(page, base_url=base_url, job=job, reference_number=reference_number)
+
+    async def open_reference(
+        self, page: Page, *, base_url: str, job: Job, reference_number: str
+    ) -> PayerReceipt | None:
+        """Open the request of that number and read its receipt, if it is ours."""
+        if not await visit_if_there(page, request_address(base_url, reference_number)):
+            return None
+        return await shown_receipt(page, job)

@@ -7,7 +7,7 @@ from priorauth.channels.portals.adapter import FINAL_PATIENCE_SECONDS, Package, 
 from priorauth.channels.portals.larkspur.documents import shown_documents, upload
 from priorauth.channels.portals.larkspur.status import is_answered, open_message, read_status, require_own
 from priorauth.channels.portals.larkspur.wording import Wording
-from priorauth.channels.portals.pages import described, portal_faults, press, require_heading
+from priorauth.channels.portals.pages import described, heading, portal_faults, press, require_heading
 from priorauth.domain.submissions import Decision
 
 _REPLY = "Reply"
@@ -59,6 +59,10 @@ class ReplyForm:
         fields = await described(page, "dl.review")
         return Package(tuple(fields.items()), await shown_documents(page))
 
+    async def person_required(self, page: Page) -> str | None:  # noqa: ARG002 - of requests alone
+        """Replies are the service's to send."""
+        return None
+
     async def submit(self, page: Page) -> Answered:
         """Press “Send reply” and read “Reply received”."""
         await press(page, "Send reply", patience_seconds=FINAL_PATIENCE_SECONDS)
@@ -69,6 +73,13 @@ class ReplyForm:
     async def find(self, page: Page) -> Answered | None:
         """Open the message and see whether it has an answer."""
         return Answered() if is_answered(await self._message(page)) else None
+
+    async def shown(self, page: Page) -> Answered | None:
+        """Read “Reply received”, if it is about this case."""
+        if await heading(page) != "Reply received":
+            return None
+        fields = await described(page, "dl.request")
+        return Answered() if fields.get("Your reference") == self._job.case_reference else None
 
     async def _message(self, page: Page, *, query: str = "") -> dict[str, str]:
         return await open_message(

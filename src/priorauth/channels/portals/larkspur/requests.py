@@ -1,6 +1,5 @@
 """The way of a request through Larkspur's portal, page by page: member, service, clinical information, documents."""
 
-from datetime import datetime
 from urllib.parse import quote
 
 from playwright.async_api import Page
@@ -18,7 +17,7 @@ from priorauth.channels.contract import (
 from priorauth.channels.portals.adapter import FINAL_PATIENCE_SECONDS, Package, Step
 from priorauth.channels.portals.larkspur.documents import shown_documents, upload
 from priorauth.channels.portals.larkspur.questions import unknown_questions
-from priorauth.channels.portals.larkspur.status import open_request, require_own
+from priorauth.channels.portals.larkspur.status import open_request, receipt_of, require_own, shown_receipt
 from priorauth.channels.portals.larkspur.verification import CODE_NEEDED, asks_for_code
 from priorauth.channels.portals.larkspur.wording import Entry, Wording
 from priorauth.channels.portals.pages import (
@@ -35,6 +34,8 @@ from priorauth.domain.errors import Issue
 from priorauth.domain.submissions import PayerReceipt
 
 _SERVICE, _CLINICAL = "Service", "Clinical information"
+_NOT_REQUIRED = "No authorization required"
+_NO_SEARCH = "The search of requests is not available at the moment."
 
 
 class RequestForm:
@@ -63,7 +64,7 @@ class RequestForm:
             reached = await heading(page)
             if reached == title:
                 return Rejected(await _field_errors(page, wording))
-            if reached == "No authorization required":
+            if reached == _NOT_REQUIRED:
                 return NotRequired(await _message(page))
         await upload(page, title="Documents", entries=wording.documents(), documents=documents)
         await step("documents")
@@ -82,6 +83,12 @@ class RequestForm:
         fields = await described(page, "dl.review")
         return Package(tuple(fields.items()), await shown_documents(page))
 
+    async def person_required(self, page: Page) -> str | None:
+        """Return the notice above the button, where there is one."""
+        async with portal_faults():
+            notice = page.locator("p.person-required")
+            return (await notice.inner_text()).strip() if await notice.count() else None
+
     async def submit(self, page: Page) -> PayerReceipt:
         """Press “Submit request” and read “Request received”."""
         await press(page, "Submit request", patience_seconds=FINAL_PATIENCE_SECONDS)
@@ -93,12 +100,22 @@ class RequestForm:
         case_reference = self._job.case_reference
         await visit(page, f"{self._base_url}/requests?q={quote(case_reference, safe='')}")
         await require_heading(page, "Requests")
+        async with portal_faults():
+            if await page.get_by_text(_NO_SEARCH, exact=True).count():
+                raise ChannelFault("search_unavailable", "The payer's portal cannot be searched for the case.")
         references = [row[0] for row in await table_rows(page, "table.requests") if row[1] == case_reference]
         if not references:
             await _require_empty_list(page)
             return None
         # The oldest one: were there ever two, the first is the submission and the second the accident.
         return self._receipt(await open_request(page, base_url=self._base_url, reference_number=references[-1]))
+
+    async def shown(self, page: Page) -> PayerReceipt | NotRequired | None:
+        """Read “Request received”, a request's own page, or “No authorization required”, if it is about this case."""
+        if await heading(page) == _NOT_REQUIRED:
+            own = (await described(page, "dl.request")).get("Your reference") == self._job.case_reference
+            return NotRequired(await _message(page)) if own else None
+        return await shown_receipt(page, self._job)
 
     async def _start_request(self, page: Page) -> Obstacle | None:
         member_id, birth_date = self._wording.member()
@@ -122,7 +139,7 @@ class RequestForm:
 
     def _receipt(self, fields: dict[str, str]) -> PayerReceipt:
         require_own(fields, self._job)
-        return PayerReceipt(fields["Reference number"], datetime.fromisoformat(fields["Received"]), "portal")
+        return receipt_of(fields)
 
 
 async def _shows_member(page: Page, member_id: str, birth_date: str) -> bool:

@@ -7,9 +7,17 @@ from urllib.parse import quote
 from playwright.async_api import Page
 
 from priorauth.channels.contract import ChannelFault, Job, Pending
-from priorauth.channels.portals.pages import described, list_items, require_heading, table_rows, visit
+from priorauth.channels.portals.pages import (
+    described,
+    heading,
+    list_items,
+    portal_faults,
+    require_heading,
+    table_rows,
+    visit,
+)
 from priorauth.domain.replies import Inquiry
-from priorauth.domain.submissions import Decision, DenialReason, Outcome
+from priorauth.domain.submissions import Decision, DenialReason, Outcome, PayerReceipt
 
 _OUTCOMES = {
     "Approved": Outcome.APPROVED,
@@ -62,6 +70,23 @@ def is_answered(message: dict[str, str]) -> bool:
     if status not in ("Open", "Answered"):
         raise ChannelFault("unknown_status", "The portal shows a message's status that the service does not know.")
     return status == "Answered"
+
+
+async def shown_receipt(page: Page, job: Job) -> PayerReceipt | None:
+    """Return the receipt that the open page shows, if it is about this very case: “Request received”, or a request."""
+    title = await heading(page)
+    if title != "Request received" and not title.startswith("Request "):
+        return None
+    async with portal_faults():
+        if not await page.locator("dl.request").count():
+            return None
+    fields = await described(page, "dl.request")
+    return receipt_of(fields) if fields.get("Your reference") == job.case_reference else None
+
+
+def receipt_of(fields: dict[str, str]) -> PayerReceipt:
+    """Return the receipt that a page's fields tell."""
+    return PayerReceipt(fields["Reference number"], datetime.fromisoformat(fields["Received"]), "portal")
 
 
 def require_own(fields: dict[str, str], job: Job, *, reference_number: str | None = None) -> None:
