@@ -110,13 +110,13 @@ def _match_elements(shown: list[Any], real: list[Any], *, names: Names, where: s
             may_skip = True
             continue
         while True:
-            assert rest, f"{where} ends before {element!r}"
+            assert rest, f"{where} has no (further) element {element!r}"
             index, candidate = rest.pop(0)
             trial = names.copy()
             try:
                 match(element, candidate, names=trial, where=f"{where}[{index}]")
             except AssertionError:
-                if not may_skip or not rest:
+                if not may_skip:
                     raise
                 continue
             names.adopt(trial)
