@@ -1,15 +1,12 @@
 """FHIR over HTTP (contract, section 5): what goes out is FHIR by another's judgement, and comes back unchanged."""
 
 import json
-import re
-from pathlib import Path
 
 from fhir.resources.R4B.questionnaire import Questionnaire
 from fhir.resources.R4B.questionnaireresponse import QuestionnaireResponse
 
 from tests.http.customer import Customer, Json, path, refused, taken
 
-GUIDE = Path(__file__).parents[2] / "docs" / "fhir.md"
 FHIR = [("Content-Type", "application/fhir+json")]
 
 
@@ -52,18 +49,6 @@ async def test_the_answers_are_fhir_and_patching_them_back_changes_nothing(custo
 
     assert exported["status"] == "completed"
     assert await patched(customer, case, exported) == case
-
-
-async def test_the_guides_example_answers_a_case(customer: Customer) -> None:
-    (example,) = re.findall(r"```json\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
-    case = await customer.create()
-
-    answered = await patched(customer, case, json.loads(example))
-
-    said = {item["linkId"]: item["answer"] for item in answered["questionnaireResponse"]["item"]}
-    assert said["clinical.conservativeTreatmentWeeks"] == [{"valueInteger": 10}]
-    assert said["clinical.redFlag"] == [{"valueCoding": {"code": "none"}}]
-    assert answered["version"] == case["version"] + 1
 
 
 async def test_a_resource_that_cannot_be_read_is_refused_with_every_path(customer: Customer) -> None:
