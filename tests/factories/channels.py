@@ -38,9 +38,11 @@ class Remembering:
 
     async def release(self, *, authorization_id: str, session_id: str) -> None:
         """Let go."""
-        claim = self.claims.get(authorization_id)
-        if claim is not None and claim.session_id == session_id:
-            del self.claims[authorization_id]
+        async with self._changed:
+            claim = self.claims.get(authorization_id)
+            if claim is not None and claim.session_id == session_id:
+                del self.claims[authorization_id]
+            self._changed.notify_all()
 
     async def note(self, authorization_id: str, event: str, details: Mapping[str, str]) -> None:
         """Remember."""
@@ -53,6 +55,11 @@ class Remembering:
         async with asyncio.timeout(10), self._changed:
             await self._changed.wait_for(lambda: len(self._of(event)) >= times)
             return self._of(event)
+
+    async def until_released(self, authorization_id: str) -> None:
+        """Wait until the claim on the case's session was let go."""
+        async with asyncio.timeout(10), self._changed:
+            await self._changed.wait_for(lambda: authorization_id not in self.claims)
 
     def forget(self) -> None:
         """Forget what was noted."""

@@ -134,7 +134,6 @@ class PortalChannel:
             if not isinstance(found, NothingFound):
                 await self._keep_customers(session)
                 return found
-            session.is_given_back = True
             await self._host.hold(session, for_human=not found.searched)
             return replace(found, unsent=unsent)
 

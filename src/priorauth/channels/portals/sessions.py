@@ -79,6 +79,7 @@ class PortalSession:
 
     def take_back(self) -> bool:
         """End a human's turn. True: no final request has left in it, nor will."""
+        self.is_given_back = True
         return self.guard.withdraw()
 
     @asynccontextmanager
