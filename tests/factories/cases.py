@@ -127,7 +127,22 @@ def reply_attempted(clock: Clock) -> Authorization:
 
 def offered(clock: Clock, *, reason: OfferReason = OfferReason.SIGN_IN) -> Authorization:
     """A human is needed at the payer."""
-    return interactions.offer(advancing(clock), LARKSPUR, clock.moment(), reason=reason, message="A human is needed.")
+    return offer_of(advancing(clock), clock, reason=reason)
+
+
+def offer_of(case: Authorization, clock: Clock, *, reason: OfferReason) -> Authorization:
+    """The case, offered to a human."""
+    return interactions.offer(case, LARKSPUR, clock.moment(), reason=reason, message="A human is needed.")
+
+
+def lost(case: Authorization, clock: Clock) -> Authorization:
+    """The case whose session was lost while a human was needed."""
+    return interactions.lose(case, clock.moment())
+
+
+def canceled(case: Authorization, clock: Clock) -> Authorization:
+    """The case after its customer's cancel."""
+    return authorizations.cancel(case, clock.moment(), reason=None)
 
 
 def taken_over(clock: Clock, *, reason: OfferReason = OfferReason.SIGN_IN) -> Authorization:

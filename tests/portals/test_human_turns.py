@@ -178,9 +178,7 @@ async def test_where_the_portal_cannot_be_searched_the_live_page_is_the_evidence
 async def test_the_customer_signs_in_once_and_the_service_goes_on_to_the_decision(
     world: PortalWorld, case: str
 ) -> None:
-    job = replace(
-        job_of(CUSTOMERS, case=case), portal_auth_mode=PortalAuthMode.CUSTOMER_LOGIN, credential_id=None
-    )
+    job = replace(job_of(CUSTOMERS, case=case), portal_auth_mode=PortalAuthMode.CUSTOMER_LOGIN, credential_id=None)
     needed = await world.channel.prepare(job)
     assert isinstance(needed, HumanNeeded)
     assert needed.reason is OfferReason.SIGN_IN

@@ -1,0 +1,370 @@
+"""After a human's turn: every report, true or false, leads where the payer's truth leads. Contract, section 2.
+
+Real engine steps over a real database; what the payer shows is told to a scripted channel.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import pytest
+
+from priorauth.channels.contract import (
+    AtBoundary,
+    ChannelFault,
+    HumanNeeded,
+    NothingFound,
+    NotRequired,
+    Unresolved,
+)
+from priorauth.commands import handoffs
+from priorauth.commands.record import next_work
+from priorauth.domain.authorizations import Authorization
+from priorauth.domain.files import FileStatus, StoredFile
+from priorauth.domain.handoffs import (
+    HandoffResult,
+    HandoffState,
+    OfferReason,
+    Report,
+    ReportedOutcome,
+    UnableReason,
+)
+from priorauth.domain.lifecycle import Status
+from priorauth.domain.live_sessions import BoundaryState, SessionClaim
+from priorauth.domain.submissions import AttemptState, Outcome
+from priorauth.engine.processing import Processing, Verdict
+from priorauth.engine.reconciling import Reconciling
+from priorauth.engine.retries import Bounds, Retries
+from priorauth.store.transaction import Transaction
+from tests.factories import cases
+from tests.factories.databases import Home
+from tests.factories.moments import Clock
+from tests.factories.scripted import ScriptedChannel
+
+NOTHING = NothingFound(searched=True, unsent=True)
+SENT_PERHAPS = NothingFound(searched=True, unsent=False)
+UNSEARCHABLE = NothingFound(searched=False, unsent=False)
+
+COMPLETES = [
+    Report(result=HandoffResult.COMPLETED_REPORTED, outcome=outcome, reference_number="LK-REPORTED")
+    for outcome in ReportedOutcome
+]
+UNABLES = [Report(result=HandoffResult.UNABLE_TO_COMPLETE, unable=reason) for reason in UnableReason]
+OTHERS = [
+    Report(result=result)
+    for result in (HandoffResult.REVOKED, HandoffResult.EXPIRED, HandoffResult.INTERACTION_LOST_UNRECOVERABLE)
+]
+
+
+def named(report: Report) -> str:
+    return str(report.outcome or report.unable or report.result)
+
+
+every_report = pytest.mark.parametrize("report", [*COMPLETES, *UNABLES, *OTHERS], ids=named)
+
+
+@dataclass
+class Steps:
+    """The steps of the engine for one case."""
+
+    home: Home
+    channel: ScriptedChannel
+    case_id: str
+
+    def now(self) -> Authorization:
+        """The case as it is now."""
+        found = self.home.database.read_now(lambda tx: tx.authorizations.get(self.case_id))
+        assert found is not None
+        return found
+
+    async def reconcile(self) -> str:
+        retries = Retries(self.home.database, self.home.clock.moment, Bounds(at_most=2))
+        step = Reconciling(
+            database=self.home.database,
+            channels={"portal": self.channel},
+            present=self.home.clock.moment,
+            retries=retries,
+        )
+        return await step.reconcile(self.case_id, self.now().journal.run, self.now().journal.turn)
+
+    async def advance(self) -> str:
+        retries = Retries(self.home.database, self.home.clock.moment, Bounds(at_most=2))
+        step = Processing(
+            database=self.home.database,
+            channels={"portal": self.channel},
+            present=self.home.clock.moment,
+            retries=retries,
+        )
+        return await step.advance(self.case_id, self.now().journal.run, self.now().journal.turn)
+
+
+Build = Callable[[Clock], Authorization]
+
+
+@pytest.fixture
+def stored(home: Home) -> Callable[[Build], Steps]:
+    """Store a case of the home's organization."""
+
+    def store(build: Build) -> Steps:
+        organization_id, payer_version = home.caller.organization_id, home.payer_version
+        case = replace(build(home.clock), organization_id=organization_id, payer_version=payer_version)
+
+        def add(tx: Transaction) -> None:
+            tx.authorizations.add(case)
+            for attachment in case.attachments:
+                tx.files.add(uploaded(case, attachment.file_id))
+
+        home.database.write_now(add)
+        return Steps(home, ScriptedChannel(), case.id)
+
+    return store
+
+
+def uploaded(case: Authorization, file_id: str) -> StoredFile:
+    """The ready file behind an attachment."""
+    return StoredFile(
+        id=file_id,
+        organization_id=case.organization_id,
+        environment=case.environment,
+        status=FileStatus.READY,
+        file_name="notes.pdf",
+        content_type="application/pdf",
+        purpose="authorization_attachment",
+        size_bytes=3,
+        created_at=case.created_at,
+        upload_expires_at=case.created_at,
+        stored_as=file_id,
+        sha256="0" * 64,
+    )
+
+
+Store = Callable[[Build], Steps]
+
+
+def given_back(report: Report, *, reason: OfferReason = OfferReason.SIGN_IN) -> Build:
+    return lambda clock: cases.given_back(clock, report, reason=reason)
+
+
+@every_report
+@pytest.mark.parametrize("reason", OfferReason)
+async def test_a_receipt_is_the_truth_whatever_was_reported(stored: Store, report: Report, reason: OfferReason) -> None:
+    steps = stored(given_back(report, reason=reason))
+    steps.channel.reconciled = cases.receipt(steps.home.clock)
+
+    assert await steps.reconcile() == Verdict.ENDED
+
+    case = steps.now()
+    assert case.status is Status.WAITING_ON_PAYER
+    assert case.submission.payer_receipt is not None
+    assert steps.channel.references == [report.reference_number]
+    handoff = case.journal.handoffs[-1]
+    assert (handoff.state, handoff.report) == (HandoffState.CLOSED, report)
+    assert handoff.reconciliation is not None
+    assert handoff.reconciliation.is_completed
+    assert case.active_handoff is None
+    assert all(attempt.state is AttemptState.TAKEN for attempt in case.journal.attempts)
+
+
+@pytest.mark.parametrize("report", [*COMPLETES, *OTHERS], ids=named)
+async def test_without_a_trace_at_the_payer_the_service_goes_on(stored: Store, report: Report) -> None:
+    steps = stored(given_back(report))
+    steps.channel.reconciled = NOTHING
+
+    assert await steps.reconcile() == Verdict.ENDED
+
+    case = steps.now()
+    assert (case.status, case.active_handoff) == (Status.PROCESSING, None)
+    assert case.submission.payer_receipt is None
+    assert steps.home.database.read_now(lambda tx: next_work(tx, case)) is not None
+
+
+@pytest.mark.parametrize("report", UNABLES, ids=named)
+@pytest.mark.parametrize("reason", [OfferReason.SIGN_IN, OfferReason.UNKNOWN_PAGE, OfferReason.FINAL_SUBMIT])
+async def test_what_cannot_be_done_fails_with_the_reason_when_the_payer_has_nothing(
+    stored: Store, report: Report, reason: OfferReason
+) -> None:
+    steps = stored(given_back(report, reason=reason))
+    steps.channel.reconciled = NOTHING
+
+    await steps.reconcile()
+
+    case = steps.now()
+    assert (case.status, case.outcome) == (Status.COMPLETED, Outcome.FAILED)
+    assert case.status_reason is not None
+    assert case.status_reason.code == report.unable
+
+
+@every_report
+async def test_what_the_payer_does_not_require_is_its_word(stored: Store, report: Report) -> None:
+    steps = stored(given_back(report))
+    steps.channel.reconciled = NotRequired("No authorization is needed.")
+
+    await steps.reconcile()
+
+    assert (steps.now().status, steps.now().outcome) == (Status.COMPLETED, Outcome.NOT_REQUIRED)
+
+
+@pytest.mark.parametrize("report", [*COMPLETES, *OTHERS], ids=named)
+async def test_the_final_submit_is_a_humans_again_and_never_the_services(stored: Store, report: Report) -> None:
+    steps = stored(given_back(report, reason=OfferReason.FINAL_SUBMIT))
+    before = steps.now().submission.review_snapshot
+    steps.channel.reconciled = NOTHING
+    await steps.reconcile()
+    assert [each.state for each in steps.now().journal.attempts] == [AttemptState.ABSENT]
+    # The portal wants no person this time; the service could submit, and must not.
+    steps.channel.preparation = AtBoundary(())
+
+    assert await steps.advance() == Verdict.ENDED
+
+    case = steps.now()
+    assert steps.channel.asked == ["reconcile", "prepare"]
+    assert case.status is Status.REQUIRES_ACTION
+    assert case.next_action is not None
+    assert case.next_action.reason is not None
+    assert case.next_action.reason.code == OfferReason.FINAL_SUBMIT
+    snapshot = case.submission.review_snapshot
+    assert snapshot is not None
+    assert before is not None
+    assert snapshot.id == case.next_action.review_snapshot_id != before.id
+
+
+async def test_what_may_have_left_is_absent_only_after_two_looks(stored: Store) -> None:
+    report = Report(result=HandoffResult.COMPLETED_REPORTED, outcome=ReportedOutcome.SUBMITTED)
+    steps = stored(given_back(report, reason=OfferReason.FINAL_SUBMIT))
+    steps.channel.reconciled = SENT_PERHAPS
+
+    assert await steps.reconcile() == Verdict.AGAIN
+    assert steps.now().journal.attempts[-1].state is AttemptState.INTENDED
+    assert steps.now().active_handoff is not None, "still closing"
+    steps.home.clock.moment(later=3600)
+    assert await steps.reconcile() == Verdict.ENDED
+
+    assert steps.now().journal.attempts[-1].state is AttemptState.ABSENT
+    assert steps.now().active_handoff is None
+
+
+@pytest.mark.parametrize("report", [*COMPLETES, *OTHERS], ids=named)
+async def test_where_the_payer_cannot_be_searched_a_human_decides(stored: Store, report: Report) -> None:
+    steps = stored(given_back(report, reason=OfferReason.FINAL_SUBMIT))
+    steps.channel.reconciled = UNSEARCHABLE
+
+    await steps.reconcile()
+
+    case = steps.now()
+    assert case.status is Status.REQUIRES_ACTION
+    assert case.next_action is not None
+    assert case.next_action.reason is not None
+    assert case.next_action.reason.code == OfferReason.SUBMISSION_UNRESOLVED
+    assert case.next_action.review_snapshot_id is None, "nothing more may be submitted"
+    assert case.journal.open_attempt is not None
+
+
+async def test_a_sign_in_that_is_missing_for_the_reading_is_offered(stored: Store) -> None:
+    steps = stored(given_back(OTHERS[2], reason=OfferReason.FINAL_SUBMIT))
+    steps.channel.reconciled = HumanNeeded(OfferReason.SIGN_IN, "A code is needed.")
+
+    await steps.reconcile()
+
+    assert steps.now().status is Status.REQUIRES_ACTION
+    assert steps.now().journal.open_attempt is not None, "what may have been sent is still to be looked for"
+
+
+async def test_a_portal_that_cannot_be_read_is_asked_again(stored: Store) -> None:
+    steps = stored(given_back(COMPLETES[0]))
+    steps.channel.fault = ChannelFault("portal_unreachable", "The portal could not be reached.")
+
+    assert await steps.reconcile() == Verdict.AGAIN
+
+    assert steps.now().status is Status.PROCESSING
+    assert steps.now().active_handoff is not None
+    assert steps.now().journal.turn == 1
+
+
+async def test_a_case_that_only_waits_waits_again_after_its_session_was_lost(stored: Store) -> None:
+    def lost(clock: Clock) -> Authorization:
+        case = cases.submitted(clock)
+        offered = cases.offer_of(case, clock, reason=OfferReason.SIGN_IN)
+        return cases.lost(offered, clock)
+
+    steps = stored(lost)
+    assert steps.now().status is Status.PROCESSING
+
+    await steps.advance()
+
+    assert steps.now().status is Status.WAITING_ON_PAYER
+    assert steps.channel.asked == []
+
+
+async def test_the_close_comes_before_any_other_work(stored: Store) -> None:
+    steps = stored(given_back(COMPLETES[0], reason=OfferReason.FINAL_SUBMIT))
+
+    assert await steps.advance() == Verdict.CLOSING
+    assert steps.channel.asked == []
+
+
+async def test_a_handoff_without_a_session_is_lost_and_one_without_access_expires(stored: Store, home: Home) -> None:
+    steps = stored(cases.taken_over)
+    patience = timedelta(minutes=30)
+    claim = SessionClaim(
+        authorization_id=steps.case_id,
+        session_id="sess_1",
+        worker="worker_1",
+        channel="portal",
+        boundary=BoundaryState.NOT_REACHED,
+        expires_at=home.clock.now + timedelta(days=1),
+    )
+    home.database.write_now(lambda tx: tx.sessions.put(claim))
+
+    def attend() -> Authorization:
+        return home.database.write_now(
+            lambda tx: handoffs.attend(tx, home.clock.moment(), authorization_id=steps.case_id, patience=patience)
+        )
+
+    assert attend().status is Status.REQUIRES_ACTION
+    home.clock.moment(later=29 * 60)
+    assert attend().status is Status.REQUIRES_ACTION
+    home.clock.moment(later=2 * 60)
+    expired = attend()
+    assert expired.status is Status.PROCESSING
+    assert expired.journal.handoffs[-1].report == Report(result=HandoffResult.EXPIRED)
+
+    other = stored(cases.taken_over)
+    lost = home.database.write_now(
+        lambda tx: handoffs.attend(tx, home.clock.moment(), authorization_id=other.case_id, patience=patience)
+    )
+    assert lost.journal.handoffs[-1].report == Report(result=HandoffResult.INTERACTION_LOST_UNRECOVERABLE)
+
+
+async def test_a_canceled_case_for_which_nobody_can_look_comes_to_rest(stored: Store, home: Home) -> None:
+    steps = stored(lambda clock: cases.canceled(cases.attempted(clock), clock))
+    assert steps.now().awaits_work
+    steps.channel.found = HumanNeeded(OfferReason.SIGN_IN, "A code is needed.")
+
+    retries = Retries(home.database, home.clock.moment, Bounds(at_most=2))
+    step = Processing(
+        database=home.database, channels={"portal": steps.channel}, present=home.clock.moment, retries=retries
+    )
+    await step.settle(steps.case_id, steps.now().journal.run, steps.now().journal.turn)
+
+    assert steps.now().status is Status.CANCELED
+    assert not steps.now().awaits_work
+    assert steps.now().journal.attempts[-1].state is AttemptState.UNKNOWN
+
+
+async def test_a_submission_that_cannot_be_looked_for_is_offered_to_a_human(stored: Store) -> None:
+    steps = stored(cases.attempted)
+    steps.channel.submission = Unresolved()
+    steps.channel.found = HumanNeeded(OfferReason.SUBMISSION_UNRESOLVED, "The portal cannot be searched.")
+    assert await steps.advance() == Verdict.UNRESOLVED
+
+    retries = Retries(steps.home.database, steps.home.clock.moment, Bounds(at_most=2))
+    step = Processing(
+        database=steps.home.database,
+        channels={"portal": steps.channel},
+        present=steps.home.clock.moment,
+        retries=retries,
+    )
+    await step.settle(steps.case_id, steps.now().journal.run, steps.now().journal.turn)
+
+    assert steps.now().status is Status.REQUIRES_ACTION
+    assert steps.now().journal.open_attempt is not None
