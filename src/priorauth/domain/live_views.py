@@ -9,6 +9,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from priorauth.domain.live_inputs import Input
+from priorauth.domain.live_screens import Scene, Watcher
 from priorauth.domain.live_sessions import AccessMode
 
 
@@ -23,7 +25,8 @@ class Ending(StrEnum):
 class View:
     """One viewer's right to a session, as it is now. It is used on one event loop.
 
-    `may_submit`: the final submit may leave the browser while this view is in control.
+    `may_submit`: the final submit may leave the browser while this view is in control. `next_ticket`: what opens the
+    viewer's next connection, should this one break; whoever opens or extends the view sets it.
     """
 
     def __init__(
@@ -35,6 +38,7 @@ class View:
         mode: AccessMode,
         may_submit: bool,
         expires_at: datetime | None,
+        next_ticket: str = "",
     ) -> None:
         self.id = view_id
         self.authorization_id = authorization_id
@@ -42,6 +46,7 @@ class View:
         self.mode = mode
         self.may_submit = may_submit
         self.expires_at = expires_at
+        self.next_ticket = next_ticket
         self.ending: Ending | None = None
         self._told: list[Callable[[], None]] = []
 
@@ -95,6 +100,30 @@ class Screen(Protocol):
 
     def take_back(self) -> bool:
         """End the human's turn. True: no final request of the human has left, nor will."""
+        ...
+
+    def watch(self, watcher: Watcher) -> None:
+        """Show the session to `watcher` from now on, in place of an earlier one: frames, scene, and its end."""
+        ...
+
+    def unwatch(self) -> None:
+        """Show it to nobody; nothing is drawn any more."""
+        ...
+
+    def scene(self) -> Scene:
+        """Return the tabs and overlays as they are now."""
+        ...
+
+    def act(self, action: Input) -> bool:
+        """Do what the human does, at once and in order. False: no human has the session, or it is aimed elsewhere."""
+        ...
+
+    def let_go(self) -> None:
+        """Lift what the human holds down, since they will not: buttons and keys."""
+        ...
+
+    def content(self, download_id: int) -> bytes | None:
+        """Return the bytes of a download that is on offer."""
         ...
 
 

@@ -1,0 +1,304 @@
+"""The screen of one session: what its browser shows, and the way in for the one human who may act there.
+
+It promises that watching changes nothing in the session; that input reaches it only between `hand_over` and
+`take_back`, both of which act at once; and that afterwards automation finds the browser as it left it: dialogs answered
+by Playwright, downloads refused, file choosers the page's own. It may not know who watches, nor why a human is let in.
+"""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Final
+
+import structlog
+from playwright.async_api import BrowserContext, FileChooser, Page
+from playwright.async_api import Dialog as PageDialog
+from playwright.async_api import Error as PlaywrightError
+
+from priorauth.channels.portals.guard import PermitState, SubmitGuard
+from priorauth.channels.portals.screens.downloads import Downloads
+from priorauth.channels.portals.screens.hands import Hands
+from priorauth.channels.portals.screens.overlays import Overlays
+from priorauth.channels.portals.screens.pickers import Field, Pick
+from priorauth.channels.portals.screens.tab import Listener, ScreenTab
+from priorauth.domain.errors import whereabouts
+from priorauth.domain.live_inputs import (
+    AnswerDialog,
+    ChooseOptions,
+    CloseTab,
+    Composition,
+    Dismiss,
+    GiveFiles,
+    Input,
+    Key,
+    Pointer,
+    SetValue,
+    SwitchTab,
+    Text,
+    Wheel,
+)
+from priorauth.domain.live_screens import Frame, Scene, Tab, Watcher
+
+_log = structlog.get_logger(__name__)
+_ROOT: Final = 1
+
+
+class PortalScreen:
+    """The screen of the session whose automation works in `page`, behind `guard`."""
+
+    def __init__(self, *, context: BrowserContext, page: Page, guard: SubmitGuard) -> None:
+        self._context = context
+        self._guard = guard
+        self._watcher: Watcher | None = None
+        self._held = False
+        self._tabs: dict[int, ScreenTab] = {}
+        self._next_tab = _ROOT
+        self._active = _ROOT
+        self._overlays = Overlays(self._rearrange)
+        self._downloads: Downloads | None = None
+        self._settling_downloads = asyncio.Lock()
+        self._working: set[asyncio.Task[None]] = set()
+        self._listener = Listener(
+            on_frame=self._framed, on_pick=self._picked, on_selected=self._selected, on_title=self._rearrange
+        )
+        self._add(page, opener=None)
+        for other in context.pages:
+            if other is not page:
+                self._add(other, opener=_ROOT)
+        context.on("page", self._opened)
+
+    # --- the turn of a human -----------------------------------------------------------------------------------------
+
+    def hand_over(self, *, may_submit: bool) -> None:
+        """Let a human act in the session; with `may_submit` the guard lets one final request pass. Repeats are free."""
+        if may_submit and self._guard.state is PermitState.ARMED:
+            self._guard.release()
+        if self._held:
+            return
+        self._held = True
+        self._overlays.begin()
+        self._context.on("dialog", self._asked)
+        for tab in self._tabs.values():
+            tab.page.on("filechooser", self._asked_for_files)
+        self._rearrange()
+        self._settle()
+
+    def take_back(self) -> bool:
+        """End the human's turn. True: no final request of the human has left, nor will."""
+        unused = self._guard.withdraw()
+        if self._held:
+            self.let_go()
+            self._held = False
+            self._context.remove_listener("dialog", self._asked)
+            for tab in self._tabs.values():
+                tab.page.remove_listener("filechooser", self._asked_for_files)
+            self._overlays.put_away()
+            self._settle()
+        return unused
+
+    def act(self, action: Input) -> bool:
+        """Do what the human does, at once and in order. False: no human has the session, or it was aimed elsewhere."""
+        if not self._held:
+            return False
+        match action:
+            case AnswerDialog() | ChooseOptions() | SetValue() | GiveFiles() | Dismiss():
+                return self._overlays.answer(action)
+            case SwitchTab():
+                return self._switch(action.tab)
+            case CloseTab():
+                return self._close_tab(action.tab)
+            case Pointer() | Wheel() if action.tab != self._active:
+                # A popup has opened under the hand: this was meant for what lay there before.
+                return False
+        tab = self._tabs.get(self._active)
+        if tab is None or tab.hands is None:
+            return False
+        _apply(tab.hands, action)
+        return True
+
+    def let_go(self) -> None:
+        """Lift what the human holds down."""
+        for tab in self._tabs.values():
+            if self._held and tab.hands is not None:
+                tab.hands.let_go()
+
+    def content(self, download_id: int) -> bytes | None:
+        """Return the bytes of a download that is on offer."""
+        return self._overlays.content(download_id)
+
+    # --- those who watch ---------------------------------------------------------------------------------------------
+
+    def watch(self, watcher: Watcher) -> None:
+        """Show the session to `watcher` from now on, in place of an earlier one."""
+        self._watcher = watcher
+        if not self._tabs:
+            watcher.lose()
+        self._settle()
+
+    def unwatch(self) -> None:
+        """Show it to nobody; nothing is drawn any more."""
+        self._watcher = None
+        self._settle()
+
+    def scene(self) -> Scene:
+        """Return the tabs and overlays as they are now."""
+        tabs = tuple(
+            Tab(id=tab.id, title=tab.title, active=tab.id == self._active, closable=tab.id != _ROOT)
+            for tab in self._tabs.values()
+        )
+        return Scene(in_hand=self._held, tabs=tabs, overlays=self._overlays.open())
+
+    async def settled(self) -> None:
+        """Wait until the browser has followed what was wanted of it."""
+        await asyncio.gather(*[tab.settled() for tab in self._tabs.values()], *self._working)
+
+    async def close(self) -> None:
+        """End the screen, before its browser ends."""
+        self._context.remove_listener("page", self._opened)
+        self.take_back()
+        watcher, self._watcher = self._watcher, None
+        self._settle()
+        if watcher is not None:
+            watcher.lose()
+        await self.settled()
+
+    # --- tabs --------------------------------------------------------------------------------------------------------
+
+    def _add(self, page: Page, *, opener: int | None) -> ScreenTab:
+        tab = ScreenTab(tab_id=self._next_tab, opener=opener, page=page, context=self._context, told=self._listener)
+        self._next_tab += 1
+        self._tabs[tab.id] = tab
+        page.on("close", lambda _: self._closed(tab))
+        page.on("popup", lambda popup: self._follow(popup, opener=tab.id))
+        page.on("domcontentloaded", lambda _: self._overlays.forget_pickers(tab.id))
+        if self._held:
+            page.on("filechooser", self._asked_for_files)
+        return tab
+
+    def _opened(self, page: Page) -> None:
+        if self._tab_of(page) is None:
+            self._add(page, opener=self._active)
+            self._rearrange()
+            self._settle()
+
+    def _follow(self, popup: Page, *, opener: int) -> None:
+        tab = self._tab_of(popup) or self._add(popup, opener=opener)
+        tab.opener = opener
+        # A popup of a tab that nobody looks at does not push itself in front.
+        if opener == self._active:
+            self._activate(tab.id)
+        else:
+            self._settle()
+
+    def _closed(self, tab: ScreenTab) -> None:
+        self._tabs.pop(tab.id, None)
+        if tab.id == _ROOT:
+            self._tabs.clear()
+            if self._watcher is not None:
+                self._watcher.lose()
+            return
+        self._overlays.forget_pickers(tab.id)
+        if tab.id == self._active:
+            self._activate(tab.opener if tab.opener in self._tabs else _ROOT)
+        else:
+            self._rearrange()
+
+    def _activate(self, tab_id: int | None) -> None:
+        if tab_id in self._tabs:
+            self.let_go()
+            self._active = tab_id
+            self._overlays.forget_pickers()
+            self._rearrange()
+            self._settle()
+
+    def _switch(self, tab_id: int) -> bool:
+        tab = self._tabs.get(tab_id)
+        if tab is not None:
+            self._activate(tab_id)
+            self._run(tab.page.bring_to_front())
+        return tab is not None
+
+    def _close_tab(self, tab_id: int) -> bool:
+        tab = self._tabs.get(tab_id)
+        if tab is None or tab_id == _ROOT:
+            return False
+        self._run(tab.page.close())
+        return True
+
+    def _tab_of(self, page: Page) -> ScreenTab | None:
+        return next((tab for tab in self._tabs.values() if tab.page is page), None)
+
+    # --- what the browser tells --------------------------------------------------------------------------------------
+
+    def _framed(self, frame: Frame) -> None:
+        if self._watcher is not None and frame.tab == self._active:
+            self._watcher.show(frame)
+
+    def _picked(self, tab: int, pick: Pick, field: Field) -> None:
+        if self._held and tab == self._active:
+            self._overlays.offer_picker(tab, pick, field)
+
+    def _selected(self, tab: int, text: str) -> None:
+        if self._held and self._watcher is not None and tab == self._active:
+            self._watcher.select(text)
+
+    def _asked(self, dialog: PageDialog) -> None:
+        self._overlays.hold_dialog(dialog)
+
+    def _asked_for_files(self, chooser: FileChooser) -> None:
+        self._run(self._ask_for_files(chooser))
+
+    async def _ask_for_files(self, chooser: FileChooser) -> None:
+        accept = await chooser.element.get_attribute("accept")
+        if self._held:
+            self._overlays.ask_for_files(chooser, accept=accept or "")
+
+    def _rearrange(self) -> None:
+        if self._watcher is not None:
+            self._watcher.arrange(self.scene())
+
+    # --- the browser follows -----------------------------------------------------------------------------------------
+
+    def _settle(self) -> None:
+        for tab in self._tabs.values():
+            tab.want(cast=self._watcher is not None and tab.id == self._active, hands=self._held)
+        self._run(self._settle_downloads())
+
+    async def _settle_downloads(self) -> None:
+        async with self._settling_downloads:
+            if self._downloads is None and self._held and _ROOT in self._tabs:
+                # Never detached: the browser would forget with it that downloads are refused.
+                cdp = await self._context.new_cdp_session(self._tabs[_ROOT].page)
+                self._downloads = Downloads(cdp, self._take_file)
+            if self._downloads is not None:
+                await (self._downloads.begin() if self._held else self._downloads.end())
+
+    def _take_file(self, name: str, content: bytes) -> None:
+        if self._held:
+            self._overlays.offer_download(name=name, content=content)
+
+    def _run(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(_logged(work))
+        self._working.add(task)
+        task.add_done_callback(self._working.discard)
+
+
+async def _logged(work: Awaitable[None]) -> None:
+    try:
+        await work
+    except PlaywrightError as error:
+        # The page has gone meanwhile, or its browser.
+        _log.info("screen_could_not", **whereabouts(error))
+
+
+def _apply(hands: Hands, action: Pointer | Wheel | Key | Text | Composition) -> None:
+    match action:
+        case Pointer():
+            hands.point(action)
+        case Wheel():
+            hands.turn(action)
+        case Key():
+            hands.press(action)
+        case Text():
+            hands.write(action)
+        case Composition():
+            hands.compose(action)

@@ -1,0 +1,101 @@
+"""Files that the portal gives to a human: taken while a human has the session, refused at any other time.
+
+A file is on this machine's disk only while the browser writes it, in a folder that nobody else can read; it is offered
+from memory, and gone with the human's turn.
+"""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+from playwright.async_api import CDPSession
+from playwright.async_api import Error as PlaywrightError
+
+from priorauth.domain.errors import whereabouts
+from priorauth.domain.live_inputs import FILES_LIMIT
+
+_log = structlog.get_logger(__name__)
+_NAME_LIMIT: Final = 200
+
+
+class Downloads:
+    """Takes the downloads of the browser context behind `cdp`: `offer` gets each one's name and bytes."""
+
+    def __init__(self, cdp: CDPSession, offer: Callable[[str, bytes], None]) -> None:
+        self._cdp = cdp
+        self._offer = offer
+        self._folder: Path | None = None
+        self._context_id = ""
+        self._names: dict[str, str] = {}
+        self._reading: set[asyncio.Task[None]] = set()
+        cdp.on("Browser.downloadWillBegin", self._begun)
+        cdp.on("Browser.downloadProgress", self._went_on)
+
+    async def begin(self) -> None:
+        """Take downloads from now on."""
+        if self._folder is not None:
+            return
+        info = await self._cdp.send("Target.getTargetInfo")
+        self._context_id = info["targetInfo"]["browserContextId"]
+        self._folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="priorauth-download-"))
+        await self._behave("allowAndName", downloadPath=str(self._folder), eventsEnabled=True)
+
+    async def end(self) -> None:
+        """Refuse downloads again, and leave nothing of those that were under way."""
+        folder, self._folder = self._folder, None
+        self._names.clear()
+        try:
+            if folder is not None:
+                await self._behave("deny", eventsEnabled=True)
+        finally:
+            if folder is not None:
+                await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    async def _behave(self, behavior: str, **how: object) -> None:
+        await self._cdp.send(
+            "Browser.setDownloadBehavior", {"behavior": behavior, "browserContextId": self._context_id, **how}
+        )
+
+    def _begun(self, event: dict[str, Any]) -> None:
+        if self._folder is not None:
+            # A name is shown and becomes a file's name on the human's machine: no path, no control characters.
+            name = "".join(char for char in event["suggestedFilename"] if char.isprintable() and char not in '/\\:"')
+            self._names[event["guid"]] = name[:_NAME_LIMIT] or "download"
+
+    def _went_on(self, event: dict[str, Any]) -> None:
+        guid = event["guid"]
+        if guid not in self._names or self._folder is None:
+            return
+        if max(event["receivedBytes"], event["totalBytes"]) > FILES_LIMIT:
+            del self._names[guid]
+            self._run(self._cancel(guid))
+        elif event["state"] == "completed":
+            self._run(self._read(self._folder / guid, self._names.pop(guid)))
+        elif event["state"] == "canceled":
+            del self._names[guid]
+
+    async def _cancel(self, guid: str) -> None:
+        _log.info("download_too_large", limit=FILES_LIMIT)
+        with suppress(PlaywrightError):
+            await self._cdp.send("Browser.cancelDownload", {"guid": guid, "browserContextId": self._context_id})
+
+    async def _read(self, file: Path, name: str) -> None:
+        try:
+            content = await asyncio.to_thread(file.read_bytes)
+            await asyncio.to_thread(file.unlink)
+        except OSError as error:
+            _log.warning("download_not_read", **whereabouts(error))
+            return
+        # The turn may have ended while the file was read.
+        if self._folder is not None:
+            self._offer(name, content)
+
+    def _run(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._reading.add(task)
+        task.add_done_callback(self._reading.discard)

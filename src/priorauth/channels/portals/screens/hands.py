@@ -1,0 +1,196 @@
+"""A human's mouse, wheel, keyboard and text, as events of the DevTools protocol in one tab.
+
+Nothing here waits: an event is on its way to the browser when its method returns, and the next one follows it. An event
+whose handler opens a dialog is answered only when the dialog is; waiting for it would stop the keyboard that answers.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Any, Final
+
+from playwright.async_api import CDPSession
+from playwright.async_api import Error as PlaywrightError
+
+from priorauth.domain.live_inputs import Button, Composition, Key, Modifier, Motion, Pointer, Text, Wheel
+
+# A page that hangs is sent no more than this; a mouse that moves on is forgotten first.
+_ON_THE_WAY_LIMIT: Final = 256
+_MOVES_LIMIT: Final = 32
+
+_BUTTON_BITS: Final = {Button.LEFT: 1, Button.RIGHT: 2, Button.MIDDLE: 4, Button.NONE: 0}
+_MOUSE_EVENTS: Final = {Motion.MOVE: "mouseMoved", Motion.DOWN: "mousePressed", Motion.UP: "mouseReleased"}
+
+# What Windows calls a key by its place, on the keyboard that portals were written for. A dot is 190: 46, its character,
+# would be Delete.
+_KEY_NUMBERS: Final = {
+    "Backspace": 8, "Tab": 9, "Enter": 13, "NumpadEnter": 13, "ShiftLeft": 16, "ShiftRight": 16, "ControlLeft": 17,
+    "ControlRight": 17, "AltLeft": 18, "AltRight": 18, "Pause": 19, "CapsLock": 20, "Escape": 27, "Space": 32,
+    "PageUp": 33, "PageDown": 34, "End": 35, "Home": 36, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39,
+    "ArrowDown": 40, "PrintScreen": 44, "Insert": 45, "Delete": 46, "MetaLeft": 91, "MetaRight": 92, "ContextMenu": 93,
+    "NumpadMultiply": 106, "NumpadAdd": 107, "NumpadSubtract": 109, "NumpadDecimal": 110, "NumpadDivide": 111,
+    "NumLock": 144, "ScrollLock": 145, "Semicolon": 186, "Equal": 187, "Comma": 188, "Minus": 189, "Period": 190,
+    "Slash": 191, "Backquote": 192, "BracketLeft": 219, "Backslash": 220, "BracketRight": 221, "Quote": 222,
+    "IntlBackslash": 226,
+    **{f"F{number}": 111 + number for number in range(1, 13)},
+    **{f"Digit{digit}": 48 + digit for digit in range(10)},
+    **{f"Numpad{digit}": 96 + digit for digit in range(10)},
+    **{f"Key{letter}": ord(letter) for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"},
+}  # fmt: skip
+# Keyboards without places, as those of phones, name what a key means.
+_NAMED_KEYS: Final = {"Enter": 13, "Backspace": 8, "Delete": 46, "Tab": 9, "Escape": 27, " ": 32}
+
+
+class Hands:
+    """What a human does in the tab behind `cdp`."""
+
+    def __init__(self, cdp: CDPSession) -> None:
+        self._cdp = cdp
+        self._on_the_way: set[asyncio.Task[None]] = set()
+        self._moves = 0
+        self._buttons: dict[Button, Pointer] = {}
+        self._keys: dict[str, Key] = {}
+        self._drag: dict[str, Any] | None = None
+        cdp.on("Input.dragIntercepted", self._begin_drag)
+
+    async def begin(self) -> None:
+        """Make ready: what a page wants to have dragged goes through here, since no system does it."""
+        await self._cdp.send("Input.setInterceptDrags", {"enabled": True})
+
+    async def end(self) -> None:
+        """Leave the tab as it was."""
+        await self._cdp.send("Input.setInterceptDrags", {"enabled": False})
+
+    def point(self, pointer: Pointer) -> None:
+        """Move the mouse, press or release a button."""
+        if pointer.motion is Motion.MOVE and self._moves >= _MOVES_LIMIT:
+            return
+        if pointer.motion is Motion.DOWN:
+            self._buttons[pointer.button] = pointer
+        elif pointer.motion is Motion.UP:
+            self._buttons.pop(pointer.button, None)
+        if self._drag is not None:
+            self._drag_on(pointer)
+            return
+        event = {
+            "type": _MOUSE_EVENTS[pointer.motion],
+            "x": pointer.x,
+            "y": pointer.y,
+            "button": self._named_button(pointer),
+            "buttons": pointer.buttons,
+            "clickCount": pointer.clicks,
+            "modifiers": pointer.modifiers,
+        }
+        self._send("Input.dispatchMouseEvent", event, moves=pointer.motion is Motion.MOVE)
+
+    def turn(self, wheel: Wheel) -> None:
+        """Scroll."""
+        event = {"type": "mouseWheel", "x": wheel.x, "y": wheel.y, "deltaX": wheel.dx, "deltaY": wheel.dy}
+        self._send("Input.dispatchMouseEvent", {**event, "modifiers": wheel.modifiers}, moves=True)
+
+    def press(self, key: Key) -> None:
+        """Press or release a key; a key that means a character writes it, unless it is part of a shortcut."""
+        if key.motion is Motion.DOWN:
+            self._keys[key.code or key.key] = key
+        else:
+            self._keys.pop(key.code or key.key, None)
+        self._send("Input.dispatchKeyEvent", key_event(key))
+
+    def write(self, text: Text) -> None:
+        """Put text where the caret is, as one change."""
+        self._send("Input.insertText", {"text": text.text})
+
+    def compose(self, composition: Composition) -> None:
+        """Show text that is still being composed."""
+        event = {"text": composition.text, "selectionStart": composition.start, "selectionEnd": composition.end}
+        self._send("Input.imeSetComposition", event)
+
+    def let_go(self) -> None:
+        """Lift all buttons and keys that are down."""
+        for pointer in list(self._buttons.values()):
+            self.point(
+                Pointer(motion=Motion.UP, tab=pointer.tab, x=pointer.x, y=pointer.y, button=pointer.button, clicks=0)
+            )
+        for key in list(self._keys.values()):
+            self.press(Key(motion=Motion.UP, key=key.key, code=key.code, location=key.location))
+
+    def _named_button(self, pointer: Pointer) -> str:
+        # A move while a button is down drags only if the event names the button.
+        if pointer.motion is Motion.MOVE:
+            held = (button for button, bit in _BUTTON_BITS.items() if bit and pointer.buttons & bit)
+            return next(held, Button.NONE).value
+        return pointer.button.value
+
+    def _begin_drag(self, event: dict[str, Any]) -> None:
+        # Between the press and this word of it the button may have been released already.
+        if Button.LEFT in self._buttons:
+            self._drag = event["data"]
+            press = self._buttons[Button.LEFT]
+            self._send_drag("dragEnter", press)
+
+    def _drag_on(self, pointer: Pointer) -> None:
+        if pointer.motion is Motion.MOVE:
+            self._send_drag("dragOver", pointer)
+        elif pointer.motion is Motion.UP and pointer.button is Button.LEFT:
+            self._send_drag("dragOver", pointer)
+            self._send_drag("drop", pointer)
+            self._drag = None
+
+    def _send_drag(self, what: str, pointer: Pointer) -> None:
+        event = {"type": what, "x": pointer.x, "y": pointer.y, "data": self._drag, "modifiers": pointer.modifiers}
+        self._send("Input.dispatchDragEvent", event)
+
+    def _send(self, method: str, event: dict[str, Any], *, moves: bool = False) -> None:
+        if len(self._on_the_way) >= _ON_THE_WAY_LIMIT:
+            return
+        # Tasks begin in the order of their making, and each sends before it first waits: the order holds.
+        task = asyncio.ensure_future(self._sent(self._cdp.send(method, event)))
+        self._on_the_way.add(task)
+        task.add_done_callback(self._on_the_way.discard)
+        if moves:
+            self._moves += 1
+            task.add_done_callback(self._count_move)
+
+    def _count_move(self, _: object) -> None:
+        self._moves -= 1
+
+    async def _sent(self, sending: Coroutine[Any, Any, dict[str, Any]]) -> None:
+        # The page went away under the hand, or takes nothing now: for the human the picture says it.
+        with suppress(PlaywrightError):
+            await sending
+
+
+def key_event(key: Key) -> dict[str, Any]:
+    """Return the DevTools event of a key: with the number that Windows gives it, and the text that it writes."""
+    number = key_number(key)
+    event: dict[str, Any] = {
+        "key": key.key,
+        "code": key.code,
+        "windowsVirtualKeyCode": number,
+        "nativeVirtualKeyCode": number,
+        "modifiers": key.modifiers,
+        "location": key.location,
+        "isKeypad": key.location == 3,
+        "autoRepeat": key.repeat,
+    }
+    if key.motion is Motion.UP:
+        return {**event, "type": "keyUp"}
+    text = _text_of(key)
+    if text:
+        return {**event, "type": "keyDown", "text": text, "unmodifiedText": text}
+    return {**event, "type": "rawKeyDown"}
+
+
+def key_number(key: Key) -> int:
+    """Return Windows' number of a key: a letter or a digit by its meaning, so that other layouts keep shortcuts."""
+    if len(key.key) == 1 and key.key.isascii() and key.key.isalpha():
+        return ord(key.key.upper())
+    return _KEY_NUMBERS.get(key.code) or _NAMED_KEYS.get(key.key, 0)
+
+
+def _text_of(key: Key) -> str:
+    if key.modifiers & (Modifier.CONTROL | Modifier.META | Modifier.ALT):
+        return ""
+    if key.key == "Enter":
+        return "\r"
+    return key.key if len(key.key) == 1 else ""

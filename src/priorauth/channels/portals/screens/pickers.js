@@ -1,0 +1,122 @@
+// Runs in a world of its own in each document: the page's scripts see neither it nor its binding. It tells of lists, dates
+// and colours that are about to open, whose popups no frame would show, and of the text that is selected.
+(() => {
+  if (globalThis.priorauthPickers) {
+    globalThis.priorauthPickers.on = true;
+    tell({ type: "here" });
+    return;
+  }
+  const TYPED = ["date", "time", "month", "week", "datetime-local", "color"];
+  const pickers = { on: true, fields: new Map(), next: 1 };
+  globalThis.priorauthPickers = pickers;
+
+  function tell(message) {
+    globalThis.priorauthTell(JSON.stringify(message));
+  }
+
+  function fieldOf(event) {
+    const at = event.composedPath()[0];
+    const field = at instanceof Element ? at.closest("select, input") : null;
+    if (!field || field.disabled) return null;
+    if (field.localName === "select") return field;
+    return TYPED.includes(field.type) && !field.readOnly ? field : null;
+  }
+
+  function labelOf(field) {
+    const label = field.labels && field.labels[0];
+    return (field.getAttribute("aria-label") || (label && label.innerText) || field.name || "").trim().slice(0, 200);
+  }
+
+  function offer(field) {
+    const ref = pickers.next++;
+    pickers.fields.clear();
+    pickers.fields.set(ref, field);
+    const message = { type: "pick", ref, label: labelOf(field), value: field.value };
+    if (field.localName === "select") {
+      message.kind = "select";
+      message.multiple = field.multiple;
+      message.options = [...field.options].slice(0, 5000).map((option) => ({
+        label: option.label.slice(0, 500),
+        group: option.parentElement.localName === "optgroup" ? option.parentElement.label : "",
+        disabled: option.disabled || option.parentElement.disabled === true,
+        selected: option.selected,
+      }));
+    } else {
+      Object.assign(message, { kind: field.type, min: field.min, max: field.max, step: field.step });
+    }
+    tell(message);
+  }
+
+  pickers.field = (ref) => pickers.fields.get(ref);
+
+  pickers.set = (ref, chosen) => {
+    const field = pickers.fields.get(ref);
+    pickers.fields.delete(ref);
+    if (!field || !field.isConnected || field.disabled) return false;
+    let changed = false;
+    if (field.localName === "select") {
+      [...field.options].forEach((option, place) => {
+        const selected = chosen.options.includes(place);
+        changed ||= option.selected !== selected;
+        if (field.multiple) option.selected = selected;
+        else if (selected) field.selectedIndex = place;
+      });
+    } else {
+      changed = field.value !== chosen.value;
+      field.value = chosen.value;
+    }
+    if (changed) {
+      field.dispatchEvent(new Event("input", { bubbles: true, composed: true }));
+      field.dispatchEvent(new Event("change", { bubbles: true }));
+    }
+    return true;
+  };
+
+  function onPress(event) {
+    if (!pickers.on || !event.isTrusted || event.button !== 0) return;
+    const field = fieldOf(event);
+    if (!field) return;
+    // Without its default the browser opens no popup of its own, which would take the next click for itself.
+    event.preventDefault();
+    if (event.type === "mousedown") {
+      field.focus();
+      offer(field);
+    }
+  }
+
+  function onKey(event) {
+    if (!pickers.on || !event.isTrusted || event.ctrlKey || event.metaKey) return;
+    const opens = event.altKey ? ["ArrowDown", "ArrowUp"].includes(event.key) : [" ", "F4"].includes(event.key);
+    const field = opens || event.key === "Enter" ? fieldOf(event) : null;
+    if (!field || (!opens && field.type !== "color") || (field.localName === "select" && field.size > 1)) return;
+    event.preventDefault();
+    offer(field);
+  }
+
+  let waiting = 0;
+  let told = "";
+
+  function onSelection() {
+    if (!pickers.on || waiting) return;
+    waiting = setTimeout(() => {
+      waiting = 0;
+      const text = selected().slice(0, 200000);
+      if (pickers.on && text !== told) tell({ type: "selected", text: (told = text) });
+    }, 60);
+  }
+
+  function selected() {
+    const field = document.activeElement;
+    const isText = field && (field.localName === "textarea" || field.localName === "input");
+    if (isText && field.type !== "password" && typeof field.selectionStart === "number") {
+      return field.value.slice(field.selectionStart, field.selectionEnd);
+    }
+    return isText ? "" : String(getSelection() || "");
+  }
+
+  addEventListener("mousedown", onPress, true);
+  addEventListener("click", onPress, true);
+  addEventListener("keydown", onKey, true);
+  document.addEventListener("selectionchange", onSelection, true);
+  tell({ type: "here" });
+})();

@@ -1,0 +1,106 @@
+"""Lists, dates and colours of a tab, and the text selected in it, seen by a script that the page's scripts cannot see.
+
+The script lives in an isolated world of each document, frames included, and only while a human has the session.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from playwright.async_api import CDPSession
+
+from priorauth.domain.live_inputs import ChooseOptions, SetValue
+from priorauth.domain.live_screens import Box, Option
+
+_WORLD: Final = "priorauth"
+_BINDING: Final = "priorauthTell"
+_SCRIPT: Final = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
+
+
+class Pick(msgspec.Struct, frozen=True):
+    """A field that asks to be chosen for, as its document describes it."""
+
+    ref: int
+    kind: str
+    label: str
+    value: str
+    multiple: bool = False
+    options: tuple[Option, ...] = ()
+    min: str = ""
+    max: str = ""
+    step: str = ""
+
+
+class Field:
+    """The field behind a pick: where it is, and how it is set."""
+
+    def __init__(self, cdp: CDPSession, *, context: int, ref: int) -> None:
+        self._cdp = cdp
+        self._context = context
+        self._ref = ref
+
+    async def box(self) -> Box:
+        """Return where the field is in its tab. Raises PlaywrightError when it is gone."""
+        found = await self._evaluate(f"priorauthPickers.field({self._ref})")
+        quads = await self._cdp.send("DOM.getContentQuads", {"objectId": found["result"]["objectId"]})
+        xs, ys = quads["quads"][0][0::2], quads["quads"][0][1::2]
+        return Box(x=min(xs), y=min(ys), width=max(xs) - min(xs), height=max(ys) - min(ys))
+
+    async def choose(self, answer: ChooseOptions | SetValue) -> None:
+        """Set the field as a person would, with its events. Raises PlaywrightError when its document is gone."""
+        chosen = {"options": answer.options} if isinstance(answer, ChooseOptions) else {"value": answer.value}
+        await self._evaluate(f"priorauthPickers.set({self._ref}, {json.dumps(chosen)})")
+
+    async def _evaluate(self, expression: str) -> dict[str, Any]:
+        return await self._cdp.send("Runtime.evaluate", {"expression": expression, "contextId": self._context})
+
+
+class Pickers:
+    """Tells of the fields and selections of the documents behind `cdp`, while it is on."""
+
+    def __init__(
+        self, cdp: CDPSession, *, on_pick: Callable[[Pick, Field], None], on_selected: Callable[[str], None]
+    ) -> None:
+        self._cdp = cdp
+        self._on_pick = on_pick
+        self._on_selected = on_selected
+        self._script: str | None = None
+        self._documents: set[int] = set()
+        cdp.on("Runtime.bindingCalled", self._told)
+
+    async def begin(self) -> None:
+        """Watch all documents, those that are open and those to come."""
+        await self._cdp.send("Runtime.addBinding", {"name": _BINDING, "executionContextName": _WORLD})
+        script = {"source": _SCRIPT, "worldName": _WORLD, "runImmediately": True}
+        self._script = (await self._cdp.send("Page.addScriptToEvaluateOnNewDocument", script))["identifier"]
+
+    async def end(self) -> None:
+        """Watch no more."""
+        if self._script is not None:
+            await self._cdp.send("Page.removeScriptToEvaluateOnNewDocument", {"identifier": self._script})
+            self._script = None
+        off: list[Coroutine[Any, Any, Any]] = [
+            self._cdp.send("Runtime.evaluate", {"expression": "priorauthPickers.on = false", "contextId": context})
+            for context in self._documents
+        ]
+        self._documents.clear()
+        # Documents that have gone meanwhile answer with an error.
+        await asyncio.gather(*off, return_exceptions=True)
+
+    def _told(self, event: dict[str, Any]) -> None:
+        if event["name"] != _BINDING:
+            return
+        context = event["executionContextId"]
+        self._documents.add(context)
+        message = json.loads(event["payload"])
+        if message["type"] == "selected":
+            self._on_selected(message["text"])
+        elif message["type"] == "pick":
+            # A document of a strange shape gets no overlay, and its field works by the keyboard.
+            with suppress(msgspec.ValidationError):
+                pick = msgspec.convert(message, Pick)
+                self._on_pick(pick, Field(self._cdp, context=context, ref=pick.ref))

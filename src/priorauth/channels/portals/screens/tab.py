@@ -1,0 +1,135 @@
+"""One tab of a session: its cast, its pickers and the hands in it, each on only while it is wanted.
+
+What is wanted changes at once and without waiting; the browser follows, one change after the other. So a watcher that
+comes and goes within a moment, or a human who is given the session and loses it, leaves nothing behind.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+from playwright.async_api import BrowserContext, Page
+from playwright.async_api import Error as PlaywrightError
+
+from priorauth.channels.portals.screens.cast import Cast
+from priorauth.channels.portals.screens.hands import Hands
+from priorauth.channels.portals.screens.pickers import Field, Pick, Pickers
+from priorauth.domain.errors import whereabouts
+from priorauth.domain.live_screens import Frame
+
+_log = structlog.get_logger(__name__)
+
+
+class Listener:
+    """Whom a tab tells; each gets the tab's id first."""
+
+    def __init__(
+        self,
+        *,
+        on_frame: Callable[[Frame], None],
+        on_pick: Callable[[int, Pick, Field], None],
+        on_selected: Callable[[int, str], None],
+        on_title: Callable[[], None],
+    ) -> None:
+        self.on_frame = on_frame
+        self.on_pick = on_pick
+        self.on_selected = on_selected
+        self.on_title = on_title
+
+
+class ScreenTab:
+    """A page of the session as a viewer knows it."""
+
+    def __init__(self, *, tab_id: int, opener: int | None, page: Page, context: BrowserContext, told: Listener) -> None:
+        self.id = tab_id
+        self.opener = opener
+        self.page = page
+        self.title = ""
+        self.hands: Hands | None = None
+        """There as soon as the tab can be acted in."""
+        self._context = context
+        self._told = told
+        self._cast: Cast | None = None
+        self._pickers: Pickers | None = None
+        self._wants_cast = False
+        self._wants_hands = False
+        self._has_cast = False
+        self._has_hands = False
+        self._settling: asyncio.Task[None] | None = None
+        page.on("domcontentloaded", self._retitle)
+        page.on("load", self._retitle)
+        self._titling: set[asyncio.Task[None]] = set()
+
+    def want(self, *, cast: bool, hands: bool) -> None:
+        """Say what is wanted from now on."""
+        self._wants_cast, self._wants_hands = cast, hands
+        if self._settling is None and not self._is_settled:
+            self._settling = asyncio.create_task(self._settle(), name="screen-tab")
+
+    async def settled(self) -> None:
+        """Wait until the browser has followed."""
+        if self._settling is not None:
+            await self._settling
+
+    @property
+    def _is_settled(self) -> bool:
+        return (self._wants_cast, self._wants_hands) == (self._has_cast, self._has_hands)
+
+    async def _settle(self) -> None:
+        try:
+            while not self._is_settled and not self.page.is_closed():
+                cast, pickers, hands = await self._attached()
+                if self._wants_hands != self._has_hands:
+                    self._has_hands = self._wants_hands
+                    await (self._take_hold(pickers, hands) if self._has_hands else self._let_off(pickers, hands))
+                if self._wants_cast != self._has_cast:
+                    self._has_cast = self._wants_cast
+                    await (cast.start() if self._has_cast else cast.stop())
+                    self._retitle()
+        except PlaywrightError as error:
+            # The page has ended, and says so itself; a tab that only will not be shown is worth a line.
+            _log.info("screen_tab_not_settled", **whereabouts(error))
+        finally:
+            self._settling = None
+
+    async def _take_hold(self, pickers: Pickers, hands: Hands) -> None:
+        await hands.begin()
+        await pickers.begin()
+
+    async def _let_off(self, pickers: Pickers, hands: Hands) -> None:
+        await pickers.end()
+        await hands.end()
+
+    async def _attached(self) -> tuple[Cast, Pickers, Hands]:
+        if self._cast is None or self._pickers is None or self.hands is None:
+            cdp = await self._context.new_cdp_session(self.page)
+            self._cdp = cdp
+            self._cast = Cast(cdp, self._framed)
+            self._pickers = Pickers(
+                cdp,
+                on_pick=lambda pick, field: self._told.on_pick(self.id, pick, field),
+                on_selected=lambda text: self._told.on_selected(self.id, text),
+            )
+            self.hands = Hands(cdp)
+        return self._cast, self._pickers, self.hands
+
+    def _framed(self, jpeg: bytes, width: int, height: int) -> None:
+        self._told.on_frame(Frame(tab=self.id, width=width, height=height, jpeg=jpeg))
+
+    def _retitle(self, _: Page | None = None) -> None:
+        # Only for those who look: it asks the browser, not the page, and so disturbs nobody.
+        if self._has_cast:
+            task = asyncio.ensure_future(self._read_title())
+            self._titling.add(task)
+            task.add_done_callback(self._titling.discard)
+
+    async def _read_title(self) -> None:
+        try:
+            info = (await self._cdp.send("Target.getTargetInfo"))["targetInfo"]
+        except PlaywrightError:
+            return
+        # A page without a title goes by its address there, which must not be shown.
+        title = "" if info["title"] in info["url"] else info["title"]
+        if title != self.title:
+            self.title = title
+            self._told.on_title()

@@ -1,0 +1,173 @@
+// What the portal's browser would draw over its page: dialogs, lists, dates, files. Those who only watch see them as well.
+
+import { giveFiles, sizeOf } from "./files.js";
+
+const CHOICES = { alert: [], confirm: ["Cancel"], prompt: ["Cancel"], beforeunload: ["Stay"] };
+const TITLES = {
+  alert: "The portal says", confirm: "The portal asks", prompt: "The portal asks", beforeunload: "Leave this page?",
+};
+
+export class Overlays {
+  constructor({ room, screen, send, connection, save, focusBack }) {
+    Object.assign(this, { room, screen, send, connection, save, focusBack });
+    this.open = new Map();
+    this.mayAnswer = false;
+    screen.stage.addEventListener("fitted", () => this.placeAll());
+  }
+
+  show(overlays, mayAnswer) {
+    if (mayAnswer !== this.mayAnswer) this.clear();
+    this.mayAnswer = mayAnswer;
+    const wanted = new Set(overlays.map((overlay) => overlay.id));
+    for (const [id, { element }] of this.open) {
+      if (wanted.has(id)) continue;
+      const hadFocus = element.contains(document.activeElement);
+      element.remove();
+      this.open.delete(id);
+      if (hadFocus) this.focusBack();
+    }
+    for (const overlay of overlays) if (!this.open.has(overlay.id)) this.add(overlay);
+  }
+
+  clear() {
+    for (const { element } of this.open.values()) element.remove();
+    this.open.clear();
+  }
+
+  add(overlay) {
+    const element = document.createElement("section");
+    element.className = `overlay ${{ dialog: "middle", chooser: "middle", download: "corner" }[overlay.shows] || ""}`;
+    element.setAttribute("role", overlay.shows === "dialog" ? "alertdialog" : "dialog");
+    const title = make("h2", {}, "");
+    title.id = `overlay-${overlay.id}`;
+    element.setAttribute("aria-labelledby", title.id);
+    element.append(title);
+    const first = this[overlay.shows](overlay, element, title);
+    if (!this.mayAnswer) {
+      for (const control of element.querySelectorAll("button, input, select")) control.disabled = true;
+      element.append(make("p", { className: "note" }, "Only who is in control can answer."));
+    }
+    this.room.append(element);
+    this.open.set(overlay.id, { element, overlay });
+    this.place(element, overlay);
+    element.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && this.mayAnswer) this.send({ type: "dismiss", overlay: overlay.id });
+    });
+    if (this.mayAnswer && overlay.shows !== "download" && first) first.focus();
+  }
+
+  dialog(overlay, element, title) {
+    title.textContent = TITLES[overlay.dialog];
+    const leaving = overlay.dialog === "beforeunload";
+    const message = leaving ? "What was entered there may be lost." : overlay.message;
+    element.append(make("p", { className: "message" }, message));
+    let field = null;
+    if (overlay.dialog === "prompt") {
+      field = make("input", { type: "text", value: overlay.default });
+      field.setAttribute("aria-labelledby", title.id);
+      element.append(field);
+    }
+    const answer = (accept) =>
+      this.send({ type: "dialog", overlay: overlay.id, accept, text: field && accept ? field.value : "" });
+    const accept = make("button", { type: "button", className: "first" }, leaving ? "Leave" : "OK");
+    accept.onclick = () => answer(true);
+    if (field) field.onkeydown = (event) => event.key === "Enter" && answer(true);
+    const cancels = CHOICES[overlay.dialog].map((label) => {
+      const cancel = make("button", { type: "button" }, label);
+      cancel.onclick = () => answer(false);
+      return cancel;
+    });
+    element.append(make("div", { className: "answers" }, ...cancels, accept));
+    return field || accept;
+  }
+
+  picker(overlay, element, title) {
+    title.textContent = overlay.label || "Choose";
+    const lists = overlay.kind === "select";
+    const field = lists ? listOf(overlay) : make("input", { type: overlay.kind });
+    if (!lists) {
+      for (const name of ["min", "max", "step"]) if (overlay[name]) field[name] = overlay[name];
+      field.value = overlay.value;
+    }
+    field.setAttribute("aria-labelledby", title.id);
+    const choose = () => {
+      if (!lists) this.send({ type: "value", overlay: overlay.id, value: field.value });
+      else {
+        const options = [...field.options].filter((option) => option.selected).map((option) => option.index);
+        this.send({ type: "choose", overlay: overlay.id, options });
+      }
+    };
+    if (lists && !overlay.multiple) {
+      field.onclick = (event) => event.target.localName === "option" && !event.target.disabled && choose();
+    }
+    field.onkeydown = (event) => {
+      if (event.key !== "Enter") return;
+      event.preventDefault();
+      choose();
+    };
+    element.append(field, this.answers(overlay, "Choose", choose));
+    return field;
+  }
+
+  chooser(overlay, element, title) {
+    title.textContent = overlay.multiple ? "The portal asks for files" : "The portal asks for a file";
+    const field = make("input", { type: "file", multiple: overlay.multiple, accept: overlay.accept });
+    field.setAttribute("aria-labelledby", title.id);
+    const told = make("p", { className: "note" }, "");
+    told.setAttribute("role", "status");
+    const give = async () => {
+      told.textContent = await giveFiles(this.connection(), overlay.id, [...field.files]);
+    };
+    element.append(field, told, this.answers(overlay, "Send to the portal", give));
+    return field;
+  }
+
+  download(overlay, element, title) {
+    title.textContent = "The portal offers a file";
+    element.append(make("p", { className: "message" }, `${overlay.name} (${sizeOf(overlay.size)})`));
+    element.append(this.answers(overlay, "Save", () => this.save(overlay)));
+    return null;
+  }
+
+  answers(overlay, label, act) {
+    const first = make("button", { type: "button", className: "first" }, label);
+    first.onclick = act;
+    const cancel = make("button", { type: "button" }, overlay.shows === "download" ? "Dismiss" : "Cancel");
+    cancel.onclick = () => this.send({ type: "dismiss", overlay: overlay.id });
+    return make("div", { className: "answers" }, cancel, first);
+  }
+
+  placeAll() {
+    for (const { element, overlay } of this.open.values()) this.place(element, overlay);
+  }
+
+  // A field's choices lie under the field, as far as the window has room.
+  place(element, overlay) {
+    if (overlay.shows !== "picker") return;
+    const { scale, left, stage } = this.screen;
+    const { x, y, width, height } = overlay.box;
+    const style = element.style;
+    style.minWidth = `${Math.max(200, width * scale)}px`;
+    const room = stage.getBoundingClientRect();
+    style.left = `${Math.max(4, Math.min(left + x * scale, room.width - element.offsetWidth - 4))}px`;
+    style.top = `${Math.max(4, Math.min((y + height) * scale + 2, room.height - element.offsetHeight - 4))}px`;
+  }
+}
+
+function listOf(overlay) {
+  const list = make("select", { multiple: overlay.multiple, size: Math.max(2, Math.min(10, overlay.options.length + 1)) });
+  let group = null;
+  for (const entry of overlay.options) {
+    const option = make("option", { disabled: entry.disabled, selected: entry.selected }, entry.label || "\u00a0");
+    if (!entry.group) group = null;
+    else if (!group || group.label !== entry.group) list.append((group = make("optgroup", { label: entry.group })));
+    (entry.group ? group : list).append(option);
+  }
+  return list;
+}
+
+export function make(name, properties, ...children) {
+  const element = Object.assign(document.createElement(name), properties);
+  element.append(...children);
+  return element;
+}
