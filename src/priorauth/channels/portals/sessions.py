@@ -24,6 +24,7 @@ from priorauth.channels.portals.chromium import SandboxMode, find_chromium, keep
 from priorauth.channels.portals.gate import Gate, Refusal
 from priorauth.channels.portals.guard import Boundary, SubmitGuard
 from priorauth.channels.portals.pages import portal_faults
+from priorauth.channels.portals.screen import PortalScreen
 from priorauth.domain.catalog import PortalAuthMode
 from priorauth.domain.errors import whereabouts
 from priorauth.domain.live_sessions import BoundaryState, SessionClaim
@@ -63,6 +64,7 @@ class PortalSession:
         self.held_until: datetime | None = None
         # Signed in by a human, or left by one: the case goes on in this very browser.
         self.is_given_back = False
+        self.screen = PortalScreen(context=page.context, page=page, guard=guard)
         self._browser = browser
         self._gate = gate
 
@@ -80,7 +82,7 @@ class PortalSession:
     def take_back(self) -> bool:
         """End a human's turn. True: no final request has left in it, nor will."""
         self.is_given_back = True
-        return self.guard.withdraw()
+        return self.screen.take_back()
 
     @asynccontextmanager
     async def another_page(self) -> AsyncIterator[Page]:
@@ -100,6 +102,8 @@ class PortalSession:
 
     async def close(self) -> None:
         """End browser and gate; a browser that has died already is no fault."""
+        with suppress(PlaywrightError):
+            await self.screen.close()
         with suppress(PlaywrightError):
             await self._browser.close()
         await self._gate.close()
@@ -122,6 +126,11 @@ class SessionHost:
         """Return the case's session while its browser runs."""
         session = self._sessions.get(authorization_id)
         return session if session is not None and session.is_up else None
+
+    def screen(self, authorization_id: str, *, session_id: str) -> PortalScreen | None:
+        """Return the screen of a session that is up, or None."""
+        session = self.of(authorization_id)
+        return session.screen if session is not None and session.claim.session_id == session_id else None
 
     def sessions(self) -> tuple[str, ...]:
         """Return the cases that have a session."""
