@@ -105,6 +105,17 @@ class Customer:
         """Cancel a case."""
         return taken(await self.send("POST", path(case, "cancel")))
 
+    async def take_over(self, case: Json) -> Json:
+        """Create the manual handoff that the case offers, accepting the snapshot that it covers."""
+        covered = case["nextAction"]["covers"]["reviewSnapshotId"]
+        body = {"acceptedReviewSnapshotId": covered} if covered else {}
+        return taken(await self.send("POST", path(case, "manual-handoffs"), version=case["version"], json=body))
+
+    async def give_back(self, case: Json, how: str, **body: object) -> Json:
+        """Close the handoff that the case shows."""
+        handoff_id = case["activeManualHandoff"]["id"]
+        return taken(await self.send("POST", path(case, "manual-handoffs", handoff_id, how), json=body))
+
     async def entries(self, path: str, **parameters: object) -> AsyncIterator[Json]:
         """Every entry of a list, page after page."""
         params: Json = {"limit": 2, **parameters}

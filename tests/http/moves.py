@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime
 
+from priorauth.domain.handoffs import OfferReason
 from priorauth.domain.submissions import Decision, DenialReason, Outcome, PayerReceipt
 from tests.http.customer import Customer, Json
 from tests.http.server import Server
@@ -32,6 +33,20 @@ async def under_review(server: Server, customer: Customer) -> Json:
     """The case waits for an approval."""
     case = await processing(server, customer)
     await server.pause_for_review(case["id"])
+    return await customer.read(case)
+
+
+async def offered(server: Server, customer: Customer, reason: OfferReason = OfferReason.SIGN_IN) -> Json:
+    """Only a human can go on at the payer."""
+    case = await processing(server, customer)
+    await server.need_human(case["id"], reason)
+    return await customer.read(case)
+
+
+async def taken_over(server: Server, customer: Customer, reason: OfferReason = OfferReason.SIGN_IN) -> Json:
+    """A human has the interaction with the payer."""
+    case = await offered(server, customer, reason)
+    await customer.take_over(case)
     return await customer.read(case)
 
 

@@ -137,6 +137,7 @@ OPERATIONS = (
     Operation("GET", f"{_ONE}/questionnaire-response.fhir", missing=_NO_CASE),
     ANSWER_WITH_FHIR,
     Operation("GET", f"{_ONE}/live-session", missing=_NO_CASE),
+    Operation("GET", f"{_ONE}/manual-handoffs", missing=_NO_CASE),
     DECLARE,
     Operation("GET", "/v1/files/{file_id}", missing=_NO_FILE),
     COMPLETE,

@@ -11,10 +11,11 @@ import httpx
 from fastapi import FastAPI
 
 from priorauth import bootstrap
-from priorauth.commands import live_sessions, processing, submissions
+from priorauth.commands import handoffs, live_sessions, processing, submissions
 from priorauth.commands.organizations import create_key, ensure_organization
 from priorauth.commands.processing import Observation
 from priorauth.domain.errors import Issue
+from priorauth.domain.handoffs import OfferReason
 from priorauth.domain.live_sessions import BoundaryState, SessionClaim
 from priorauth.domain.moment import Moment
 from priorauth.domain.organizations import Environment, Scope
@@ -101,6 +102,38 @@ class Server:
                 Observation(authorization_id, run, f"rejected:{run}"),
                 rejected=issues,
             )
+        )
+
+    async def need_human(self, authorization_id: str, reason: OfferReason = OfferReason.SIGN_IN) -> None:
+        """Only a human can go on in the session, which stays up."""
+        run = await self._run(authorization_id)
+        await self.claim_session(authorization_id, BoundaryState.NOT_REACHED)
+        await self.database.write(
+            lambda tx: handoffs.offer(
+                tx,
+                present(),
+                Observation(authorization_id, run, f"human:{run}"),
+                reason=reason,
+                message="Somebody has to sign in.",
+            )
+        )
+
+    async def find_nothing(self, authorization_id: str) -> None:
+        """After a human's turn the payer shows nothing of the case."""
+        run = await self._run(authorization_id)
+
+        def operation(tx: Transaction) -> None:
+            case = tx.authorizations.get(authorization_id)
+            if case is not None and case.journal.open_attempt is not None:
+                submissions.conclude_unsent(tx, present(), authorization_id=authorization_id)
+            handoffs.reconcile(tx, present(), Observation(authorization_id, run, f"nothing:{run}"))
+
+        await self.database.write(operation)
+
+    async def lose_session(self, authorization_id: str) -> None:
+        """The browser that worked on the case has ended."""
+        await self.database.write(
+            lambda tx: live_sessions.release(tx, present(), authorization_id=authorization_id, session_id="session-1")
         )
 
     async def prove_receipt(self, authorization_id: str, receipt: PayerReceipt) -> None:
