@@ -43,7 +43,7 @@ class Engine:
         self._sweeper = sweeper
         self._concurrency = concurrency
         self._polling_seconds = polling_seconds
-        self._sweeping: asyncio.Task[None] | None = None
+        self._tending: tuple[asyncio.Task[None], ...] = ()
         self._running: set[str] = set()
 
     async def start(self) -> None:
@@ -66,14 +66,17 @@ class Engine:
             polling_interval_sec=self._polling_seconds,
             on_conflict="always_update",
         )
-        self._sweeping = asyncio.create_task(self._sweeper.run(self.is_running), name="sweeper")
+        self._tending = (
+            asyncio.create_task(self._sweeper.run(self.is_running), name="sweeper"),
+            asyncio.create_task(self._sweeper.attend_sessions(), name="session-attendant"),
+        )
 
     async def stop(self, *, within_seconds: int) -> None:
         """Stop taking work, give running steps `within_seconds`, and let go; what is unfinished is taken up later."""
-        if self._sweeping is not None:
-            self._sweeping.cancel()
+        for task in self._tending:
+            task.cancel()
             with suppress(asyncio.CancelledError):
-                await self._sweeping
+                await task
         await asyncio.to_thread(DBOS.destroy, workflow_completion_timeout_sec=within_seconds)
 
     def is_running(self, work_id: str) -> bool:

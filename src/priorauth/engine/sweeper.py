@@ -6,6 +6,7 @@ because it was canceled or rewritten at the review, is let go. So are answers th
 """
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 
@@ -67,9 +68,7 @@ class Sweeper:
             # Reads are quick but many: requests are served in between.
             await asyncio.sleep(0)
         self._suspects = suspects
-        for channel in self._channels.values():
-            for authorization_id in channel.sessions():
-                await self._let_go(channel, authorization_id)
+        await self._let_go_unneeded()
         expired = self._present().now - self._answers_kept_for
         await self._database.write(lambda tx: tx.idempotency.forget(before=expired))
         return resumed
@@ -84,6 +83,20 @@ class Sweeper:
             except Exception as error:  # noqa: BLE001 - the next sweep comes, whatever happened to this one
                 _log.error("sweep_failed", **whereabouts(error))
             await asyncio.sleep(self._interval_seconds)
+
+    async def attend_sessions(self) -> None:
+        """Let each session go as soon as its case needs it no more, until canceled or the database ends."""
+        with self._database.changes.watched() as watch:
+            while await watch.following(until=math.inf):
+                try:
+                    await self._let_go_unneeded()
+                except Exception as error:  # noqa: BLE001 - the next sweep does it
+                    _log.error("sessions_not_attended", **whereabouts(error))
+
+    async def _let_go_unneeded(self) -> None:
+        for channel in self._channels.values():
+            for authorization_id in channel.sessions():
+                await self._let_go(channel, authorization_id)
 
     async def _lost_work(self, authorization_id: str, is_running: IsRunning, suspects: set[str]) -> str | None:
         """Return the id of the work that the case has lost, or None when it is under way.

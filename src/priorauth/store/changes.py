@@ -6,9 +6,11 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+_ANY = ""
+
 
 class Watch:
-    """One waiter for the changes of one case, on the event loop that made it."""
+    """One waiter for the changes of one case, or of any, on the event loop that made it."""
 
     def __init__(self, changes: "Changes") -> None:
         self._changes = changes
@@ -41,8 +43,8 @@ class Changes:
         self._waiting: dict[str, set[Watch]] = {}
 
     @contextmanager
-    def watched(self, authorization_id: str) -> Iterator[Watch]:
-        """Watch a case. What commits after this began is not missed; read the case only then."""
+    def watched(self, authorization_id: str = _ANY) -> Iterator[Watch]:
+        """Watch a case, or all. What commits after this began is not missed; read the case only then."""
         watch = Watch(self)
         with self._lock:
             self._waiting.setdefault(authorization_id, set()).add(watch)
@@ -60,7 +62,7 @@ class Changes:
     def announce(self, authorization_ids: Iterable[str]) -> None:
         """Tell whoever waits for one of these cases."""
         with self._lock:
-            told = [watch for each in authorization_ids for watch in self._waiting.get(each, ())]
+            told = [watch for each in (*authorization_ids, _ANY) for watch in self._waiting.get(each, ())]
         for watch in told:
             watch.tell()
 
