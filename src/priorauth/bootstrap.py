@@ -91,17 +91,13 @@ def configure_logging(level: str) -> None:
 def opened_database(settings: Settings) -> Iterator[Database]:
     """Open the data folder's database.
 
-    Creates folder, schema and, in the sandbox, the catalog and its accounts where they are missing.
+    Creates folder, schema and, in the sandbox, the catalog and its accounts where they are missing. Raises
+    DataFolderInUse while the key is exchanged.
     """
-    given = _given_keys(settings)
-    url = data_folder.prepare(settings.data_dir, given)
-    database = Database(url, data_folder.sealer(settings.data_dir, given))
-    try:
+    with data_folder.keys_held(settings.data_dir), _database(settings) as database:
         if settings.environment is Environment.SANDBOX:
             _install_sandbox_catalog(database)
         yield database
-    finally:
-        database.close()
 
 
 def issue_key(
@@ -153,14 +149,14 @@ def add_payer(database: Database, found: PayerFolder, settings: Settings) -> Non
 def rotate_keys(settings: Settings) -> int:
     """Seal everything with a new key, or with the first of the keys that are given; return how many values had another.
 
-    Raises DataFolderInUse while a server runs, FaultyKey. Killed at any moment, it can be run again.
+    Raises DataFolderInUse while a server or a command runs, FaultyKey. Killed at any moment, it can be run again.
     """
-    with data_folder.held(settings.data_dir):
+    with data_folder.held(settings.data_dir), data_folder.keys_held(settings.data_dir, exchanging=True):
         path, given = data_folder.key_file(settings.data_dir), _given_keys(settings)
         data_folder.prepare(settings.data_dir, given)
         if given is None:
             keys.write(path, [keys.fresh(), *keys.read(path)])
-        with opened_database(settings) as database:
+        with _database(settings) as database:
             changed = rotation.seal_anew(database)
         blobs = _blobs(settings, data_folder.sealer(settings.data_dir, given))
         changed += asyncio.run(blobs.seal_anew())
@@ -220,6 +216,17 @@ def services(
     )
     limits = Limits(reads_per_minute=settings.reads_per_minute, writes_per_minute=settings.writes_per_minute)
     return Services(database, blobs, api_settings, limits, present)
+
+
+@contextmanager
+def _database(settings: Settings) -> Iterator[Database]:
+    given = _given_keys(settings)
+    url = data_folder.prepare(settings.data_dir, given)
+    database = Database(url, data_folder.sealer(settings.data_dir, given))
+    try:
+        yield database
+    finally:
+        database.close()
 
 
 def _grant_everything(tx: Transaction, organization: Organization) -> None:

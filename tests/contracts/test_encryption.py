@@ -180,6 +180,40 @@ async def test_a_rotation_takes_credentials_and_their_browsers_states_along(tmp_
         database.close()
 
 
+async def test_a_folder_from_before_there_were_credentials_is_opened_with_its_key(tmp_path: Path) -> None:
+    case_id = await filled(tmp_path)
+    engine = sqlite.create_engine(sqlite.database_url(tmp_path), writing=True)
+    with engine.connect() as connection:
+        command.downgrade(data_folder.alembic_configuration(connection), "0002")
+    engine.dispose()
+
+    data_folder.prepare(tmp_path)
+
+    assert await still_there(tmp_path, case_id)
+    database = Database(sqlite.database_url(tmp_path), data_folder.sealer(tmp_path))
+    try:
+        assert database.read_now(lambda tx: tx.credentials.all(Environment.SANDBOX)) == []
+    finally:
+        database.close()
+
+
+def test_a_key_is_not_exchanged_while_a_command_may_seal_with_it_nor_the_other_way_round(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path)
+    with bootstrap.opened_database(settings), bootstrap.opened_database(settings):
+        before = keys.read(tmp_path / "data.key")
+        with pytest.raises(data_folder.DataFolderInUse, match="Let it end"):
+            bootstrap.rotate_keys(settings)
+        assert keys.read(tmp_path / "data.key") == before
+
+    with (
+        data_folder.keys_held(tmp_path, exchanging=True),
+        pytest.raises(data_folder.DataFolderInUse, match="encryption rotate"),
+        bootstrap.opened_database(settings),
+    ):
+        pytest.fail("a command got in")
+    bootstrap.rotate_keys(settings)
+
+
 def test_a_key_is_not_replaced_where_a_credential_is_all_that_was_sealed(tmp_path: Path) -> None:
     with sqlite_home(tmp_path) as home:
         a_credential(home)
