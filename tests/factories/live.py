@@ -81,6 +81,7 @@ class Views:
     by_ticket: dict[str, View] = field(default_factory=dict)
     refused: list[tuple[str, str]] = field(default_factory=list)
     renewed: list[tuple[str, str]] = field(default_factory=list)
+    heard: asyncio.Event = field(default_factory=asyncio.Event)
 
     def open(
         self, mode: AccessMode, *, may_submit: bool = False, expires_at: datetime | None = None, ticket: str = ""
@@ -101,9 +102,11 @@ class Views:
 
     def note_refused(self, view: View, kind: str) -> None:
         self.refused.append((view.id, kind))
+        self.heard.set()
 
     async def note_renewed(self, view: View, ticket: str) -> None:
         self.renewed.append((view.id, ticket))
+        self.heard.set()
 
 
 @dataclass
@@ -114,6 +117,12 @@ class LiveServer:
     hub: Hub
     views: Views
     sessions: Sessions
+    new_hub: Callable[[], Hub]
+
+    async def restart(self) -> None:
+        """Send all viewers away, and be there again."""
+        await self.hub.close()
+        self.hub = self.new_hub()
 
     def page_url(self, view: View) -> str:
         """Where a person opens the view."""
@@ -133,12 +142,12 @@ class LiveServer:
 async def live_server(present: Callable[[], datetime] | None = None) -> AsyncIterator[LiveServer]:
     """Serve the live view on a free port."""
     sessions, views = Sessions(), Views()
-    hub = Hub(
-        sessions,
-        on_refused=views.note_refused,
-        on_renew=views.note_renewed,
-        **({"present": present} if present else {}),
-    )
+
+    def new_hub() -> Hub:
+        clock = {"present": present} if present else {}
+        return Hub(sessions, on_refused=views.note_refused, on_renew=views.note_renewed, **clock)
+
+    live = LiveServer("", new_hub(), views, sessions, new_hub)
 
     async def page(request: Request) -> Response:
         found = viewer_file(request.path_params.get("name", "index.html"))
@@ -153,7 +162,7 @@ async def live_server(present: Callable[[], datetime] | None = None) -> AsyncIte
         offered = carrier.scope["subprotocols"]
         await carrier.accept(subprotocol=offered[0])
         view = views.by_ticket[offered[1].removeprefix("ticket.")]
-        await hub.attend(view, Socket(carrier))
+        await live.hub.attend(view, Socket(carrier))
 
     app = Starlette(
         routes=[
@@ -164,7 +173,8 @@ async def live_server(present: Callable[[], datetime] | None = None) -> AsyncIte
         ]
     )
     async with serving(app) as url:
-        yield LiveServer(url, hub, views, sessions)
+        live.url = url
+        yield live
 
 
 @asynccontextmanager

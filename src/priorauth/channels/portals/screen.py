@@ -147,6 +147,11 @@ class PortalScreen:
         )
         return Scene(in_hand=self._held, tabs=tabs, overlays=self._overlays.open())
 
+    @property
+    def is_drawn(self) -> bool:
+        """Whether the browser draws frames for somebody."""
+        return any(tab.is_cast for tab in self._tabs.values())
+
     async def settled(self) -> None:
         """Wait until the browser has followed what was wanted of it."""
         await asyncio.gather(*[tab.settled() for tab in self._tabs.values()], *self._working)

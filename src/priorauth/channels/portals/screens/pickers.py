@@ -74,6 +74,8 @@ class Pickers:
 
     async def begin(self) -> None:
         """Watch all documents, those that are open and those to come."""
+        # Bindings need it; Playwright has it on in every page, so that no page can tell the difference.
+        await self._cdp.send("Runtime.enable")
         await self._cdp.send("Runtime.addBinding", {"name": _BINDING, "executionContextName": _WORLD})
         script = {"source": _SCRIPT, "worldName": _WORLD, "runImmediately": True}
         self._script = (await self._cdp.send("Page.addScriptToEvaluateOnNewDocument", script))["identifier"]
@@ -90,6 +92,7 @@ class Pickers:
         self._documents.clear()
         # Documents that have gone meanwhile answer with an error.
         await asyncio.gather(*off, return_exceptions=True)
+        await self._cdp.send("Runtime.disable")
 
     def _told(self, event: dict[str, Any]) -> None:
         if event["name"] != _BINDING:

@@ -66,6 +66,11 @@ class ScreenTab:
         if self._settling is None and not self._is_settled:
             self._settling = asyncio.create_task(self._settle(), name="screen-tab")
 
+    @property
+    def is_cast(self) -> bool:
+        """Whether the browser draws frames of the tab, as far as it has followed."""
+        return self._has_cast
+
     async def settled(self) -> None:
         """Wait until the browser has followed."""
         if self._settling is not None:
