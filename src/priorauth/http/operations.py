@@ -104,7 +104,7 @@ _ERROR_HEADERS: dict[int, dict[str, Any]] = {
 
 def describes(
     *,
-    gives: type[BaseModel] | str,
+    gives: type[BaseModel] | tuple[str, ...],
     status: int = 200,
     media_type: str = "application/json",
     takes: type[BaseModel] | None = None,
@@ -119,10 +119,10 @@ def describes(
 ) -> dict[str, Any]:
     """Return the keyword arguments of a route's decorator.
 
-    `gives`: a shape, or the content type of bytes; `media_type` is a shape's. `takes_type`: a content type that the
-    body may have beside plain JSON's. `takes_bytes`: content types of a body that is no JSON. `if_match`
-    and `idempotency`: True when the header is required, False when it is honoured, None when it is neither. `public`:
-    no key is needed.
+    `gives`: a shape, or the content types that bytes may have; `media_type` is a shape's. `takes_type`: a content type
+    that the body may have beside plain JSON's. `takes_bytes`: content types of a body that is no JSON. `if_match` and
+    `idempotency`: True when the header is required, False when it is honoured, None when it is neither. `public`: no
+    key is needed.
     """
     parameters = _query_parameters(query)
     known: tuple[type[PriorAuthError], ...] = (*_ALWAYS, *(() if public else _WITH_KEY), *errors)
@@ -147,16 +147,17 @@ def describes(
         known += _WITH_BODY
     if takes_bytes:
         content = {each: {"schema": {"type": "string", "format": "binary"}} for each in takes_bytes}
-        extra["requestBody"] = {"required": True, "description": "The bytes.", "content": content}
+        description = "The bytes. None at all are an empty file, which fails when it is completed."
+        extra["requestBody"] = {"required": False, "description": description, "content": content}
     responses = {status: _success(gives, headers, media_type), **_errors(known)}
     if not_modified:
         responses[304] = {"description": "You have the present version.", "headers": {**_REQUEST_ID, **_ETAG}}
     return {"status_code": status, "responses": responses, "openapi_extra": extra, "response_class": Response}
 
 
-def _success(gives: type[BaseModel] | str, headers: dict[str, Any], media_type: str) -> dict[str, Any]:
-    if isinstance(gives, str):
-        content = {gives: {"schema": {"type": "string", "format": "binary"}}}
+def _success(gives: type[BaseModel] | tuple[str, ...], headers: dict[str, Any], media_type: str) -> dict[str, Any]:
+    if isinstance(gives, tuple):
+        content = {each: {"schema": {"type": "string", "format": "binary"}} for each in gives}
         return {"description": "The bytes.", "headers": headers, "content": content}
     described = {"description": first_sentence(gives.__doc__), "headers": headers}
     if media_type == "application/json":

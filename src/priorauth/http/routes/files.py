@@ -83,7 +83,7 @@ async def complete_file(call: AuthenticatedCall, file_id: FileId) -> Response:
     return await call.write(run, body=NoBody, see=sees_file(file_id))
 
 
-@router.get("/{file_id}/content", **describes(gives="application/octet-stream", errors=(FileNotFound, FileNotReady)))
+@router.get("/{file_id}/content", **describes(gives=tuple(EXTENSIONS), errors=(FileNotFound, FileNotReady)))
 async def download_file(call: AuthenticatedCall, file_id: FileId) -> Response:
     """Download a ready file's bytes."""
 
