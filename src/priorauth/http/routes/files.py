@@ -133,7 +133,7 @@ class _Verdict:
 
 async def _inspected(call: Call, file_id: str) -> _Verdict | None:
     """Inspect the bytes, before the write and outside of its transaction; None while there are none."""
-    call.caller.require(Scope.WRITE)
+    call.admit(Scope.WRITE, "writes")
     file = await call.services.database.read(lambda tx: tx.files.require(call.caller, file_id))
     if file.status is not FileStatus.UPLOADED or file.stored_as is None:
         return None
