@@ -4,7 +4,7 @@
 #   ARGS="..."                handed to what the target runs: make test ARGS="-k lifecycle -x"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test lint format lock
+.PHONY: help setup demo serve test fuzz lint format lock
 
 BIN := .venv/bin
 SOURCES := src tests scripts
@@ -25,6 +25,9 @@ serve: setup ## the server, on this machine
 
 test: setup ## all tests
 	@$(BIN)/python -m pytest $(ARGS)
+
+fuzz: setup ## ten minutes of generated requests against a real server; ARGS=60 for a minute
+	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 lint: setup ## format, rules, types, layers, sizes and generated pages; changes nothing
 	@$(BIN)/ruff format --check .

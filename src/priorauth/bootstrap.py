@@ -1,6 +1,7 @@
 """The only place that wires everything: settings in, a running server out, and the way back in order."""
 
 import asyncio
+import gc
 import json
 import logging
 import secrets
@@ -197,6 +198,9 @@ async def running(settings: Settings) -> AsyncIterator[RunningServer]:
         app.state.services = services(settings, database, blobs, url=url, portals=portals)
         stopped = await stack.enter_async_context(_serving(app, listener))
         stack.callback(database.changes.end)
+        # What is loaded by now stays for good: no collection of garbage has to walk through it again.
+        gc.collect()
+        gc.freeze()
         yield RunningServer(url, stopped)
 
 

@@ -14,6 +14,7 @@ from priorauth import bootstrap
 from priorauth.commands import handoffs, live_sessions, processing, submissions
 from priorauth.commands.organizations import create_key, ensure_organization
 from priorauth.commands.processing import Observation
+from priorauth.domain.authorizations import Reason
 from priorauth.domain.errors import Issue
 from priorauth.domain.handoffs import OfferReason
 from priorauth.domain.live_sessions import BoundaryState, SessionClaim
@@ -157,6 +158,31 @@ class Server:
                 decision=decision,
             )
         )
+
+    async def intend(self, authorization_id: str) -> None:
+        """The service is about to press the last button; whether the payer takes it is not known yet."""
+        run = await self._run(authorization_id)
+        await self.database.write(
+            lambda tx: submissions.begin_attempt(tx, present(), authorization_id=authorization_id, run=run, turn=0)
+        )
+
+    async def evidence(self, authorization_id: str, receipt: PayerReceipt) -> None:
+        """The payer turns out to have what was intended."""
+        await self.database.write(
+            lambda tx: submissions.record_receipt(tx, present(), authorization_id=authorization_id, receipt=receipt)
+        )
+
+    async def fail(self, authorization_id: str, reason: Reason) -> None:
+        """The service gives up."""
+        run = await self._run(authorization_id)
+        seen = Observation(authorization_id, run, f"failed:{run}")
+        await self.database.write(lambda tx: processing.fail(tx, present(), seen, reason=reason))
+
+    async def find_not_required(self, authorization_id: str, message: str) -> None:
+        """The payer's portal says that the service needs no authorization."""
+        run = await self._run(authorization_id)
+        seen = Observation(authorization_id, run, f"not_required:{run}")
+        await self.database.write(lambda tx: processing.conclude_not_required(tx, present(), seen, message=message))
 
     async def claim_session(self, authorization_id: str, boundary: BoundaryState) -> None:
         """A browser works on the case."""

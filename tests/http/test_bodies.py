@@ -211,6 +211,17 @@ async def test_a_create_with_a_faulty_value_names_its_field(
     assert (issue["field"], issue["code"]) == (field, code)
 
 
+async def test_metadata_of_every_allowed_size_come_back(customer: Customer) -> None:
+    full = {f"name-{number}": "v" * 500 for number in range(49)} | {"n" * 255: "\u00e9\U0001f600 \"'"}
+
+    assert (await customer.create(metadata=full))["metadata"] == full
+    for pair in ({"": "no name"}, {"n" * 256: ""}, {"name": "v" * 501}):
+        headers = [("Idempotency-Key", fresh_key())]
+        response = await customer.send("POST", CASES, json=create_body(metadata=pair), headers=headers)
+        (issue,) = refused(response, 400, "bad_request")["issues"]
+        assert issue["field"].startswith("metadata")
+
+
 async def test_a_text_may_say_backslash_u0000(customer: Customer) -> None:
     case = await customer.create()
 

@@ -30,6 +30,13 @@ async def test_a_page_holds_what_the_case_itself_shows(customer: Customer) -> No
     assert page == {"data": [await customer.read(case)], "pagination": {"nextCursor": None}}
 
 
+async def test_a_page_is_made_of_the_very_bytes_of_its_cases(server: Server, customer: Customer) -> None:
+    made = [await approved(server, customer), await customer.create("approved_automatic"), await customer.ready()]
+    single = [(await customer.get(path(case))).content for case in reversed(made)]
+
+    assert (await customer.get(CASES)).content == b'{"data":[%b],"pagination":{"nextCursor":null}}' % b",".join(single)
+
+
 async def test_the_last_page_has_no_cursor_even_when_it_is_full(customer: Customer) -> None:
     for _ in range(2):
         await customer.create()

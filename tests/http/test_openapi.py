@@ -9,8 +9,8 @@ import pytest
 from priorauth.domain.errors import every_error
 from priorauth.domain.organizations import Environment
 from priorauth.http.app import create_app
-from tests.http.customer import Json
-from tests.http.operations import OPERATIONS, Operation
+from tests.http.customer import Customer, Json
+from tests.http.operations import OPERATIONS, Operation, prepared
 from tests.http.server import Server
 
 DOCUMENT: Json = create_app(Environment.SANDBOX).openapi()
@@ -64,6 +64,20 @@ def test_an_operation_names_its_errors_by_code(operation: Operation) -> None:
         assert response["headers"]["Request-Id"]
         if status >= "400":
             assert response["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/ErrorEnvelope"}
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=str)
+async def test_an_answer_has_a_status_and_a_content_type_that_the_document_names(
+    customer: Customer, operation: Operation
+) -> None:
+    response = await operation.send(customer, await prepared(customer))
+
+    shown = described(operation)["responses"][str(response.status_code)]
+    assert response.is_success
+    assert response.headers["Content-Type"] in shown["content"]
+    assert {each.lower() for each in shown["headers"]} - {"idempotent-replayed"} <= {
+        each.lower() for each in response.headers
+    }
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=str)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from priorauth.domain.errors import Issue
+from priorauth.http.schemas.authorizations import AuthorizationView
 from tests.http import moves
 from tests.http.customer import CASES, Customer, Json, create_body, fresh_key, path, said
 from tests.http.server import Server
@@ -100,6 +101,15 @@ async def test_every_field_is_there_in_every_state(server: Server, customer: Cus
     assert all(set(each) == {"linkId", "message"} for each in case["requirements"]["questions"])
     assert all(set(each) == {"type", "message"} for each in case["requirements"]["documents"])
     assert all(set(each) == {"code", "message", "field", "severity"} for each in case["requirements"]["issues"])
+
+
+@pytest.mark.parametrize("state", STATES)
+async def test_a_case_is_written_as_its_shape_would_write_it(server: Server, customer: Customer, state: str) -> None:
+    case = await STATES[state](server, customer)
+
+    written = (await customer.get(path(case))).content
+
+    assert AuthorizationView.model_validate_json(written).model_dump_json().encode() == written
 
 
 @pytest.mark.parametrize("state", STATES)

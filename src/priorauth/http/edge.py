@@ -112,7 +112,7 @@ class Call:
         self, query: Callable[[Transaction, Parameters], Seen], *, parameters: type[Parameters], see: See | None = None
     ) -> Seen:
         """Return what `query` reads, for an answer that is made otherwise. Raises as `read` does."""
-        self._admit(Scope.READ, "reads")
+        self.admit(Scope.READ, "reads")
 
         def operation(tx: Transaction) -> Seen:
             if see is not None:
@@ -136,7 +136,7 @@ class Call:
 
         `secrets` takes what must not rest in clear out of the answer that is kept, and puts it back for a repetition.
         """
-        self._admit(scope, "writes")
+        self.admit(scope, "writes")
 
         def operation(tx: Transaction) -> Answer:
             moment = self.services.present()
@@ -160,10 +160,14 @@ class Call:
 
         return (await self.services.database.write(operation)).response()
 
-    def _admit(self, scope: Scope, kind: str) -> None:
-        """Raise InsufficientPermissions or RateLimited; leave the limit's headers for the answer."""
+    def admit(self, scope: Scope, kind: str) -> None:
+        """Raise InsufficientPermissions or RateLimited; leave the limit's headers for the answer.
+
+        Reads and writes do it first. Who does something costly before calls it earlier: a request counts once.
+        """
         self.caller.require(scope)
-        self.request.state.headers = self.services.limits.take(self.caller.key_id, kind)
+        if not hasattr(self.request.state, "headers"):
+            self.request.state.headers = self.services.limits.take(self.caller.key_id, kind)
 
     def _repeatable(self) -> IdempotencyScope | None:
         key = idempotency_key(self.request) if self.request.method == "POST" else None

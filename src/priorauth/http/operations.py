@@ -105,7 +105,7 @@ _ERROR_HEADERS: dict[int, dict[str, Any]] = {
 
 def describes(
     *,
-    gives: type[BaseModel] | str,
+    gives: type[BaseModel] | tuple[str, ...],
     status: int = 200,
     status_repeated: int | None = None,
     media_type: str = "application/json",
@@ -122,10 +122,9 @@ def describes(
     """Return the keyword arguments of a route's decorator.
 
     `status_repeated`: the status where the same was done before, if that is another. `gives`: a shape, or the content
-    type of bytes; `media_type` is a shape's. `takes_type`: a content type that the
-    body may have beside plain JSON's. `takes_bytes`: content types of a body that is no JSON. `if_match`
-    and `idempotency`: True when the header is required, False when it is honoured, None when it is neither. `public`:
-    no key is needed.
+    types that bytes may have; `media_type` is a shape's. `takes_type`: a content type that the body may have beside
+    plain JSON's. `takes_bytes`: content types of a body that is no JSON. `if_match` and `idempotency`: True when the
+    header is required, False when it is honoured, None when it is neither. `public`: no key is needed.
     """
     parameters = _query_parameters(query)
     known: tuple[type[PriorAuthError], ...] = (*_ALWAYS, *(() if public else _WITH_KEY), *errors)
@@ -150,7 +149,8 @@ def describes(
         known += _WITH_BODY
     if takes_bytes:
         content = {each: {"schema": {"type": "string", "format": "binary"}} for each in takes_bytes}
-        extra["requestBody"] = {"required": True, "description": "The bytes.", "content": content}
+        description = "The bytes. None at all are an empty file, which fails when it is completed."
+        extra["requestBody"] = {"required": False, "description": description, "content": content}
     responses = {status: _success(gives, headers, media_type), **_errors(known)}
     if status_repeated is not None:
         responses[status_repeated] = responses[status]
@@ -159,9 +159,9 @@ def describes(
     return {"status_code": status, "responses": responses, "openapi_extra": extra, "response_class": Response}
 
 
-def _success(gives: type[BaseModel] | str, headers: dict[str, Any], media_type: str) -> dict[str, Any]:
-    if isinstance(gives, str):
-        content = {gives: {"schema": {"type": "string", "format": "binary"}}}
+def _success(gives: type[BaseModel] | tuple[str, ...], headers: dict[str, Any], media_type: str) -> dict[str, Any]:
+    if isinstance(gives, tuple):
+        content = {each: {"schema": {"type": "string", "format": "binary"}} for each in gives}
         return {"description": "The bytes.", "headers": headers, "content": content}
     described = {"description": first_sentence(gives.__doc__), "headers": headers}
     if media_type == "application/json":

@@ -40,7 +40,8 @@ from priorauth.http.schemas.authorizations import (
     CreateBody,
     ListQuery,
     ReadQuery,
-    view,
+    written,
+    written_page,
 )
 from priorauth.http.schemas.base import PageQuery, Pagination
 from priorauth.http.schemas.events import EventList, EventView
@@ -106,8 +107,8 @@ async def list_authorizations(call: AuthenticatedCall) -> Response:
         page, payers = queries.listed(
             tx, call.caller, narrowed=Filter(**filters), cursor=parameters.cursor, limit=parameters.limit
         )
-        data = [view(case, payers[case.payer_version]) for case in page.data]
-        return answer(AuthorizationList(data=data, pagination=Pagination(next_cursor=page.next_cursor)))
+        cases = (written(case, payers[case.payer_version]) for case in page.data)
+        return Answer(written_page(cases, Pagination(next_cursor=page.next_cursor)))
 
     return await call.read(query, parameters=ListQuery)
 
@@ -228,4 +229,4 @@ async def list_events(call: AuthenticatedCall, authorization_id: AuthorizationId
 def rendered(tx: Transaction, case: Authorization, *, status_code: int = 200) -> Answer:
     """Return a case as an answer with its ETag."""
     payer = tx.catalog.payer_version(case.payer_version)
-    return answer(view(case, payer), status_code=status_code, version=case.version)
+    return Answer(written(case, payer), status_code, case.version)

@@ -83,7 +83,7 @@ async def complete_file(call: AuthenticatedCall, file_id: FileId) -> Response:
     return await call.write(run, body=NoBody, see=sees_file(file_id))
 
 
-@router.get("/{file_id}/content", **describes(gives="application/octet-stream", errors=(FileNotFound, FileNotReady)))
+@router.get("/{file_id}/content", **describes(gives=tuple(EXTENSIONS), errors=(FileNotFound, FileNotReady)))
 async def download_file(call: AuthenticatedCall, file_id: FileId) -> Response:
     """Download a ready file's bytes."""
 
@@ -133,7 +133,7 @@ class _Verdict:
 
 async def _inspected(call: Call, file_id: str) -> _Verdict | None:
     """Inspect the bytes, before the write and outside of its transaction; None while there are none."""
-    call.caller.require(Scope.WRITE)
+    call.admit(Scope.WRITE, "writes")
     file = await call.services.database.read(lambda tx: tx.files.require(call.caller, file_id))
     if file.status is not FileStatus.UPLOADED or file.stored_as is None:
         return None

@@ -1,5 +1,7 @@
 """The authorization on the wire."""
 
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints
@@ -16,6 +18,7 @@ from priorauth.http.schemas.base import (
     IssueView,
     ListView,
     PageQuery,
+    Pagination,
     Query,
     QueryMoment,
     ShortText,
@@ -244,8 +247,8 @@ class HandoffReferenceView(View):
     state: HandoffState = Field(description="`active`, or `closing` while its close is carried out.")
 
 
-class AuthorizationView(View):
-    """The durable case. Every field is always there; what does not exist yet is null."""
+class OwnView(View):
+    """What a case has for itself: all of it but what it shares with every case of its payer."""
 
     id: str = Field(description="The id of the case.", examples=["auth_123"])
     version: int = Field(
@@ -254,13 +257,9 @@ class AuthorizationView(View):
     status: Status = Field(description="Where the case is, and whose move it is.")
     next_action: NextActionView | None = Field(description="What is expected of you; null when nothing is.")
     provider_npi: str = Field(description="On whose behalf the case is sent.", examples=["1234567893"])
-    payer: PayerView = Field(description="The health plan as it was when the case was created.")
     request: RequestView = Field(description="What is asked of whom.")
     route: RouteView = Field(description="The way to the payer, chosen when the case was created.")
     policy: PolicyView = Field(description="How the service may act.")
-    questionnaire: list[QuestionnaireView] = Field(
-        description="What is asked, in order: the payer's own questionnaires, then what its portal asked on the way."
-    )
     questionnaire_response: QuestionnaireResponseView = Field(description="What was answered so far.")
     requirements: RequirementsView = Field(description="What is still open.")
     attachments: list[AttachmentView] = Field(description="The documents of the case, oldest first.")
@@ -279,6 +278,15 @@ class AuthorizationView(View):
     canceled_at: Timestamp | None = Field(description="When it was canceled; null if it was not.")
 
 
+class AuthorizationView(OwnView):
+    """The durable case. Every field is always there; what does not exist yet is null."""
+
+    payer: PayerView = Field(description="The health plan as it was when the case was created.")
+    questionnaire: list[QuestionnaireView] = Field(
+        description="What is asked, in order: the payer's own questionnaires, then what its portal asked on the way."
+    )
+
+
 class AuthorizationList(ListView[AuthorizationView]):
     """One page of cases, newest first."""
 
@@ -291,19 +299,48 @@ _RESOLUTIONS: dict[ActionType, tuple[Literal["update_authorization", "confirm", 
 }
 
 
-def view(case: Authorization, payer: Payer) -> AuthorizationView:
-    """Return a case and its pinned payer as a client sees them."""
-    return AuthorizationView(
+# A version of a payer never changes, so what a case shows of it is written once.
+_pinned: dict[tuple[str, str], bytes] = {}
+
+
+def written(case: Authorization, payer: Payer) -> bytes:
+    """Return a case and its pinned payer as a client sees them: the JSON of an `AuthorizationView`."""
+    own = _own(case).model_dump_json().encode()
+    shown = _once(case.payer_version, "", lambda: PayerView.model_validate(payer))
+    asked = b",".join(_questionnaires(case, payer))
+    return b'%b,"payer":%b,"questionnaire":[%b]}' % (own.removesuffix(b"}"), shown, asked)
+
+
+def written_page(cases: Iterable[bytes], pagination: Pagination) -> bytes:
+    """Return a page of written cases: the JSON of an `AuthorizationList`."""
+    return b'{"data":[%b],"pagination":%b}' % (b",".join(cases), pagination.model_dump_json().encode())
+
+
+def _questionnaires(case: Authorization, payer: Payer) -> Iterator[bytes]:
+    pinned = payer.questionnaires_for(case.request)
+    for each in questionnaires_of(case, payer):
+        if each in pinned:
+            yield _once(case.payer_version, each.id, partial(QuestionnaireView.model_validate, each))
+        else:
+            yield QuestionnaireView.model_validate(each).model_dump_json().encode()
+
+
+def _once(version: str, name: str, view: Callable[[], View]) -> bytes:
+    if (version, name) not in _pinned:
+        _pinned[version, name] = view().model_dump_json().encode()
+    return _pinned[version, name]
+
+
+def _own(case: Authorization) -> OwnView:
+    return OwnView(
         id=case.id,
         version=case.version,
         status=case.status,
         next_action=_next_action(case, case.next_action) if case.next_action else None,
         provider_npi=case.provider.npi,
-        payer=PayerView.model_validate(payer),
         request=RequestView.model_validate(case.request),
         route=RouteView.model_validate(case.route),
         policy=PolicyView(final_submission=case.final_submission),
-        questionnaire=[QuestionnaireView.model_validate(each) for each in questionnaires_of(case, payer)],
         questionnaire_response=QuestionnaireResponseView.model_validate({"item": case.answers}),
         requirements=RequirementsView.model_validate(case.requirements),
         attachments=[AttachmentView.model_validate(each) for each in case.attachments],
