@@ -9,6 +9,7 @@ from pathlib import Path
 from hypothesis import event
 
 from priorauth.commands import processing as moves
+from priorauth.commands.processing import Observation
 from priorauth.commands.record import knowledge
 from priorauth.domain import processing
 from priorauth.domain.authorizations import ActionType, Authorization, FinalSubmission, reassessed
@@ -44,6 +45,7 @@ class CheckedCase:
         self.approvals: set[str] = set()
         self.accepted_snapshots: set[str] = set()
         self.observed: list[Operation] = []
+        self.observations = 0
 
     def close(self) -> None:
         """Let the database go."""
@@ -73,6 +75,15 @@ class CheckedCase:
         if self.case != before:
             assert present, "work of an earlier run changed the case"
             self.observed.append(operation)
+
+    def seen(self, *, present: bool) -> Observation:
+        """A new observation, of the present run or of an earlier one."""
+        self.observations += 1
+        run = self.case.journal.run if present else self.case.journal.run - 1
+        return Observation(self.case.id, run, f"observation:{self.observations}")
+
+    def make(self, command: Callable[..., Authorization], /, *given: object, **arguments: object) -> Operation:
+        return lambda tx: command(tx, self.home.clock.moment(), *given, **arguments)
 
     def stored(self) -> Authorization:
         found = self.home.database.read_now(lambda tx: tx.authorizations.get(self.case.id))

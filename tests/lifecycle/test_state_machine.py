@@ -3,31 +3,26 @@
 Real commands run against a real database. Enqueued work never runs: what the engine observes, or loses, is drawn too.
 """
 
-from collections.abc import Callable
 from functools import partial
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import initialize, precondition, rule
 
-from priorauth.commands import attachments, authorizations, files, handoffs, submissions
+from priorauth.commands import attachments, authorizations, files, submissions
 from priorauth.commands import processing as moves
-from priorauth.commands.processing import Observation
-from priorauth.commands.record import load, next_work
+from priorauth.commands.record import next_work
 from priorauth.domain.authorizations import Authorization, FinalSubmission
 from priorauth.domain.catalog import PortalAuthMode
 from priorauth.domain.errors import (
     Issue,
-    ManualHandoffNotActive,
-    ManualHandoffNotAllowed,
     NextActionMismatch,
     NotMutable,
     PriorAuthError,
-    ReviewAcknowledgementRequired,
     ReviewStale,
     VersionConflict,
 )
-from priorauth.domain.handoffs import HandoffResult, HandoffState, OfferReason, Report, ReportedOutcome, UnableReason
 from priorauth.domain.lifecycle import Status
 from priorauth.domain.questionnaires import AnswerItem, Coding
 from priorauth.domain.reviews import Difference
@@ -44,7 +39,8 @@ from tests.factories.answers import (
     question,
     said,
 )
-from tests.lifecycle.checked_case import CUSTOMERS_ACTIONS, CheckedCase, Operation
+from tests.lifecycle.checked_case import CUSTOMERS_ACTIONS
+from tests.lifecycle.human_moves import HumanMoves, mostly
 
 AT_MOST = 3
 patches = st.lists(
@@ -70,28 +66,15 @@ patches = st.lists(
     unique_by=lambda item: item.link_id,
 ).map(tuple)
 rejections = st.lists(st.sampled_from([MEMBER, UNITS, None]), max_size=2, unique=True)
-mostly = st.sampled_from([True, True, True, True, False])
 seldom = st.sampled_from([False, False, False, True])
 
 # What the payer may ask on the way, and what its messages want.
 SIDE = "payer.side"
-reports = st.sampled_from(
-    [
-        *(Report(result=HandoffResult.COMPLETED_REPORTED, outcome=outcome) for outcome in ReportedOutcome),
-        *(Report(result=HandoffResult.UNABLE_TO_COMPLETE, unable=reason) for reason in UnableReason),
-        Report(result=HandoffResult.REVOKED),
-        Report(result=HandoffResult.EXPIRED),
-    ]
-)
 wanted = st.sampled_from([(), ("lab_results",), ("lab_results", cases.NOTES)])
 
 
-class Lifecycle(CheckedCase, RuleBasedStateMachine):
+class Lifecycle(HumanMoves):
     """A case and all who may move it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.observations = 0
 
     def teardown(self) -> None:
         self.close()
@@ -278,15 +261,6 @@ class Lifecycle(CheckedCase, RuleBasedStateMachine):
 
     # --- the engine and the payer ------------------------------------------------------------------------------------
 
-    def seen(self, *, present: bool) -> Observation:
-        """A new observation, of the present run or of an earlier one."""
-        self.observations += 1
-        run = self.case.journal.run if present else self.case.journal.run - 1
-        return Observation(self.case.id, run, f"observation:{self.observations}")
-
-    def make(self, command: Callable[..., Authorization], /, *given: object, **arguments: object) -> Operation:
-        return lambda tx: command(tx, self.home.clock.moment(), *given, **arguments)
-
     @precondition(lambda self: self.case.status is Status.PROCESSING)
     @rule(differs=st.booleans(), present=mostly)
     def propose_review(self, differs: bool, present: bool) -> None:
@@ -411,83 +385,6 @@ class Lifecycle(CheckedCase, RuleBasedStateMachine):
         self.move(partial(moves.keep_following, authorization_id=self.case.id, run=journal.run, turn=turn))
         assert self.case.journal.status_checks == journal.status_checks + present
 
-    # --- a human at the payer ----------------------------------------------------------------------------------------
-
-    @precondition(lambda self: self.case.status in (Status.PROCESSING, Status.WAITING_ON_PAYER))
-    @rule(reason=st.sampled_from(OfferReason), present=mostly)
-    def need_a_human(self, reason: OfferReason, present: bool) -> None:
-        offered = self.make(handoffs.offer, self.seen(present=present), reason=reason, message="A human is needed.")
-        self.observe(offered, present=present)
-
-    @rule(accepts=mostly, right=mostly)
-    def take_over(self, accepts: bool, right: bool) -> None:
-        before, action = self.case, self.case.next_action
-        covered = action.review_snapshot_id if action else None
-
-        def take(tx: Transaction) -> Authorization:
-            handoffs.create(
-                tx,
-                self.home.caller,
-                self.home.clock.moment(),
-                authorization_id=before.id,
-                expected_version=before.version if right else before.version + 1,
-                accepted_review_snapshot_id=covered if accepts else None,
-            )
-            return load(tx, before.id)
-
-        if accepts and right and covered and not before.active_handoff:
-            self.accepted_snapshots.add(covered)
-        refusal = self.move(take)
-        if not right:
-            assert type(refusal) is VersionConflict
-        elif before.status is not Status.REQUIRES_ACTION:
-            assert type(refusal) is ManualHandoffNotAllowed
-        elif before.active_handoff:
-            assert self.case == before
-        else:
-            assert type(refusal) is (ReviewAcknowledgementRequired if covered and not accepts else type(None))
-
-    @precondition(lambda self: self.case.journal.handoffs)
-    @rule(report=reports)
-    def give_back(self, report: Report) -> None:
-        before, last = self.case, self.case.journal.handoffs[-1]
-        refusal = self.move(
-            lambda tx: handoffs.close(
-                tx,
-                self.home.caller,
-                self.home.clock.moment(),
-                authorization_id=before.id,
-                handoff_id=last.id,
-                expected_version=None,
-                report=report,
-            )[0]
-        )
-        if last.state is HandoffState.ACTIVE:
-            assert (refusal, self.case.status) == (None, Status.PROCESSING)
-        else:
-            assert type(refusal) is (type(None) if last.report == report else ManualHandoffNotActive)
-            assert self.case == before
-
-    @precondition(lambda self: self.case.status is Status.REQUIRES_ACTION)
-    @rule()
-    def lose_the_session(self) -> None:
-        self.move(self.make(handoffs.lose, authorization_id=self.case.id))
-        assert self.case.status is Status.PROCESSING
-
-    @precondition(lambda self: self.case.status is Status.PROCESSING and self.case.only_waits)
-    @rule(present=mostly)
-    def wait_again(self, present: bool) -> None:
-        self.observe(self.make(handoffs.resume, self.seen(present=present)), present=present)
-        assert not present or self.case.status is Status.WAITING_ON_PAYER
-
-    @precondition(lambda self: self.case.journal.open_handoff is not None)
-    @rule(present=mostly)
-    def find_nothing_after_a_humans_turn(self, present: bool) -> None:
-        before = self.case
-        self.observe(self.make(handoffs.reconcile, self.seen(present=present)), present=present)
-        if present and before.status is Status.PROCESSING:
-            assert self.case.journal.open_handoff is None
-
     @precondition(lambda self: self.observed)
     @rule(data=st.data())
     def repeat_an_observation(self, data: st.DataObject) -> None:
@@ -500,7 +397,8 @@ class Lifecycle(CheckedCase, RuleBasedStateMachine):
         return work.id if work else "none"
 
 
-TestLifecycle = Lifecycle.TestCase
+# A hundred walks of forty steps each: on a busy machine they take longer than any other test may.
+TestLifecycle = pytest.mark.timeout(900)(Lifecycle.TestCase)
 TestLifecycle.settings = settings(
     max_examples=100,
     stateful_step_count=40,

@@ -217,7 +217,9 @@ async def test_a_double_click_selects_a_word_and_a_drag_moves(world: World) -> N
     await click(viewer, 60, 56, click_count=2)
     await viewer.keyboard.type("beta ")
 
-    await world.portal_has("document.getElementById('name').value.startsWith('beta omega') || document.getElementById('name').value === 'beta  omega'")
+    await world.portal_has(
+        "document.getElementById('name').value.startsWith('beta omega') || document.getElementById('name').value === 'beta  omega'"
+    )
 
 
 async def test_the_wheel_scrolls(world: World) -> None:
