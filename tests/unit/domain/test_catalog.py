@@ -90,7 +90,7 @@ def test_a_request_takes_the_route_of_its_state_type_and_system() -> None:
             PortalAuthMode.AUTOMATED,
             id="system",
         ),
-        pytest.param(REQUEST, PortalAuthMode.CUSTOMER_LOGIN, id="mode"),
+        pytest.param(replace(REQUEST, coverage_state="CO"), PortalAuthMode.CUSTOMER_LOGIN, id="mode"),
     ],
 )
 def test_where_no_route_leads_the_request_is_refused(request_: ServiceRequest, mode: PortalAuthMode) -> None:
