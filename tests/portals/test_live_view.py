@@ -36,7 +36,7 @@ input,textarea,select,button{position:absolute;left:40px;width:400px;height:32px
 <optgroup label=Conifers><option value=f>Fir</optgroup></select>
 <select id=many multiple style="top:300px;height:60px"><option value=1>One<option value=2>Two<option value=3>Three</select>
 <input id=day type=date style="top:380px" onchange="this.dataset.changed=this.value">
-<input id=file type=file style="top:430px"><button id=open style="top:480px" onclick="open('/popup')">Open</button>
+<input id=file type=file style="top:430px"><button id=open style="top:480px" onclick="window.open('/popup')">Open</button>
 <a id=get href=/letter.pdf download style="position:absolute;left:40px;top:530px">Letter</a>
 <button id=paint style="top:580px" onclick="document.body.style.background='#2060c0'">Paint</button>
 <script>window.keys=[];addEventListener('keydown',e=>keys.push([e.key,e.keyCode,e.ctrlKey,e.shiftKey]));
