@@ -5,19 +5,18 @@ once as a second Chromium with the viewer's page. Quote the ratios: all of it sh
 """
 
 import asyncio
+import base64
 import json
 import os
-import random
 import statistics
 import sys
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Browser, Page, Playwright, async_playwright
+from playwright.async_api import Browser, Playwright, async_playwright
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -115,8 +114,6 @@ async def cast_per_viewer(bench: Bench) -> list[str]:
             while True:
                 event = await frames.get()
                 sequence += 1
-                import base64
-
                 frame = Frame(tab=1, width=1280, height=800, jpeg=base64.b64decode(event["data"]))
                 await carrier.send_bytes(messages.frame(frame, sequence))
                 await devtools.send("Page.screencastFrameAck", {"sessionId": event["sessionId"]})
@@ -182,7 +179,7 @@ def address(server: LiveServer, ticket: str = "") -> tuple[str, str]:
     return f"{server.url.replace('http', 'ws')}/runtime/live/socket", name
 
 
-async def clients(bench: Bench, addresses: list[tuple[str, str]], **how: Any) -> dict[str, Any]:
+async def clients(bench: Bench, addresses: list[tuple[str, str]], **how: object) -> dict[str, Any]:
     """Let a process of its own be the viewers for a while; return what it saw."""
     task = {"addresses": addresses, "seconds": bench.seconds, **how}
     process = await asyncio.create_subprocess_exec(

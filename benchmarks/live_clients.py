@@ -1,4 +1,4 @@
-"""The viewers of the live benchmark, in a process of their own: `python -m benchmarks.live_clients TASK`, TASK as JSON."""
+"""The viewers of the live benchmark, in a process of their own, which is given its task as JSON."""
 
 import asyncio
 import json
@@ -82,7 +82,10 @@ async def next_number(carrier: ClientConnection, shown: int) -> tuple[int, float
 def connection(url: str, ticket: str) -> connect:
     """Connect as the viewer's page does."""
     return connect(
-        url, subprotocols=["priorauth.live.v1", f"ticket.{ticket}"], compression=None, max_size=None  # type: ignore[list-item]
+        url,
+        subprotocols=["priorauth.live.v1", f"ticket.{ticket}"],
+        compression=None,
+        max_size=None,  # type: ignore[list-item]
     )
 
 

@@ -1,4 +1,4 @@
-"""The pages that the live benchmark watches: each paints the moment of its painting as a row of black and white squares."""
+"""The pages that the live benchmark watches: each paints the moment of its painting, as black and white squares."""
 
 import io
 from typing import Final
