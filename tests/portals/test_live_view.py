@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, FilePayload, Page, async_playwright
 
 from priorauth.channels.portals.guard import PermitState
 from priorauth.domain.live_inputs import Text
@@ -34,9 +34,11 @@ input,textarea,select,button{position:absolute;left:40px;width:400px;height:32px
 <select id=plan style="top:250px" onchange="this.dataset.changed=this.value"><option value=a>Alder
 <option value=b>Birch
 <optgroup label=Conifers><option value=f>Fir</optgroup></select>
-<select id=many multiple style="top:300px;height:60px"><option value=1>One<option value=2>Two<option value=3>Three</select>
+<select id=many multiple style="top:300px;height:60px"><option value=1>One
+<option value=2>Two<option value=3>Three</select>
 <input id=day type=date style="top:380px" onchange="this.dataset.changed=this.value">
-<input id=file type=file style="top:430px"><button id=open style="top:480px" onclick="open('/popup')">Open</button>
+<input id=file type=file style="top:430px">
+<button id=open style="top:480px" onclick="window.open('/popup')">Open</button>
 <a id=get href=/letter.pdf download style="position:absolute;left:40px;top:530px">Letter</a>
 <button id=paint style="top:580px" onclick="document.body.style.background='#2060c0'">Paint</button>
 <script>window.keys=[];addEventListener('keydown',e=>keys.push([e.key,e.keyCode,e.ctrlKey,e.shiftKey]));
@@ -124,7 +126,8 @@ async def click(page: Page, x: float, y: float, **how: Any) -> None:
 
 # Playwright has no clipboard of its own: these are the events that a person's browser raises.
 _PASTE = """text => { const data = new DataTransfer(); data.setData('text/plain', text);
-    document.getElementById('keys').dispatchEvent(new ClipboardEvent('paste', {clipboardData: data, cancelable: true})) }"""
+    document.getElementById('keys').dispatchEvent(new ClipboardEvent('paste',
+        {clipboardData: data, cancelable: true})) }"""
 _COPY = """() => { window.copied = ''; const data = new DataTransfer();
     document.getElementById('keys').dispatchEvent(new ClipboardEvent('copy', {clipboardData: data, cancelable: true}));
     window.copied = data.getData('text/plain') }"""
@@ -187,7 +190,7 @@ async def test_composed_text_is_shown_while_it_is_composed_and_arrives_once(worl
 
 
 async def test_a_long_note_with_line_breaks_is_pasted_whole(world: World) -> None:
-    note = "\n".join(f"line {number}: shoulder, 3.5 cm – 120°" for number in range(160))[:5000]
+    note = "\n".join(f"line {number}: shoulder, 3.5 cm; 120° → ü" for number in range(200))[:5000]
     assert len(note) == 5000
     viewer = await world.act_in("note")
 
@@ -210,16 +213,14 @@ async def test_only_what_the_person_selected_is_copied(world: World) -> None:
 # --- mouse -----------------------------------------------------------------------------------------------------------
 
 
-async def test_a_double_click_selects_a_word_and_a_drag_moves(world: World) -> None:
+async def test_a_double_click_selects_a_word(world: World) -> None:
     viewer = await world.act_in("name")
     await viewer.keyboard.type("alpha omega")
 
     await click(viewer, 60, 56, click_count=2)
     await viewer.keyboard.type("beta ")
 
-    await world.portal_has(
-        "document.getElementById('name').value.startsWith('beta omega') || document.getElementById('name').value === 'beta  omega'"
-    )
+    await world.portal_has("/^beta +omega$/.test(document.getElementById('name').value)")
 
 
 async def test_the_wheel_scrolls(world: World) -> None:
@@ -265,8 +266,9 @@ async def test_a_date_is_chosen_in_the_viewer(world: World) -> None:
 
 async def test_a_list_in_a_frame_is_placed_where_it_is(world: World) -> None:
     await world.session.page.evaluate(
-        """document.body.insertAdjacentHTML('beforeend', `<iframe style="position:absolute;left:600px;top:100px;border:0"
-        srcdoc="<body style='margin:0'><select style='position:absolute;left:20px;top:30px'><option>x<option>y"></iframe>`)"""
+        """document.body.insertAdjacentHTML('beforeend', `<iframe style="position:absolute;left:600px;top:100px;
+        border:0" srcdoc="<body style='margin:0'><select style='position:absolute;left:20px;top:30px'>
+        <option>x<option>y"></iframe>`)"""
     )
     viewer = await world.act_in("name")
     await click(viewer, 630, 140)
@@ -295,8 +297,8 @@ async def test_a_file_of_the_person_reaches_the_portal(world: World) -> None:
     viewer = await world.act_in("file")
     content = bytes(range(256)) * 1024
 
-    picked = {"name": "scan.png", "mimeType": "image/png", "buffer": content}
-    await viewer.locator("#overlays input[type=file]").set_input_files([picked])  # type: ignore[list-item]
+    picked: FilePayload = {"name": "scan.png", "mimeType": "image/png", "buffer": content}
+    await viewer.locator("#overlays input[type=file]").set_input_files(picked)
     await viewer.get_by_role("button", name="Send to the portal").click()
 
     await world.portal_has("document.getElementById('file').files.length === 1")
@@ -400,12 +402,13 @@ async def test_after_the_turn_automation_finds_the_browser_as_it_was(world: Worl
 async def test_a_screen_is_handed_over_with_its_permit_and_taken_back_with_it(world: World) -> None:
     screen, guard = world.session.screen, world.session.guard
     screen.hand_over(may_submit=False)
-    assert guard.state is PermitState.ARMED
+    states = [guard.state]
     screen.hand_over(may_submit=True)
     screen.hand_over(may_submit=True)
-    assert guard.state is PermitState.RELEASED
+    states.append(guard.state)
     guard.begin_sending()
 
+    assert states == [PermitState.ARMED, PermitState.RELEASED]
     assert screen.take_back() is False
 
 
@@ -479,8 +482,8 @@ async def test_a_session_that_nobody_watches_draws_nothing(world: World) -> None
     async with world.server.connect(world.server.views.open(READ_ONLY)) as carrier:
         viewer = RawViewer(carrier)
         await viewer.until(lambda: viewer.frames)
-        assert world.session.screen.is_drawn
+
+    # Its server has let the viewer out as soon as it lets the next one in.
     async with asyncio.timeout(10):
         while world.session.screen.is_drawn:
             await devtools.send("Runtime.evaluate", {"expression": "1"})
-    await world.session.screen.settled()

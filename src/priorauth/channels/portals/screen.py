@@ -92,6 +92,8 @@ class PortalScreen:
             for tab in self._tabs.values():
                 tab.page.remove_listener("filechooser", self._asked_for_files)
             self._overlays.put_away()
+            # Those who watch go on with the page that automation works in.
+            self._activate(_ROOT)
             self._settle()
         return unused
 

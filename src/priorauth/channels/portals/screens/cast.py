@@ -37,6 +37,11 @@ class Cast:
         self._sending: set[asyncio.Task[None]] = set()
         cdp.on("Page.screencastFrame", self._take)
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether the picture that was shown last is the page's last one for sure."""
+        return not self._may_have_lost
+
     async def start(self) -> None:
         """Start the cast. The page's picture comes at once, even if it is the one that was shown last."""
         self._last = ""
