@@ -48,8 +48,16 @@ from priorauth.store.work import processing as processing_work
 _log = structlog.get_logger(__name__)
 
 
-_NOT_SENT = Reason("submission_not_sent", "The portal's last button could not be pressed. Nothing was submitted.")
-_NOT_TAKEN = Reason("submission_not_taken", "The payer did not take the submission, though it was tried several times.")
+_NOT_SENT = Reason(
+    "submission_not_sent",
+    "The portal's last button could not be pressed. Nothing was submitted: create the case anew, or ask the operator "
+    "of this server to look at the portal.",
+)
+_NOT_TAKEN = Reason(
+    "submission_not_taken",
+    "The payer did not take the submission, though it was tried several times. Create the case anew later, or send it "
+    "to the payer by another way.",
+)
 
 
 class Verdict(StrEnum):
@@ -160,7 +168,12 @@ class Processing:
         if isinstance(error, ChannelFault):
             return await self._start_afresh(case, Reason(error.code, error.message))
         _log.error("processing_fault", authorization_id=case.id, **whereabouts(error))
-        return await self._start_afresh(case, Reason("internal_error", "The service met an unforeseen fault."))
+        return await self._start_afresh(
+            case,
+            Reason(
+                "internal_error", "The service met an unforeseen fault. Tell the operator of this server the case's id."
+            ),
+        )
 
     async def _start_afresh(
         self, case: Authorization, reason: Reason, *, first: Callable[[Transaction, Moment, str], object] | None = None
