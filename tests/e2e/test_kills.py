@@ -1,4 +1,6 @@
-"""kill -9 at any moment of the processing, and a restart on the same folder: the case ends as it should, sent once."""
+"""Contract, section 2, rules 4 and 7: kill -9 at any moment of the processing, and a restart on the same folder: the
+case ends as it should, sent once.
+"""
 
 import random
 from collections.abc import Callable, Iterator

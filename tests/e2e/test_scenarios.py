@@ -1,4 +1,4 @@
-"""The scenarios, over HTTP alone: real server process, real browser, real payer."""
+"""Contract, section 7: the scenarios, over HTTP alone: real server process, real browser, real payer."""
 
 from collections.abc import Iterator
 from pathlib import Path

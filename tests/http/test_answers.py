@@ -1,4 +1,6 @@
-"""Answers: what was said comes back as it was said; a PATCH replaces what it names and nothing else."""
+"""Contract, section 5: answers: what was said comes back as it was said; a PATCH replaces what it names and nothing
+else.
+"""
 
 import json
 from typing import Any

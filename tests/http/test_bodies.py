@@ -1,4 +1,6 @@
-"""Bodies: whatever is not exactly what an operation takes is refused in the one envelope, and changes nothing."""
+"""Contract, section 3: bodies: whatever is not exactly what an operation takes is refused in the one envelope, and
+changes nothing.
+"""
 
 from collections.abc import AsyncIterator
 from typing import Any

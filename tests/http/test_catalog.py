@@ -1,4 +1,4 @@
-"""The catalog, section 5 of the contract: providers, payers, routes, and what resolving a route refuses."""
+"""Contract, section 5: the catalog: providers, payers, routes, and what resolving a route refuses."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Many at once: of all that hold one version exactly one wins; one key makes one case."""
+"""Contract, sections 2 and 3: many at once: of all that hold one version exactly one wins; one key makes one case."""
 
 import asyncio
 import threading

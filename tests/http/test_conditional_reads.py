@@ -1,4 +1,6 @@
-"""Reading only what is new: If-None-Match, and long polling that costs nothing while it waits."""
+"""Contract, sections 3 and 5: reading only what is new: If-None-Match, and long polling that costs nothing while it
+waits.
+"""
 
 import asyncio
 from collections.abc import Iterator

@@ -1,4 +1,6 @@
-"""What every answer has: a request id, no place in a cache, and for every failure the one envelope."""
+"""Contract, sections 1 and 3: what every answer has: a request id, no place in a cache, and for every failure the one
+envelope.
+"""
 
 from dataclasses import replace
 

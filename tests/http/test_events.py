@@ -1,4 +1,4 @@
-"""The timeline: who or what changed what, when, from which version to which."""
+"""Contract, section 5: the timeline: who or what changed what, when, from which version to which."""
 
 import re
 

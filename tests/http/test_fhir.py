@@ -1,4 +1,4 @@
-"""FHIR over HTTP (contract, section 5): what goes out is FHIR by another's judgement, and comes back unchanged."""
+"""Contract, section 5: FHIR over HTTP: what goes out is FHIR by another's judgement, and comes back unchanged."""
 
 import json
 

@@ -1,4 +1,6 @@
-"""Files: declared, uploaded once to an address that proves itself, checked, then fixed for ever."""
+"""Contract, section 5: files: declared, uploaded once to an address that proves itself, checked, then fixed for
+ever.
+"""
 
 import io
 from collections.abc import AsyncIterator

@@ -1,4 +1,6 @@
-"""Whatever is sent, the answer is a success or a refusal in the one envelope, and a refusal changes nothing."""
+"""Contract, section 3: whatever is sent, the answer is a success or a refusal in the one envelope, and a refusal
+changes nothing.
+"""
 
 import json
 from typing import Any

@@ -1,4 +1,6 @@
-"""Idempotency-Key: a repeated request is answered by its first answer, byte for byte, and done once."""
+"""Contract, section 3: Idempotency-Key: a repeated request is answered by its first answer, byte for byte, and done
+once.
+"""
 
 import json
 import sqlite3

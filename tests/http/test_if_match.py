@@ -1,4 +1,4 @@
-"""If-Match: a change is made to the version that was read, or not at all."""
+"""Contract, section 3: If-Match: a change is made to the version that was read, or not at all."""
 
 import pytest
 

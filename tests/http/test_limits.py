@@ -1,4 +1,4 @@
-"""Rate limits, section 3 of the contract: per key, told in headers, refused with when to come again."""
+"""Contract, section 3: rate limits, per key, told in headers, refused with when to come again."""
 
 import time
 from pathlib import Path

@@ -1,4 +1,6 @@
-"""Lists: newest first, page after page, whatever comes in front of them meanwhile; and what narrows them."""
+"""Contract, section 3: lists: newest first, page after page, whatever comes in front of them meanwhile; and what
+narrows them.
+"""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""The live session: always the same fields, whether there is a session or not."""
+"""Contract, section 6: the live session: always the same fields, whether there is a session or not."""
 
 import pytest
 

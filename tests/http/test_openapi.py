@@ -1,4 +1,4 @@
-"""The OpenAPI document says what the API does, and the reference page shows all of it."""
+"""Contract, sections 4 and 7: the OpenAPI document says what the API does, and the reference page shows all of it."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,6 @@
-"""The order in which a request is judged: of several broken rules, the first one in this order answers."""
+"""Contract, section 2: the order in which a request is judged: of several broken rules, the first one in this order
+answers.
+"""
 
 from typing import Any
 

@@ -116,7 +116,8 @@ async def test_the_rate_is_judged_after_the_scope_and_before_all_that_follows(da
         ready_file="file_0",
         uploaded_file="file_0",
     )
-    with serving(data_dir, **{f"{kind}_per_minute": 1}) as server:
+    limit = {"reads": 0, "writes": 0, kind: 1}
+    with serving(data_dir, reads_per_minute=limit["reads"], writes_per_minute=limit["writes"]) as server:
         async with server.client(server.key()) as client, server.client(server.key(scopes=())) as scopeless:
             spent, other = Customer(client), Customer(scopeless)
             exhausting = READ if kind == "reads" else CANCEL

@@ -1,4 +1,4 @@
-"""The sandbox's own routes: scenarios and portals. Production does not know them."""
+"""Contract, section 7: the sandbox's own routes: scenarios and portals. Production does not know them."""
 
 from pathlib import Path
 

@@ -1,4 +1,6 @@
-"""The shape of an authorization: every field is always there, whatever has happened to the case."""
+"""Contract, sections 1 and 5: the shape of an authorization: every field is always there, whatever has happened to the
+case.
+"""
 
 import json
 import re

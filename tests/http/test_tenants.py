@@ -1,4 +1,6 @@
-"""Who may see what: a key opens its own organization's environment, within its scopes, and nothing else exists."""
+"""Contract, section 3: who may see what: a key opens its own organization's environment, within its scopes, and
+nothing else exists.
+"""
 
 from dataclasses import replace
 from pathlib import Path

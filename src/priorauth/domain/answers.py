@@ -317,10 +317,14 @@ class _Draft:
             yield Issue("wrong_group", f"This item is answered {where}: nest it there.", path)
         allowed = FIELDS_OF_TYPE[item.type]
         if answered.answer and not allowed:
-            yield Issue("no_answer_expected", f"An item of type {item.type} takes no answer.", path)
+            yield Issue(
+                "no_answer_expected",
+                f"An item of type {item.type} takes no answer. Leave it out, or answer the items below it.",
+                path,
+            )
             return
         if len(answered.answer) > 1 and not item.repeats:
-            yield Issue("too_many_answers", "The item takes one answer.", path)
+            yield Issue("too_many_answers", "The item takes one answer. Send the one that holds.", path)
         for answer in answered.answer:
             present = answer.present
             if len(present) != 1 or present[0][0] not in allowed:
@@ -399,9 +403,9 @@ def _text_breach(item: Item, value: str) -> tuple[str, str] | None:
     if item.max_length is not None and len(value) > item.max_length:
         return "too_long", f"The text may have {item.max_length} characters at most."
     if item.pattern is not None and re.fullmatch(item.pattern, value) is None:
-        return "pattern_mismatch", "The text does not have the form that the payer expects."
+        return "pattern_mismatch", f"Write the text in the form that the payer expects: {item.pattern}."
     if not value.strip():
-        return "blank", "The text is blank."
+        return "blank", "The text is blank. Write an answer, or clear the item with an empty list."
     return None
 
 

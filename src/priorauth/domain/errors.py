@@ -93,7 +93,7 @@ class InvalidError(PriorAuthError):
 
 class BadRequest(InvalidError):
     code = "bad_request"
-    meaning = "The request is malformed. The issues name each fault."
+    meaning = "The request is malformed. Correct what each issue names, and send it again."
 
 
 class FinalSubmissionPolicyRequired(InvalidError):
@@ -136,7 +136,10 @@ class ForbiddenError(PriorAuthError):
 
 class InsufficientPermissions(ForbiddenError):
     code = "insufficient_permissions"
-    meaning = "The API key lacks the scope that this operation needs."
+    meaning = (
+        "The API key lacks the scope in details.requiredScope. Use a key that has it, or ask the operator of this "
+        "server for one."
+    )
 
 
 class NotFoundError(PriorAuthError):
@@ -147,37 +150,46 @@ class NotFoundError(PriorAuthError):
 
 class PathNotFound(NotFoundError):
     code = "not_found"
-    meaning = "There is nothing at this path."
+    meaning = "There is nothing at this path. GET /openapi.json, or /docs, lists every path; none ends with a slash."
 
 
 class AuthorizationNotFound(NotFoundError):
     code = "prior_authorization_not_found"
-    meaning = "There is no authorization with this id."
+    meaning = (
+        "Your organization has no authorization with this id in this environment. Check the id; GET "
+        "/v1/prior-authorizations lists those that there are."
+    )
 
 
 class ProviderNotFound(NotFoundError):
     code = "provider_not_found"
-    meaning = "There is no provider with this NPI in the catalog."
+    meaning = "There is no provider with this NPI in the catalog. GET /v1/providers lists those that there are."
 
 
 class PayerNotFound(NotFoundError):
     code = "payer_not_found"
-    meaning = "There is no payer with this id in the catalog."
+    meaning = "There is no payer with this id in the catalog. GET /v1/payers lists those that there are."
 
 
 class FileNotFound(NotFoundError):
     code = "file_not_found"
-    meaning = "There is no file with this id."
+    meaning = (
+        "Your organization has no file with this id in this environment. Check the id, or declare a new file with "
+        "POST /v1/files."
+    )
 
 
 class AttachmentNotFound(NotFoundError):
     code = "attachment_not_found"
-    meaning = "The authorization has no attachment with this id."
+    meaning = (
+        "The authorization has no attachment with this id. Its attachments, or GET …/attachments, list those that it "
+        "has."
+    )
 
 
 class ManualHandoffNotFound(NotFoundError):
     code = "manual_handoff_not_found"
-    meaning = "The authorization has no manual handoff with this id."
+    meaning = "The authorization has no manual handoff with this id. GET …/manual-handoffs lists those that it has."
 
 
 class ScenarioNotFound(NotFoundError):
@@ -187,7 +199,7 @@ class ScenarioNotFound(NotFoundError):
 
 class AccessGrantNotFound(NotFoundError):
     code = "access_grant_not_found"
-    meaning = "There is no such access grant."
+    meaning = "There is no such access grant. Create one for the live session, or for the active handoff."
 
 
 class AccessGrantExpired(NotFoundError):
@@ -197,12 +209,17 @@ class AccessGrantExpired(NotFoundError):
 
 class AccessGrantRevoked(NotFoundError):
     code = "access_grant_revoked"
-    meaning = "The access grant was revoked, or its handoff was closed."
+    meaning = (
+        "The access grant was revoked, or its handoff was closed. Read the authorization: it says whose move it is now."
+    )
 
 
 class ChannelSessionLost(NotFoundError):
     code = "channel_session_lost"
-    meaning = "The live session behind this access grant has ended."
+    meaning = (
+        "The live session behind this access grant has ended. Read the authorization and its live session before you "
+        "create another grant."
+    )
 
 
 class WrongMethodError(PriorAuthError):
@@ -256,17 +273,23 @@ class VersionConflict(ConflictError):
 
 class NotMutable(ConflictError):
     code = "prior_authorization_not_mutable"
-    meaning = "In its present status the authorization takes no such change."
+    meaning = (
+        "In its present status the authorization takes no such change. Read it again: status and nextAction say what "
+        "it takes."
+    )
 
 
 class NotConfirmable(ConflictError):
     code = "prior_authorization_not_confirmable"
-    meaning = "There is nothing to confirm: the service or the payer has the case, or it is over."
+    meaning = (
+        "There is nothing to confirm: the service or the payer has the case, or it is over. Read the authorization "
+        "until it shows a nextAction."
+    )
 
 
 class NextActionRequired(ConflictError):
     code = "next_action_required"
-    meaning = "Send the id of the current next action as nextActionId."
+    meaning = "Send nextActionId: the nextAction.id of the authorization as you have read it."
 
 
 class NextActionMismatch(ConflictError):
@@ -276,7 +299,10 @@ class NextActionMismatch(ConflictError):
 
 class NextActionNotConfirmable(ConflictError):
     code = "next_action_not_confirmable"
-    meaning = "The current next action is not resolved by a confirmation. Its resolution says what resolves it."
+    meaning = (
+        "The current next action is not resolved by a confirmation. Call what nextAction.resolution.endpoint names "
+        "instead."
+    )
 
 
 class RequirementsNotSatisfied(ConflictError):
@@ -304,22 +330,28 @@ class FileNotReady(ConflictError):
 
 class FileAlreadyCompleted(ConflictError):
     code = "file_already_completed"
-    meaning = "The file has been completed and takes no more bytes."
+    meaning = "The file has been completed and takes no more bytes. Declare a new file for other bytes."
 
 
 class LiveSessionNotAvailable(ConflictError):
     code = "live_session_not_available"
-    meaning = "There is no live session that could be opened now. details.reason says why."
+    meaning = (
+        "There is no live session that could be opened now; details.reason says why. Read the authorization and its "
+        "live session again before the next try."
+    )
 
 
 class ManualHandoffNotAllowed(ConflictError):
     code = "manual_handoff_not_allowed"
-    meaning = "A manual handoff can be created only while the authorization asks for one (status requires_action)."
+    meaning = (
+        "A manual handoff can be created only while the authorization asks for one (status requires_action). Read it "
+        "again: status and nextAction say what it asks for now."
+    )
 
 
 class ManualHandoffNotActive(ConflictError):
     code = "manual_handoff_not_active"
-    meaning = "The manual handoff is closed."
+    meaning = "The manual handoff is closed already. Read the authorization: it says how the case goes on."
 
 
 class TooLargeError(PriorAuthError):
@@ -330,12 +362,12 @@ class TooLargeError(PriorAuthError):
 
 class PayloadTooLarge(TooLargeError):
     code = "payload_too_large"
-    meaning = "The body is too large; 1 MiB is the limit. Documents go through POST /v1/files."
+    meaning = "The body is too large; 1 MiB is the limit. Send documents through POST /v1/files."
 
 
 class FileTooLarge(TooLargeError):
     code = "file_too_large"
-    meaning = "The file is larger than this server takes."
+    meaning = "The file is larger than this server takes. Declare a smaller one, or split the document."
 
 
 class UnsupportedMediaError(PriorAuthError):
@@ -346,7 +378,7 @@ class UnsupportedMediaError(PriorAuthError):
 
 class UnsupportedMediaType(UnsupportedMediaError):
     code = "unsupported_media_type"
-    meaning = "Send the body as application/json."
+    meaning = "Send the body as JSON, with the header Content-Type: application/json."
 
 
 class LimitedError(PriorAuthError):

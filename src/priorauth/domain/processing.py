@@ -30,8 +30,15 @@ from priorauth.domain.reviews import Difference, SnapshotStatus
 from priorauth.domain.submissions import Attempt, AttemptState, Decision, Outcome, PayerReceipt
 
 _NOT_REQUIRED = "authorization_not_required"
-_ASKED_AGAIN = Reason("unknown_page", "The payer's form asks again what the case has answered. Nothing was submitted.")
-_UNEXPLAINED = Issue("rejected_by_payer", "The payer did not take the case and did not say why.")
+_ASKED_AGAIN = Reason(
+    "unknown_page",
+    "The payer's form asks again what the case has answered. Nothing was submitted. Ask the operator of this server to "
+    "look at the form before you create the case anew.",
+)
+_UNEXPLAINED = Issue(
+    "rejected_by_payer",
+    "The payer did not take the case and did not say why. Check answers and documents, and change what is not right.",
+)
 
 
 def is_in_hand(case: Authorization, run: int, *statuses: Status) -> bool:

@@ -42,7 +42,11 @@ from priorauth.store.database import Database
 from priorauth.store.transaction import Transaction
 
 _HUMANS_TURN = "A human was let submit this case at the payer, so the service does not submit it by itself any more."
-_NOT_SENT = Reason("submission_not_sent", "The portal's last button could not be pressed. Nothing was submitted.")
+_NOT_SENT = Reason(
+    "submission_not_sent",
+    "The portal's last button could not be pressed. Nothing was submitted: create the case anew, or ask the operator "
+    "of this server to look at the portal.",
+)
 
 
 class Verdict(StrEnum):

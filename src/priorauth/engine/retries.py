@@ -21,7 +21,14 @@ from priorauth.store.work import processing as processing_work
 
 _log = structlog.get_logger(__name__)
 
-_NOT_TAKEN = Reason("submission_not_taken", "The payer did not take the submission, though it was tried several times.")
+_NOT_TAKEN = Reason(
+    "submission_not_taken",
+    "The payer did not take the submission, though it was tried several times. Create the case anew later, or send it "
+    "to the payer by another way.",
+)
+_UNFORESEEN = Reason(
+    "internal_error", "The service met an unforeseen fault. Tell the operator of this server the case's id."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +57,7 @@ class Retries:
             await self.after_fault(case, Reason(error.code, error.message))
             return
         _log.error("processing_fault", authorization_id=case.id, **whereabouts(error))
-        await self.after_fault(case, Reason("internal_error", "The service met an unforeseen fault."))
+        await self.after_fault(case, _UNFORESEEN)
 
     async def after_fault(
         self, case: Authorization, reason: Reason, *, first: Callable[[Transaction, Moment, str], object] | None = None

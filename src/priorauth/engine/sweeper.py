@@ -28,7 +28,11 @@ from priorauth.store.work import WorkState
 _log = structlog.get_logger(__name__)
 
 
-_EXHAUSTED = Reason("processing_exhausted", "The service could not bring the case on and gave up after several tries.")
+_EXHAUSTED = Reason(
+    "processing_exhausted",
+    "The service could not bring the case on and gave up after several tries. Create the case anew later, or ask the "
+    "operator of this server what stood in the way.",
+)
 
 IsRunning = Callable[[str], bool]
 

@@ -21,6 +21,7 @@ BODY_LIMIT = 1024 * 1024
 _DEPTH_LIMIT = 60
 _DIGITS_LIMIT = 400
 _ISSUES_LIMIT = 100
+_TOO_DEEP = f"it is nested too deeply; {_DEPTH_LIMIT} levels are the limit"
 _FIELD_LIMIT = 200
 
 _CODES = {"missing": "required", "extra_forbidden": "unknown_field"}
@@ -70,7 +71,7 @@ def parse_query(shape: type[Shape], request: Request) -> Shape:
             Issue("repeated_parameter", "Send the parameter once.", name[:_FIELD_LIMIT])
             for name in repeated[:_ISSUES_LIMIT]
         )
-        raise BadRequest("A query parameter is repeated.", issues=issues)
+        raise BadRequest("A query parameter is repeated. Each issue names one.", issues=issues)
     try:
         return shape.model_validate(dict(request.query_params))
     except ValidationError as error:
@@ -100,13 +101,13 @@ def canonical(body: bytes) -> str:
             object_pairs_hook=_unique,
         )
         if _depth(value) > _DEPTH_LIMIT:
-            raise ValueError("it is nested too deeply")
+            raise ValueError(_TOO_DEEP)
         text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         text.encode()
     except RecursionError:
-        raise ValueError("it is nested too deeply") from None
+        raise ValueError(_TOO_DEEP) from None
     except UnicodeError:
-        raise ValueError("it is not valid UTF-8 text") from None
+        raise ValueError("it is not valid UTF-8 text; encode it as UTF-8") from None
     except json.JSONDecodeError as fault:
         raise ValueError(f"{fault.msg.lower()} at line {fault.lineno}, column {fault.colno}") from None
     return text
@@ -123,18 +124,18 @@ def _refuse(error: ValidationError) -> NoReturn:
         for fault in faults
     )
     raise BadRequest(
-        "The request does not have the shape that this operation takes. Each issue names a fault.", issues=issues
+        "The request does not have the shape that this operation takes. Correct what each issue names.", issues=issues
     )
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number")
+    raise ValueError(f"{name} is no JSON number; send null, or leave the field out")
 
 
 def _number(text: str) -> int | float:
     """Return a number by its value, so that 1 and 1.0 are one. A fraction that a double would round is refused."""
     if len(text) > _DIGITS_LIMIT or not math.isfinite(value := float(text)):
-        raise ValueError("a number is too large")
+        raise ValueError("a number is too large to be kept; send it as a text where the field takes one")
     if text.lstrip("-").isdecimal():
         return int(text)
     try:
@@ -142,14 +143,14 @@ def _number(text: str) -> int | float:
     except ArithmeticError:
         kept = False
     if not kept:
-        raise ValueError("a number has more digits than are kept")
+        raise ValueError("a number has more digits than are kept; round it to 15 of them")
     return int(value) if value.is_integer() and abs(value) < 2**53 else value
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError("an object names a field twice")
+        raise ValueError("an object names a field twice; name it once")
     return found
 
 
@@ -160,7 +161,7 @@ def _depth(value: object) -> int:
         current, depth = pending.pop()
         deepest = max(deepest, depth)
         if isinstance(current, str) and "\0" in current:
-            raise ValueError("a text contains the character NUL")
+            raise ValueError("a text contains the character NUL; leave it out")
         pending.extend((child, depth + 1) for child in _children(current))
     return deepest
 

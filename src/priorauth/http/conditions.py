@@ -35,5 +35,5 @@ def idempotency_key(request: Request) -> str | None:
     if not values:
         return None
     if len(values) > 1 or _PRINTABLE.fullmatch(values[0]) is None:
-        raise BadRequest("Idempotency-Key takes 1 to 255 printable ASCII characters.")
+        raise BadRequest("Send one Idempotency-Key of 1 to 255 printable ASCII characters.")
     return values[0]

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from priorauth.domain.errors import PriorAuthError, every_error
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -40,3 +42,14 @@ def test_a_stale_page_is_noticed(tmp_path: Path) -> None:
     (tmp_path / "errors.md").write_text("old", encoding="utf-8")
 
     assert generate("--check", "--folder", tmp_path) == 1
+
+
+# With what an advice begins: an error without one leaves its reader alone.
+ADVICE = re.compile(
+    r"\b(Answer|Ask|Call|Check|Correct|Create|Declare|Read|Repeat|Say|Send|Upload|Use|Wait|GET|lists)\b"
+)
+
+
+@pytest.mark.parametrize("error", list(every_error()), ids=lambda error: error.code)
+def test_every_error_tells_its_reader_what_to_do_next(error: type[PriorAuthError]) -> None:
+    assert ADVICE.search(error.meaning), error.meaning
