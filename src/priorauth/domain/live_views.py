@@ -23,7 +23,8 @@ class Ending(StrEnum):
 class View:
     """One viewer's right to a session, as it is now. It is used on one event loop.
 
-    `may_submit`: the final submit may leave the browser while this view is in control.
+    `may_submit`: the final submit may leave the browser while this view is in control. `next_ticket`: what opens the
+    viewer's next connection, should this one break; whoever opens or extends the view sets it.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class View:
         mode: AccessMode,
         may_submit: bool,
         expires_at: datetime | None,
+        next_ticket: str = "",
     ) -> None:
         self.id = view_id
         self.authorization_id = authorization_id
@@ -42,6 +44,7 @@ class View:
         self.mode = mode
         self.may_submit = may_submit
         self.expires_at = expires_at
+        self.next_ticket = next_ticket
         self.ending: Ending | None = None
         self._told: list[Callable[[], None]] = []
 

@@ -20,7 +20,18 @@ from priorauth.http.edge import PREFIX, SECOND_PREFIX
 from priorauth.http.envelope import RequestEnvelope
 from priorauth.http.openapi import TAGS, install, operation_id
 from priorauth.http.reference import front_page, reference_page
-from priorauth.http.routes import attachments, authorizations, catalog, fhir, files, health, live_sessions, sandbox
+from priorauth.http.routes import (
+    access_grants,
+    attachments,
+    authorizations,
+    catalog,
+    fhir,
+    files,
+    health,
+    live_sessions,
+    runtime,
+    sandbox,
+)
 
 _DESCRIPTION = f"""A prior authorization is one resource: create it, answer its questionnaire, attach documents,
 confirm. `status` says whose move it is, `nextAction` what is expected of you. The server works in the payer's portal,
@@ -42,11 +53,12 @@ def create_app(environment: Environment) -> FastAPI:
         generate_unique_id_function=operation_id,
     )
     for prefix in (PREFIX, SECOND_PREFIX):
-        for nouns in (authorizations, attachments, fhir, live_sessions):
+        for nouns in (authorizations, attachments, fhir, live_sessions, access_grants):
             app.include_router(nouns.router, prefix=prefix, include_in_schema=prefix == PREFIX)
     app.include_router(catalog.router)
     app.include_router(files.router)
     app.include_router(files.uploads)
+    app.include_router(runtime.router)
     if environment is Environment.SANDBOX:
         app.include_router(sandbox.router)
     app.add_api_route("/", front_page, include_in_schema=False)

@@ -138,6 +138,6 @@ class Database:
                 write.fail(error)
             return
         # Before its caller goes on: who begins to wait after a write must not hear of it any more.
-        self.changes.announce(transaction.authorizations.changed)
+        self.changes.announce(transaction.touched)
         for write in done:
             write.outcome.set_result(write.result)
