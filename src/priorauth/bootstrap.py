@@ -7,7 +7,7 @@ import logging
 import secrets
 import socket
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,10 +25,11 @@ from priorauth.channels.portals.larkspur.portal import LarkspurPortal
 from priorauth.channels.portals.sessions import SessionHost, SessionSettings
 from priorauth.commands import catalog as catalog_commands
 from priorauth.commands import credentials as credential_commands
-from priorauth.commands import live_sessions
+from priorauth.commands import live_sessions, live_views
 from priorauth.commands.credentials import Secrets
 from priorauth.commands.organizations import create_key, ensure_organization
 from priorauth.domain.catalog import Payer, Provider
+from priorauth.domain.moment import Moment
 from priorauth.domain.organizations import ApiKey, Environment, Organization, Scope
 from priorauth.engine.credentials import Credentials
 from priorauth.engine.following import Following
@@ -43,6 +44,9 @@ from priorauth.formats.payers import payer_of, provider_of
 from priorauth.http.app import create_app
 from priorauth.http.edge import ApiSettings, SandboxPortal, Services
 from priorauth.http.limits import Limits
+from priorauth.http.live_views import LiveViews
+from priorauth.live.hub import Hub
+from priorauth.live.viewer import viewer_file
 from priorauth.sandbox import catalog as sandbox_catalog
 from priorauth.sandbox.larkspur.control import check_portal
 from priorauth.sandbox.server import PortalServer, seed_members
@@ -56,6 +60,9 @@ from priorauth.store.ids import present
 from priorauth.store.transaction import Transaction
 
 _ADAPTERS: dict[str, PortalAdapter] = {adapter.id: adapter for adapter in (LarkspurPortal(),)}
+
+# What a viewer may send at once: a paste, or one event of a pointer.
+_VIEWER_MESSAGE_BYTES = 1024 * 1024
 
 
 class CannotListen(Exception):
@@ -178,6 +185,7 @@ async def running(settings: Settings) -> AsyncIterator[RunningServer]:
         stack.enter_context(data_folder.held(settings.data_dir))
         database = stack.enter_context(opened_database(settings))
         await database.write(lambda tx: live_sessions.release_all(tx, present()))
+        await database.write(lambda tx: live_views.end_all(tx, present()))
         blobs = _blobs(settings, data_folder.sealer(settings.data_dir, _given_keys(settings)))
         portals = await _sandbox_portals(settings, stack)
         host = SessionHost(_session_settings(settings), Ledger(database, present))
@@ -195,9 +203,11 @@ async def running(settings: Settings) -> AsyncIterator[RunningServer]:
         await engine.start()
         stack.push_async_callback(engine.stop, within_seconds=settings.shutdown_seconds)
         app = create_app(settings.environment)
-        app.state.services = services(settings, database, blobs, url=url, portals=portals)
+        live = LiveViews(database=database, present=present, screens=host, show=Hub, viewer_file=viewer_file)
+        app.state.services = services(settings, database, blobs, url=url, portals=portals, live=live)
         stopped = await stack.enter_async_context(_serving(app, listener))
         stack.callback(database.changes.end)
+        stack.push_async_callback(live.close)
         # What is loaded by now stays for good: no collection of garbage has to walk through it again.
         gc.collect()
         gc.freeze()
@@ -205,7 +215,14 @@ async def running(settings: Settings) -> AsyncIterator[RunningServer]:
 
 
 def services(
-    settings: Settings, database: Database, blobs: Blobs, *, url: str, portals: tuple[SandboxPortal, ...] = ()
+    settings: Settings,
+    database: Database,
+    blobs: Blobs,
+    *,
+    url: str,
+    portals: tuple[SandboxPortal, ...] = (),
+    live: LiveViews | None = None,
+    present: Callable[[], Moment] = present,
 ) -> Services:
     """Return what an API works with that serves under `url`; it needs no engine to be up."""
     api_settings = ApiSettings(
@@ -216,10 +233,12 @@ def services(
         upload_seconds=settings.upload_seconds,
         file_bytes_limit=settings.file_bytes_limit,
         idempotency_days=settings.idempotency_days,
+        access_grant_seconds=settings.access_grant_seconds,
+        live_frame_ancestors=settings.live_frame_ancestors,
         sandbox_portals=portals,
     )
     limits = Limits(reads_per_minute=settings.reads_per_minute, writes_per_minute=settings.writes_per_minute)
-    return Services(database, blobs, api_settings, limits, present)
+    return Services(database, blobs, api_settings, limits, present, live)
 
 
 @contextmanager
@@ -346,7 +365,10 @@ async def _serving(app: FastAPI, listener: socket.socket) -> AsyncIterator[async
     server = _ApiServer(
         uvicorn.Config(
             app,
-            ws="none",
+            ws="websockets-sansio",
+            ws_max_size=_VIEWER_MESSAGE_BYTES,
+            # Pictures are compressed already.
+            ws_per_message_deflate=False,
             lifespan="off",
             log_config=None,
             access_log=False,

@@ -57,6 +57,15 @@ class Settings(BaseSettings):
     handoff_abandoned_seconds: float = Field(
         1800, gt=0, description="After how long without fresh access a handoff ends by itself."
     )
+    access_grant_seconds: int = Field(
+        300, gt=0, description="How long an access grant to a live session can be opened, and its view goes on."
+    )
+    live_frame_ancestors: str = Field(
+        "'self'",
+        pattern=r"^[^;,\x00-\x1f]+$",
+        description="Whose pages may frame the live view, as Content-Security-Policy names them: "
+        "'self' https://portal.example.org, or 'none'.",
+    )
     page_timeout_seconds: float = Field(15, gt=0, description="How long a portal's page may take.")
     fresh_starts: int = Field(
         8, ge=0, description="How often the work of a case is started again after faults, with growing delays."

@@ -49,6 +49,7 @@ class Operation:
             scenario_id="approved_after_review",
             npi="1234567893",
             payer_id="larkspur-health",
+            handoff_id="mhand_1",
         )
 
     @property
@@ -61,6 +62,7 @@ class Operation:
             scenario_id="none_of_them",
             npi="1000000004",
             payer_id="nobody",
+            handoff_id="mhand_0",
         )
 
     async def send(self, customer: Customer, ground: Ground, **changes: Any) -> httpx.Response:
@@ -138,6 +140,7 @@ OPERATIONS = (
     ANSWER_WITH_FHIR,
     Operation("GET", f"{_ONE}/live-session", missing=_NO_CASE),
     Operation("GET", f"{_ONE}/manual-handoffs", missing=_NO_CASE),
+    Operation("GET", f"{_ONE}/live-session/viewers", missing=_NO_CASE),
     DECLARE,
     Operation("GET", "/v1/files/{file_id}", missing=_NO_FILE),
     COMPLETE,
@@ -152,6 +155,10 @@ OPERATIONS = (
     Operation("GET", "/v1/sandbox/scenarios/{scenario_id}", missing="scenario_not_found"),
     Operation("GET", "/v1/sandbox/portals"),
 )
+# What succeeds only while a session of the case is up.
+WATCH = Operation("POST", f"{_ONE}/live-session/access-grants", lambda _: {}, missing=_NO_CASE)
+TAKE_PART = Operation("POST", f"{_ONE}/manual-handoffs/{{handoff_id}}/access-grants", lambda _: {}, missing=_NO_CASE)
+IN_A_SESSION = (WATCH, TAKE_PART)
 READS = tuple(each for each in OPERATIONS if not each.writes)
 WRITES = tuple(each for each in OPERATIONS if each.writes)
 POSTS = tuple(each for each in OPERATIONS if each.method == "POST")

@@ -1,7 +1,8 @@
 """The real API over a real database in a folder of its own, and the moves that the engine would make."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from functools import cache
@@ -14,34 +15,62 @@ from priorauth import bootstrap
 from priorauth.commands import handoffs, live_sessions, processing, submissions
 from priorauth.commands.organizations import create_key, ensure_organization
 from priorauth.commands.processing import Observation
+from priorauth.commands.record import load
 from priorauth.domain.authorizations import Reason
 from priorauth.domain.errors import Issue
-from priorauth.domain.handoffs import OfferReason
+from priorauth.domain.handoffs import HandoffState, ManualHandoff, OfferReason
 from priorauth.domain.live_sessions import BoundaryState, SessionClaim
 from priorauth.domain.moment import Moment
 from priorauth.domain.organizations import Environment, Scope
 from priorauth.domain.submissions import Decision, PayerReceipt
 from priorauth.http.app import create_app
 from priorauth.http.edge import SandboxPortal, Services
+from priorauth.http.live_views import LiveViews
 from priorauth.settings import Settings
 from priorauth.store import data_folder
 from priorauth.store.blobs import Blobs, folder_store
 from priorauth.store.database import Database
 from priorauth.store.ids import present
 from priorauth.store.transaction import Transaction
+from tests.factories.live_views import VIEWER_FILES, DarkScreens, EchoShow
 
 URL = "http://priorauth.test"
 PORTAL = SandboxPortal(id="larkspur", display_name="Larkspur Provider Connection", url="http://127.0.0.1:9")
 FILE_BYTES_LIMIT = 64 * 1024
 
 
+class AheadClock:
+    """The server's clock, which goes `ahead` of the real one."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+
+    def __call__(self) -> Moment:
+        moment = present()
+        return Moment(moment.now + self.ahead, moment.new_id)
+
+
 class Server:
     """One server without its engine. Whoever tests makes the engine's moves, through the engine's own commands."""
 
-    def __init__(self, app: FastAPI, database: Database, environment: Environment) -> None:
+    def __init__(
+        self, app: FastAPI, database: Database, environment: Environment, *, clock: AheadClock, screens: DarkScreens
+    ) -> None:
         self.app = app
         self.database = database
         self.environment = environment
+        self.clock = clock
+        self.screens = screens
+
+    @property
+    def services(self) -> Services:
+        """What the routes work with."""
+        found: Services = self.app.state.services
+        return found
+
+    def show_nothing(self) -> None:
+        """Be a server that cannot show sessions."""
+        self.app.state.services = replace(self.services, live=None)
 
     def client(self, key: str | None) -> httpx.AsyncClient:
         """A client with this key."""
@@ -71,15 +100,7 @@ class Server:
 
     def pass_time(self, **by: float) -> None:
         """Let the server's clock go ahead."""
-        ahead = timedelta(**by)
-        services: Services = self.app.state.services
-        then = services.present
-
-        def later() -> Moment:
-            moment = then()
-            return Moment(moment.now + ahead, moment.new_id)
-
-        self.app.state.services = replace(services, present=later)
+        self.clock.ahead += timedelta(**by)
 
     async def pause_for_review(self, authorization_id: str) -> None:
         """The service stands before the payer's final boundary."""
@@ -184,17 +205,41 @@ class Server:
         seen = Observation(authorization_id, run, f"not_required:{run}")
         await self.database.write(lambda tx: processing.conclude_not_required(tx, present(), seen, message=message))
 
-    async def claim_session(self, authorization_id: str, boundary: BoundaryState) -> None:
+    async def claim_session(
+        self,
+        authorization_id: str,
+        boundary: BoundaryState = BoundaryState.NOT_REACHED,
+        *,
+        session_id: str = "session-1",
+    ) -> None:
         """A browser works on the case."""
         claim = SessionClaim(
             authorization_id=authorization_id,
-            session_id="session-1",
+            session_id=session_id,
             worker="worker-1",
             channel="portal",
             boundary=boundary,
-            expires_at=present().now + timedelta(minutes=5),
+            expires_at=self.clock().now + timedelta(minutes=5),
         )
         await self.database.write(lambda tx: live_sessions.claim(tx, claim))
+
+    async def hand_over(self, authorization_id: str, *, state: str = "active") -> str:
+        """A human has the interaction, or gives it back."""
+
+        def operation(tx: Transaction) -> None:
+            case, now = load(tx, authorization_id), present().now
+            handoff = ManualHandoff(
+                id="mhand_1",
+                state=HandoffState(state),
+                reason=OfferReason.SIGN_IN,
+                review_snapshot_id=None,
+                created_at=now,
+                refreshed_at=now,
+            )
+            tx.authorizations.save(replace(case, journal=replace(case.journal, handoffs=(handoff,))))
+
+        await self.database.write(operation)
+        return "mhand_1"
 
     async def _run(self, authorization_id: str) -> int:
         case = await self.database.read(lambda tx: tx.authorizations.get(authorization_id))
@@ -217,11 +262,24 @@ def serving(data_dir: Path, *, environment: Environment = Environment.SANDBOX, *
     with bootstrap.opened_database(chosen) as database:
         portals = (PORTAL,) if environment is Environment.SANDBOX else ()
         app = _app(environment)
+        clock, screens = AheadClock(), DarkScreens()
         app.state.services = bootstrap.services(
             chosen,
             database,
             Blobs(folder_store(data_dir / "files"), data_folder.sealer(data_dir)),
             url=URL,
             portals=portals,
+            live=LiveViews(
+                database=database, present=clock, screens=screens, show=EchoShow, viewer_file=VIEWER_FILES.get
+            ),
+            present=clock,
         )
-        yield Server(app, database, environment)
+        yield Server(app, database, environment, clock=clock, screens=screens)
+
+
+@asynccontextmanager
+async def listening(server: Server) -> AsyncIterator[str]:
+    """Serve on a socket of this machine; give its address."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        async with bootstrap._serving(server.app, listener):
+            yield f"127.0.0.1:{listener.getsockname()[1]}"

@@ -10,12 +10,13 @@ from priorauth.domain.errors import every_error
 from priorauth.domain.organizations import Environment
 from priorauth.http.app import create_app
 from tests.http.customer import Customer, Json
-from tests.http.operations import OPERATIONS, Operation, prepared
+from tests.http.operations import IN_A_SESSION, Operation, prepared
+from tests.http.operations import OPERATIONS as ANYTIME
 from tests.http.server import Server
 
 DOCUMENT: Json = create_app(Environment.SANDBOX).openapi()
 
-
+OPERATIONS = (*ANYTIME, *IN_A_SESSION)
 WITHOUT_KEY = {("GET", "/health"), ("GET", "/ready"), ("PUT", "/uploads/{target}")}
 
 

@@ -112,10 +112,22 @@ def keep_following(tx: Transaction, *, authorization_id: str, run: int, turn: in
 
 
 def note(
-    tx: Transaction, moment: Moment, *, authorization_id: str, event: str, actor: Actor, details: dict[str, str]
+    tx: Transaction,
+    moment: Moment,
+    *,
+    authorization_id: str,
+    event: str,
+    actor: Actor,
+    details: dict[str, str],
+    observation_id: str | None = None,
 ) -> None:
-    """Append to the timeline what changes nothing in the case: a page reached, a refused request."""
+    """Append to the timeline what changes nothing in the case: a page reached, a refused request.
+
+    What has an observation id is appended once.
+    """
     case = load(tx, authorization_id)
+    if observation_id is not None and tx.timeline.has_observed(case.id, observation_id):
+        return
     entry = TimelineEntry(
         id=moment.new_id("evt"),
         type=event,
@@ -125,7 +137,7 @@ def note(
         to_version=case.version,
         details=details,
     )
-    tx.timeline.append(case.id, entry)
+    tx.timeline.append(case.id, entry, observation_id=observation_id)
 
 
 def expected_work(tx: Transaction, authorization_id: str) -> tuple[Work | None, WorkState]:

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 
+from priorauth.domain.access_grants import AccessGrant
 from priorauth.domain.authorizations import Authorization, Knowledge
 from priorauth.domain.errors import AuthorizationNotFound
 from priorauth.domain.events import Actor, TimelineEntry
 from priorauth.domain.lifecycle import Status
+from priorauth.domain.live_sessions import AccessMode
 from priorauth.domain.moment import Moment
+from priorauth.domain.reviews import SnapshotStatus
 from priorauth.store.icd10cm import icd10cm
 from priorauth.store.transaction import Transaction
 from priorauth.store.work import Work, following, processing
@@ -48,10 +51,33 @@ def record(
         details={"status": after.status.value, **(details or {})},
     )
     tx.timeline.append(after.id, entry, observation_id=observation_id)
+    _let_reviewers_watch(tx, moment, before=before, after=after)
     entered = before is None or before.status is not after.status or before.journal.run != after.journal.run
     if entered and not after.status.is_final:
         enqueue_next(tx, after)
     return after
+
+
+def _let_reviewers_watch(
+    tx: Transaction, moment: Moment, *, before: Authorization | None, after: Authorization
+) -> None:
+    """Store the grant of a new snapshot, which the snapshot names already."""
+    snapshot = after.submission.review_snapshot
+    issued = snapshot is not None and (before is None or before.submission.review_snapshot != snapshot)
+    if snapshot is None or not issued or snapshot.access_grant_id is None or snapshot.status is SnapshotStatus.STALE:
+        return
+    tx.access_grants.add(
+        AccessGrant(
+            id=snapshot.access_grant_id,
+            authorization_id=after.id,
+            mode=AccessMode.READ_ONLY,
+            session_id=None,
+            review_snapshot_id=snapshot.id,
+            minted_by=None,
+            created_at=moment.now,
+            expires_at=None,
+        )
+    )
 
 
 def enqueue_next(tx: Transaction, case: Authorization) -> None:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from priorauth.domain import attachments as documents
 from priorauth.domain.answers import merge
 from priorauth.domain.attachments import Attachment
-from priorauth.domain.catalog import ChosenRoute, DiagnosisCodes, Payer, Provider, ServiceRequest
+from priorauth.domain.catalog import ChosenRoute, DiagnosisCodes, Payer, PortalAuthMode, Provider, ServiceRequest
 from priorauth.domain.errors import (
     NextActionMismatch,
     NextActionNotConfirmable,
@@ -396,6 +396,7 @@ def issue_review(
 
     It is accepted `by` a confirmation, or by a human who takes the interaction over for the `reason`.
     """
+    customers_own = case.route.portal_auth_mode is PortalAuthMode.CUSTOMER_LOGIN
     snapshot = ReviewSnapshot(
         id=moment.new_id("rev"),
         status=SnapshotStatus.CURRENT,
@@ -417,6 +418,7 @@ def issue_review(
         answers=case.answers,
         attachments=case.attachments,
         warnings=tuple(difference.as_warning() for difference in differences),
+        access_grant_id=moment.new_id("rag") if customers_own else None,
         differences=differences,
     )
     return snapshot, NextAction(moment.new_id("nact"), by, snapshot.covers, snapshot.id, reason)

@@ -169,7 +169,10 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewSnapshot:
-    """What is to be approved. `differences` is what the portal showed otherwise when the snapshot was issued."""
+    """What is to be approved. `differences` is what the portal showed otherwise when the snapshot was issued.
+
+    `access_grant_id` names the grant by which whoever reviews may watch a session that the customer has signed in.
+    """
 
     id: str
     status: SnapshotStatus
@@ -180,7 +183,7 @@ class ReviewSnapshot:
     answers: tuple[AnswerItem, ...]
     attachments: tuple[Attachment, ...]
     warnings: tuple[Warning, ...] = ()
-    live_view_url: str | None = None
+    access_grant_id: str | None = None
     differences: tuple[Difference, ...] = ()
 
     def superseded(self) -> "ReviewSnapshot":

@@ -21,6 +21,7 @@ from priorauth.http.envelope import RequestEnvelope
 from priorauth.http.openapi import TAGS, install, operation_id
 from priorauth.http.reference import front_page, reference_page
 from priorauth.http.routes import (
+    access_grants,
     attachments,
     authorizations,
     catalog,
@@ -29,6 +30,7 @@ from priorauth.http.routes import (
     handoffs,
     health,
     live_sessions,
+    runtime,
     sandbox,
 )
 
@@ -52,11 +54,12 @@ def create_app(environment: Environment) -> FastAPI:
         generate_unique_id_function=operation_id,
     )
     for prefix in (PREFIX, SECOND_PREFIX):
-        for nouns in (authorizations, attachments, fhir, live_sessions, handoffs):
+        for nouns in (authorizations, attachments, fhir, live_sessions, handoffs, access_grants):
             app.include_router(nouns.router, prefix=prefix, include_in_schema=prefix == PREFIX)
     app.include_router(catalog.router)
     app.include_router(files.router)
     app.include_router(files.uploads)
+    app.include_router(runtime.router)
     if environment is Environment.SANDBOX:
         app.include_router(sandbox.router)
     app.add_api_route("/", front_page, include_in_schema=False)

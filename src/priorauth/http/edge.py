@@ -5,7 +5,7 @@ then the command itself. One request is one transaction, committed here; a store
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Generic, TypeVar
 
@@ -14,13 +14,16 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from priorauth.commands.organizations import authenticate, note_use
+from priorauth.domain.access_grants import secret_of
 from priorauth.domain.errors import AttachmentNotFound, IdempotencyKeyRequired, IdempotencyKeyReused, Unauthorized
+from priorauth.domain.live_views import Screens
 from priorauth.domain.moment import Moment
 from priorauth.domain.organizations import Caller, Environment, Scope
 from priorauth.http.answers import Answer
 from priorauth.http.bodies import fingerprint, parse, parse_query, read_body
 from priorauth.http.conditions import expected_version, idempotency_key
 from priorauth.http.limits import Limits
+from priorauth.http.live_views import LiveViews
 from priorauth.http.schemas.base import NoQuery
 from priorauth.store.blobs import Blobs
 from priorauth.store.database import Database
@@ -56,18 +59,30 @@ class ApiSettings:
     upload_seconds: int = 900
     file_bytes_limit: int = 25 * 1024 * 1024
     idempotency_days: int = 30
+    access_grant_seconds: int = 300
+    live_frame_ancestors: str = "'self'"
     sandbox_portals: tuple[SandboxPortal, ...] = ()
+
+    def address_of(self, grant_id: str) -> str:
+        """Return the address that opens an access grant. It holds the grant's secret."""
+        return f"{self.public_base_url}/runtime/access/{grant_id}.{secret_of(grant_id, key=self.server_key)}"
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What the routes work with."""
+    """What the routes work with. Without `live` no session can be shown."""
 
     database: Database
     blobs: Blobs
     settings: ApiSettings
     limits: Limits
     present: Callable[[], Moment]
+    live: LiveViews | None = None
+
+    @property
+    def screens(self) -> Screens | None:
+        """Where a session's screen is found."""
+        return self.live.screens if self.live is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +98,13 @@ class Writing(Generic[Shape]):
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """How a kept answer's secrets are taken out and put back; `reveal` undoes `conceal` byte for byte."""
+    """How a kept answer's secrets are taken out and put back; `reveal` undoes `conceal` byte for byte.
+
+    It returns None when the secrets open nothing any more: then the answer is worth nothing, and its key is free again.
+    """
 
     conceal: Callable[[bytes], bytes]
-    reveal: Callable[[bytes], bytes]
+    reveal: Callable[[Transaction, Moment, bytes], bytes | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +152,8 @@ class Call:
     ) -> Response:
         """Answer with what `run` did, once: a repeated request under the same key gets the first answer again.
 
-        `secrets` takes what must not rest in clear out of the answer that is kept, and puts it back for a repetition.
+        `secrets` takes what must not rest in clear out of the answer that is kept, and puts it back for a repetition;
+        an answer whose secrets have become useless is not repeated, and the request is carried out anew.
         """
         self.admit(scope, "writes")
 
@@ -144,9 +163,9 @@ class Call:
                 see(tx, self.caller)
             repeatable = self._repeatable()
             if repeatable is not None:
-                kept = self._kept(tx, repeatable, moment)
+                kept = self._kept(tx, repeatable, moment, secrets)
                 if kept is not None:
-                    return replace(kept, body=secrets.reveal(kept.body)) if secrets else kept
+                    return kept
             elif key_required:
                 raise IdempotencyKeyRequired
             expected = expected_version(self.request, required=version_required)
@@ -182,14 +201,15 @@ class Call:
         # Keyed: a plain hash of so short a text could be guessed.
         return tx.sealer.index(f"request body:{fingerprint(self.body)}")
 
-    def _kept(self, tx: Transaction, scope: IdempotencyScope, moment: Moment) -> Answer | None:
+    def _kept(self, tx: Transaction, scope: IdempotencyScope, moment: Moment, secrets: Secrets | None) -> Answer | None:
         since = moment.now - timedelta(days=self.services.settings.idempotency_days)
         kept = tx.idempotency.find(scope, since=since)
         if kept is None:
             return None
         if kept.body_hash != self._fingerprint(tx):
             raise IdempotencyKeyReused
-        return Answer(kept.body, kept.status_code, kept.version, replayed=True)
+        body = secrets.reveal(tx, moment, kept.body) if secrets else kept.body
+        return Answer(body, kept.status_code, kept.version, replayed=True) if body is not None else None
 
 
 async def authenticated(request: Request) -> Call:

@@ -1,7 +1,11 @@
-"""What surrounds every request: its id, headers that keep patients' data out of caches, and the net for faults."""
+"""What surrounds every request: its id, headers that keep patients' data out of caches, and the net for faults.
+
+Nothing here writes an address down: some of them are secrets.
+"""
 
 import time
 from collections.abc import Mapping, MutableMapping
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -16,7 +20,7 @@ _log = structlog.get_logger(__name__)
 
 
 class RequestEnvelope:
-    """ASGI middleware. HEAD is answered as GET without its body.
+    """ASGI middleware. HEAD is answered as GET without its body; `state.bodyless` says so to whom it matters.
 
     An unforeseen fault is logged by its type and place, never by what it says.
     """
@@ -26,11 +30,11 @@ class RequestEnvelope:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self._connection(scope, receive, send)
             return
         request_id = new_id("req")
         scope.setdefault("state", {})["request_id"] = request_id
-        bodyless = scope["method"] == "HEAD"
+        bodyless = scope["state"]["bodyless"] = scope["method"] == "HEAD"
         started = False
 
         async def sent(message: Message) -> None:
@@ -53,6 +57,15 @@ class RequestEnvelope:
             _log.error("request_fault", request_id=request_id, milliseconds=milliseconds, **whereabouts(error))
             if not started:
                 await error_response(InternalError(), request_id=request_id)(inner, receive, sent)
+
+    async def _connection(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a web socket; a fault ends it, and what it says stays out of the log."""
+        try:
+            await self._app(scope, receive, send)
+        except Exception as error:  # noqa: BLE001 - as above
+            _log.error("connection_fault", **whereabouts(error))
+            with suppress(Exception):
+                await send({"type": "websocket.close", "code": 1011, "reason": ""})
 
 
 def _add_headers(message: MutableMapping[str, Any], more: Mapping[str, str]) -> None:

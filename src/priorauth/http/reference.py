@@ -1,4 +1,4 @@
-"""Pages for people: the front page, and the OpenAPI document as one page of HTML.
+"""Pages for people: the front page, the OpenAPI document as one page of HTML, and what a dead link shows.
 
 They need no script and no foreign host.
 """
@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 import priorauth
+from priorauth.domain.errors import PriorAuthError
 
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
@@ -38,6 +39,35 @@ async def front_page(_: Request) -> Response:
     """Show whoever opens the server's address where to go on."""
     page = _templates().get_template("front.html")
     return HTMLResponse(page.render(version=priorauth.__version__), headers=_HEADERS)
+
+
+_DEAD_LINKS: Mapping[str, tuple[str, str]] = {
+    "access_grant_expired": (
+        "This link has expired",
+        "Links to a live session are good for a few minutes. Go back to where you found it and open the session again.",
+    ),
+    "access_grant_revoked": (
+        "This link has been closed",
+        "The session was given back, or access to it was taken away. Ask whoever gave you the link for another one.",
+    ),
+    "channel_session_lost": (
+        "This session has ended",
+        "The work at the payer's portal is over, or it will be started again. Look at the case for where it stands.",
+    ),
+}
+_UNKNOWN_LINK = (
+    "This link does not work",
+    "It may be incomplete. Go back to where you found it and open the session again.",
+)
+
+
+def refused_access_page(error: PriorAuthError, *, ancestors: str) -> Response:
+    """Tell whoever followed a link to a live session why it shows none. `ancestors` may frame the page."""
+    title, advice = _DEAD_LINKS.get(error.code, _UNKNOWN_LINK)
+    policy = f"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors {ancestors}"
+    headers = {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer"}
+    page = _templates().get_template("refused_access.html")
+    return HTMLResponse(page.render(title=title, advice=advice), 404, headers)
 
 
 @cache

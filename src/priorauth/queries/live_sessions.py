@@ -1,15 +1,22 @@
 """Reading the live session of a case."""
 
+from priorauth.domain.access_grants import hindrance
 from priorauth.domain.authorizations import Authorization
 from priorauth.domain.live_sessions import LiveSession, project
+from priorauth.domain.live_views import Screens
 from priorauth.domain.moment import Moment
 from priorauth.domain.organizations import Caller
 from priorauth.store.transaction import Transaction
 
 
 def live_session(
-    tx: Transaction, caller: Caller, moment: Moment, *, authorization_id: str
-) -> tuple[Authorization, LiveSession]:
-    """Return a case and its live session as of now. Raises AuthorizationNotFound."""
+    tx: Transaction, caller: Caller, moment: Moment, *, authorization_id: str, screens: Screens | None
+) -> tuple[Authorization, LiveSession, bool]:
+    """Return a case, its live session as of now, and whether access to it can be granted. Raises AuthorizationNotFound.
+
+    A session can be live without: what is shown needs a screen too.
+    """
     case = tx.authorizations.require(caller, authorization_id)
-    return case, project(case, tx.sessions.of(case.id), now=moment.now)
+    claim = tx.sessions.of(case.id)
+    available = hindrance(case, claim, screens, now=moment.now) is None
+    return case, project(case, claim, now=moment.now), available

@@ -137,6 +137,7 @@ class Database:
             for write in batch:
                 write.fail(error)
             return
+        # Before its caller goes on: who begins to wait after a write must not hear of it any more.
+        self.changes.announce(transaction.touched)
         for write in done:
             write.outcome.set_result(write.result)
-        self.changes.announce(transaction.authorizations.changed)

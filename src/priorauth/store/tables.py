@@ -154,3 +154,27 @@ browser_states = Table(
     Column("id", String, ForeignKey("credentials.id"), primary_key=True),
     Column("document", LargeBinary, nullable=False),
 )
+
+access_grants = Table(
+    "access_grants",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("authorization_id", String, ForeignKey("authorizations.id"), nullable=False),
+    Column("document", LargeBinary, nullable=False),
+)
+
+live_views = Table(
+    "live_views",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("access_grant_id", String, ForeignKey("access_grants.id"), nullable=False),
+    Column("authorization_id", String, ForeignKey("authorizations.id"), nullable=False),
+    Column("mode", String, nullable=False),
+    Column("network_address", String, nullable=False),
+    Column("opened_at", String, nullable=False),
+    Column("connected_at", String),
+    Column("ended_at", String),
+    Column("ticket_hash", String),
+    UniqueConstraint("ticket_hash", name="uq_live_views_ticket"),
+    Index("ix_live_views_authorization", "authorization_id", "id"),
+)

@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 
+from priorauth.store.access_grants import AccessGrants, LiveViews
 from priorauth.store.authorizations import Authorizations
 from priorauth.store.catalog import Catalog
 from priorauth.store.credentials import Credentials
@@ -29,6 +30,15 @@ class Transaction:
         self.organizations = Organizations(connection)
         self.catalog = Catalog(connection)
         self.credentials = Credentials(connection, sealer)
+        self.access_grants = AccessGrants(connection)
+        self.live_views = LiveViews(connection)
+
+    @property
+    def touched(self) -> set[str]:
+        """The cases of which whoever watches them should hear, once this has committed."""
+        return (
+            self.authorizations.changed | self.sessions.changed | self.access_grants.changed | self.live_views.changed
+        )
 
     def enqueue(self, work: Work) -> None:
         """Enqueue work for the engine; it exists if and only if this transaction commits."""

@@ -59,7 +59,7 @@ async def attach_document(call: AuthenticatedCall, authorization_id: Authorizati
             document_types=tuple(writing.body.document_types),
             description=writing.body.description,
         )
-        return rendered(writing.tx, case)
+        return rendered(call, writing.tx, case)
 
     return await call.write(run, body=AttachBody, see=sees_authorization(authorization_id), version_required=True)
 
@@ -82,7 +82,7 @@ async def detach_document(
             expected_version=writing.expected_version,
             attachment_id=attachment_id,
         )
-        return rendered(writing.tx, case)
+        return rendered(call, writing.tx, case)
 
     see = sees_attachment(authorization_id, attachment_id)
     return await call.write(run, body=NoBody, see=see, version_required=True)

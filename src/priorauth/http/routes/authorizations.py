@@ -28,7 +28,7 @@ from priorauth.domain.organizations import Scope
 from priorauth.http.answers import Answer, answer
 from priorauth.http.bodies import parse_query
 from priorauth.http.conditions import is_known
-from priorauth.http.edge import AuthenticatedCall, Writing, sees_authorization
+from priorauth.http.edge import AuthenticatedCall, Call, Writing, sees_authorization
 from priorauth.http.operations import AuthorizationId, describes
 from priorauth.http.routes.catalog import checked_npi, service_request
 from priorauth.http.schemas.authorizations import (
@@ -93,7 +93,7 @@ async def create_authorization(call: AuthenticatedCall) -> Response:
             metadata=body.metadata or {},
             automatic_allowed=automatic_allowed,
         )
-        return rendered(writing.tx, case, status_code=201)
+        return rendered(call, writing.tx, case, status_code=201)
 
     return await call.write(run, body=CreateBody, key_required=True)
 
@@ -107,7 +107,8 @@ async def list_authorizations(call: AuthenticatedCall) -> Response:
         page, payers = queries.listed(
             tx, call.caller, narrowed=Filter(**filters), cursor=parameters.cursor, limit=parameters.limit
         )
-        cases = (written(case, payers[case.payer_version]) for case in page.data)
+        address_of = call.services.settings.address_of
+        cases = (written(case, payers[case.payer_version], address_of=address_of) for case in page.data)
         return Answer(written_page(cases, Pagination(next_cursor=page.next_cursor)))
 
     return await call.read(query, parameters=ListQuery)
@@ -124,7 +125,7 @@ async def read_authorization(call: AuthenticatedCall, authorization_id: Authoriz
         case = tx.authorizations.require(call.caller, authorization_id)
         if parameters.knows(case.version) or is_known(call.request, version=case.version):
             return Answer(b"", 304, case.version)
-        return rendered(tx, case)
+        return rendered(call, tx, case)
 
     async def read() -> Response:
         return await call.read(query, parameters=ReadQuery, see=sees_authorization(authorization_id))
@@ -153,7 +154,7 @@ async def answer_questions(call: AuthenticatedCall, authorization_id: Authorizat
             expected_version=writing.expected_version,
             patch=writing.body.questionnaire_response.to_domain(),
         )
-        return rendered(writing.tx, case)
+        return rendered(call, writing.tx, case)
 
     return await call.write(run, body=AnswersBody, see=sees_authorization(authorization_id), version_required=True)
 
@@ -176,7 +177,7 @@ async def confirm_next_action(call: AuthenticatedCall, authorization_id: Authori
             expected_version=writing.expected_version,
             next_action_id=writing.body.next_action_id,
         )
-        return rendered(writing.tx, case)
+        return rendered(call, writing.tx, case)
 
     see = sees_authorization(authorization_id)
     return await call.write(run, body=ConfirmBody, scope=Scope.CONFIRM, see=see, version_required=True)
@@ -204,7 +205,7 @@ async def cancel_authorization(call: AuthenticatedCall, authorization_id: Author
             expected_version=writing.expected_version,
             reason=writing.body.reason,
         )
-        return rendered(writing.tx, case)
+        return rendered(call, writing.tx, case)
 
     return await call.write(run, body=CancelBody, see=sees_authorization(authorization_id))
 
@@ -226,7 +227,8 @@ async def list_events(call: AuthenticatedCall, authorization_id: AuthorizationId
     return await call.read(query, parameters=PageQuery, see=sees_authorization(authorization_id))
 
 
-def rendered(tx: Transaction, case: Authorization, *, status_code: int = 200) -> Answer:
+def rendered(call: Call, tx: Transaction, case: Authorization, *, status_code: int = 200) -> Answer:
     """Return a case as an answer with its ETag."""
     payer = tx.catalog.payer_version(case.payer_version)
-    return Answer(written(case, payer), status_code, case.version)
+    address_of = call.services.settings.address_of
+    return Answer(written(case, payer, address_of=address_of), status_code, case.version)

@@ -95,7 +95,7 @@ async def answer_with_fhir(call: AuthenticatedCall, authorization_id: Authorizat
             expected_version=writing.expected_version,
             patch=_answers(writing.body.root, _url(call, seen)),
         )
-        return rendered(writing.tx, case)
+        return rendered(call, writing.tx, case)
 
     return await call.write(
         run, body=FhirQuestionnaireResponse, see=sees_authorization(authorization_id), version_required=True

@@ -157,7 +157,7 @@ def _upload_secrets(services: Services) -> Secrets:
     """Keep the proof of an upload address out of what rests: it is made again from the file's id."""
     return Secrets(
         conceal=lambda body: _UPLOAD_ADDRESS.sub(rb"\1", body),
-        reveal=lambda body: _UPLOAD_ADDRESS.sub(
+        reveal=lambda _tx, _moment, body: _UPLOAD_ADDRESS.sub(
             lambda found: found[1] + _proof_of(services, found[2].decode()).encode(), body
         ),
     )

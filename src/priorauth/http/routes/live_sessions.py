@@ -20,7 +20,13 @@ async def read_live_session(call: AuthenticatedCall, authorization_id: Authoriza
     """Read the projection of the channel session that works on a case; `not_live` when there is none."""
 
     def query(tx: Transaction, _: NoQuery) -> Answer:
-        case, session = live_session(tx, call.caller, call.services.present(), authorization_id=authorization_id)
-        return answer(live_session_view(case, session))
+        case, session, available = live_session(
+            tx,
+            call.caller,
+            call.services.present(),
+            authorization_id=authorization_id,
+            screens=call.services.screens,
+        )
+        return answer(live_session_view(case, session, available=available))
 
     return await call.read(query, parameters=NoQuery, see=sees_authorization(authorization_id))

@@ -33,7 +33,7 @@ from priorauth.http.schemas.questionnaires import (
     QuestionnaireResponseView,
     QuestionnaireView,
 )
-from priorauth.http.schemas.reviews import CoversView, ReviewSnapshotView
+from priorauth.http.schemas.reviews import AddressOf, CoversView, ReviewSnapshotView
 from priorauth.http.schemas.submissions import DecisionView, PayerReceiptView
 
 MetadataName = Annotated[str, StringConstraints(min_length=1, max_length=255)]
@@ -303,9 +303,9 @@ _RESOLUTIONS: dict[ActionType, tuple[Literal["update_authorization", "confirm", 
 _pinned: dict[tuple[str, str], bytes] = {}
 
 
-def written(case: Authorization, payer: Payer) -> bytes:
+def written(case: Authorization, payer: Payer, *, address_of: AddressOf) -> bytes:
     """Return a case and its pinned payer as a client sees them: the JSON of an `AuthorizationView`."""
-    own = _own(case).model_dump_json().encode()
+    own = _own(case, address_of).model_dump_json().encode()
     shown = _once(case.payer_version, "", lambda: PayerView.model_validate(payer))
     asked = b",".join(_questionnaires(case, payer))
     return b'%b,"payer":%b,"questionnaire":[%b]}' % (own.removesuffix(b"}"), shown, asked)
@@ -331,7 +331,7 @@ def _once(version: str, name: str, view: Callable[[], View]) -> bytes:
     return _pinned[version, name]
 
 
-def _own(case: Authorization) -> OwnView:
+def _own(case: Authorization, address_of: AddressOf) -> OwnView:
     return OwnView(
         id=case.id,
         version=case.version,
@@ -344,7 +344,7 @@ def _own(case: Authorization) -> OwnView:
         questionnaire_response=QuestionnaireResponseView.model_validate({"item": case.answers}),
         requirements=RequirementsView.model_validate(case.requirements),
         attachments=[AttachmentView.model_validate(each) for each in case.attachments],
-        submission=SubmissionView.model_validate(case.submission),
+        submission=SubmissionView.model_validate(case.submission, context=address_of),
         outcome=case.outcome,
         status_reason=ReasonView.model_validate(case.status_reason) if case.status_reason else None,
         active_manual_handoff=(

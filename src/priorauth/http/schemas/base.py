@@ -146,7 +146,7 @@ class ErrorBody(View):
     retryable: bool = Field(description="Whether the same request can succeed later, unchanged.")
     details: dict[str, object] = Field(
         description="What a client can act on, by the code: `version_conflict` has expectedVersion and actualVersion, "
-        "`insufficient_permissions` requiredScope. Often empty."
+        "`insufficient_permissions` requiredScope, `live_session_not_available` reason. Often empty."
     )
     issues: list[IssueView] = Field(description="Every fault of a request by its field; empty when it is no field's.")
 

@@ -60,8 +60,8 @@ class LiveSessionView(View):
     safety: SafetyView = Field(description="How close the session is to what cannot be undone.")
 
 
-def live_session_view(case: Authorization, session: LiveSession) -> LiveSessionView:
-    """Return a live session as a client sees it."""
+def live_session_view(case: Authorization, session: LiveSession, *, available: bool) -> LiveSessionView:
+    """Return a live session as a client sees it; `available` says whether an access grant can be created now."""
     handoff_id = session.manual_handoff_id
     return LiveSessionView(
         prior_authorization_id=case.id,
@@ -69,7 +69,7 @@ def live_session_view(case: Authorization, session: LiveSession) -> LiveSessionV
         state="live" if session.is_live else "not_live",
         channel=session.channel,
         owner=OwnerView(type="manual_handoff" if handoff_id else "automation", manual_handoff_id=handoff_id),
-        access=AccessView(available=session.is_live, supported_modes=list(session.supported_modes)),
+        access=AccessView(available=available, supported_modes=list(session.supported_modes)),
         handoff=SessionHandoffView(
             allowed=session.handoff_state is HandoffAvailability.OFFERED,
             state=session.handoff_state,

@@ -1,6 +1,8 @@
 """Review snapshots on the wire."""
 
-from pydantic import Field, model_validator
+from collections.abc import Callable
+
+from pydantic import Field, ValidationInfo, model_validator
 
 from priorauth.domain.reviews import ReviewSnapshot, SnapshotKind, SnapshotStatus
 from priorauth.http.schemas.attachments import AttachmentView
@@ -121,6 +123,10 @@ class WarningView(View):
     message: str = Field(description="For the reviewer.")
 
 
+# The address of an access grant, by its id.
+AddressOf = Callable[[str], str]
+
+
 class ReviewSnapshotView(View):
     """What is to be approved: a picture of the package as it will be sent."""
 
@@ -139,8 +145,14 @@ class ReviewSnapshotView(View):
 
     @model_validator(mode="before")
     @classmethod
-    def _from_domain(cls, value: object) -> object:
+    def _from_domain(cls, value: object, info: ValidationInfo) -> object:
         if not isinstance(value, ReviewSnapshot):
             return value
-        names = set(cls.model_fields) - {"questionnaire_response"}
-        return {**{name: getattr(value, name) for name in names}, "questionnaire_response": {"item": value.answers}}
+        names = set(cls.model_fields) - {"questionnaire_response", "live_view_url"}
+        address_of: AddressOf | None = info.context
+        grant_id = value.access_grant_id
+        return {
+            **{name: getattr(value, name) for name in names},
+            "questionnaire_response": {"item": value.answers},
+            "live_view_url": address_of(grant_id) if grant_id is not None and address_of is not None else None,
+        }

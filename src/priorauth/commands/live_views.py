@@ -1,0 +1,148 @@
+"""Views of live sessions: opened by a grant, connected by a ticket, renewed, ended; each is on the case's timeline.
+
+A refused opening is an answer and no exception, since its trace has to be committed.
+"""
+
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+
+from priorauth.commands.access_grants import note_of
+from priorauth.commands.record import load
+from priorauth.domain.access_grants import AccessGrant, Viewer, judge, refusal, ticket_hash_of
+from priorauth.domain.errors import AccessGrantNotFound
+from priorauth.domain.live_views import Ending
+from priorauth.domain.moment import Moment
+from priorauth.store.transaction import Transaction
+
+# How long the first ticket of a view connects it: whoever opens a grant does so at once.
+_FIRST_TICKET = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A view that somebody looks at: by which grant, in which session, and the ticket with which to come back."""
+
+    viewer: Viewer
+    grant: AccessGrant
+    session_id: str
+    next_ticket: str
+    may_submit: bool
+
+
+def open_view(tx: Transaction, moment: Moment, *, grant_id: str, network_address: str) -> str | Ending:
+    """Open a grant; return the ticket that connects its view once, or why the grant opens nothing any more.
+
+    Whoever calls has proven the grant's secret. Raises AccessGrantNotFound.
+    """
+    grant = tx.access_grants.require(grant_id)
+    ending = _judged(tx, moment, grant)
+    if ending is not None:
+        _note_refusal(tx, moment, grant, ending, network_address=network_address)
+        return ending
+    viewer = Viewer(
+        id=moment.new_id("view"),
+        access_grant_id=grant.id,
+        authorization_id=grant.authorization_id,
+        mode=grant.mode,
+        network_address=network_address,
+        opened_at=moment.now,
+    )
+    ticket = secrets.token_urlsafe(32)
+    tx.live_views.add(viewer, ticket_hash=ticket_hash_of(ticket))
+    _note(tx, moment, viewer, event="access_grant_opened")
+    return ticket
+
+
+def connect(tx: Transaction, moment: Moment, *, ticket: str) -> Connected | Ending:
+    """Connect the view of a ticket, which nobody can use again; or say why its grant opens nothing any more.
+
+    A view that was connected before goes on: its viewer comes back. Raises AccessGrantNotFound for a ticket that
+    connects nothing.
+    """
+    viewer, grant = _of_ticket(tx, moment, ticket)
+    ending = _judged(tx, moment, grant)
+    claim = tx.sessions.of(grant.authorization_id)
+    if ending is not None or claim is None:
+        ending = ending or Ending.SESSION_LOST
+        _note_refusal(tx, moment, grant, ending, network_address=viewer.network_address)
+        return ending
+    following = secrets.token_urlsafe(32)
+    if not tx.live_views.connect(
+        viewer, spending=ticket_hash_of(ticket), leaving=ticket_hash_of(following), now=moment.now
+    ):
+        raise AccessGrantNotFound
+    _note(tx, moment, viewer, event="live_view_started")
+    return Connected(viewer, grant, claim.session_id, following, _may_submit(tx, grant))
+
+
+def renew(tx: Transaction, moment: Moment, *, view_id: str, ticket: str) -> AccessGrant:
+    """Let a view go on under the fresh grant that the ticket is of; return that grant.
+
+    Raises AccessGrantNotFound unless both allow the very same, or the reason why the fresh one opens nothing.
+    """
+    opened, fresh = _of_ticket(tx, moment, ticket)
+    viewer = tx.live_views.require(view_id)
+    if opened.connected_at is not None or not fresh.continues(tx.access_grants.require(viewer.access_grant_id)):
+        raise AccessGrantNotFound
+    ending = _judged(tx, moment, fresh)
+    if ending is not None:
+        raise refusal(ending)
+    if not tx.live_views.spend(opened, ticket_hash=ticket_hash_of(ticket), now=moment.now):
+        raise AccessGrantNotFound
+    tx.live_views.move(viewer, to=fresh)
+    _note(tx, moment, tx.live_views.require(view_id), event="live_view_renewed")
+    return fresh
+
+
+def end(tx: Transaction, moment: Moment, *, view_id: str, next_ticket: str, reason: str) -> None:
+    """End a view's connection, unless its viewer has come back by another one."""
+    if tx.live_views.end(view_id, ticket_hash=ticket_hash_of(next_ticket), now=moment.now):
+        _note(tx, moment, tx.live_views.require(view_id), event="live_view_ended", reason=reason)
+
+
+def end_all(tx: Transaction, moment: Moment) -> None:
+    """End every view: called by the one process of the data folder as it starts."""
+    for viewer in tx.live_views.end_all(now=moment.now):
+        _note(tx, moment, viewer, event="live_view_ended", reason=Ending.SESSION_LOST.value)
+
+
+def note_refused_input(tx: Transaction, moment: Moment, *, view_id: str, reason: str) -> None:
+    """Record that a view sent what it may not."""
+    _note(tx, moment, tx.live_views.require(view_id), event="live_input_refused", reason=reason)
+
+
+def _judged(tx: Transaction, moment: Moment, grant: AccessGrant) -> Ending | None:
+    case = load(tx, grant.authorization_id)
+    return judge(grant, case, tx.sessions.of(case.id), now=moment.now)
+
+
+def _may_submit(tx: Transaction, grant: AccessGrant) -> bool:
+    """Say whether the grant's handoff holds an intent: then the final request may leave, once."""
+    attempt = load(tx, grant.authorization_id).journal.open_attempt
+    return attempt is not None and attempt.handoff_id is not None and attempt.handoff_id == grant.manual_handoff_id
+
+
+def _of_ticket(tx: Transaction, moment: Moment, ticket: str) -> tuple[Viewer, AccessGrant]:
+    viewer = tx.live_views.of_ticket(ticket_hash_of(ticket))
+    if viewer is None or (viewer.connected_at is None and moment.now - viewer.opened_at >= _FIRST_TICKET):
+        raise AccessGrantNotFound
+    return viewer, tx.access_grants.require(viewer.access_grant_id)
+
+
+def _note(tx: Transaction, moment: Moment, viewer: Viewer, *, event: str, **details: str) -> None:
+    grant = tx.access_grants.require(viewer.access_grant_id)
+    note_of(tx, moment, grant, event=event, liveViewId=viewer.id, networkAddress=viewer.network_address, **details)
+
+
+def _note_refusal(tx: Transaction, moment: Moment, grant: AccessGrant, ending: Ending, *, network_address: str) -> None:
+    # Once for each reason and address: whoever keeps an old address must not be able to fill the timeline.
+    note_of(
+        tx,
+        moment,
+        grant,
+        event="access_grant_refused",
+        once=f"{grant.id}:{ending.value}:{network_address}",
+        reason=ending.value,
+        networkAddress=network_address,
+    )

@@ -1,0 +1,178 @@
+"""Access grants: addresses by which somebody without a key opens one case's live session, for a while.
+
+An address holds a secret that is computed from the grant's id and the server's key, so that none is stored. Whether a
+grant opens anything is never a fact of the grant alone: it is judged by the case and its session as they are now, at
+every opening and for as long as a view runs.
+"""
+
+import base64
+import hashlib
+import hmac
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from priorauth.domain.authorizations import Authorization
+from priorauth.domain.errors import (
+    AccessGrantExpired,
+    AccessGrantRevoked,
+    ChannelSessionLost,
+    LiveSessionNotAvailable,
+    PriorAuthError,
+)
+from priorauth.domain.events import SERVICE, Actor, ActorType
+from priorauth.domain.handoffs import HandoffState
+from priorauth.domain.lifecycle import Status
+from priorauth.domain.live_sessions import AccessMode, SessionClaim, needs_session
+from priorauth.domain.live_views import Ending, Screens
+from priorauth.domain.reviews import SnapshotStatus
+
+
+class Hindrance(StrEnum):
+    """Why no access to a case's session can be granted now."""
+
+    NO_ACTIVE_CHANNEL_SESSION = "no_active_channel_session"
+    PORTAL_CLAIM_EXPIRED = "portal_claim_expired"
+    LIVE_VIEW_NOT_AVAILABLE = "live_view_not_available"
+    CHANNEL_SESSION_LOST = "channel_session_lost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessGrant:
+    """A right to open a case's session.
+
+    It is of one session, or of a review snapshot and then of whichever session is up. `minted_by` is the id of an API
+    key; None is the service itself.
+    """
+
+    id: str
+    authorization_id: str
+    mode: AccessMode
+    session_id: str | None
+    manual_handoff_id: str | None = None
+    review_snapshot_id: str | None = None
+    minted_by: str | None
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None = None
+
+    @property
+    def actor(self) -> Actor:
+        """Who stands behind whatever is done by this grant."""
+        return Actor(ActorType.CUSTOMER, self.minted_by) if self.minted_by is not None else SERVICE
+
+    def continues(self, other: "AccessGrant") -> bool:
+        """Say whether a view of `other` may go on under this grant: it allows the very same."""
+        return (
+            self.authorization_id == other.authorization_id
+            and self.mode is other.mode
+            and self.manual_handoff_id == other.manual_handoff_id
+            and self.review_snapshot_id == other.review_snapshot_id
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Viewer:
+    """One opening of a grant, as it is kept: from where it was opened, and whether somebody is looking now."""
+
+    id: str
+    access_grant_id: str
+    authorization_id: str
+    mode: AccessMode
+    network_address: str
+    opened_at: datetime
+    connected_at: datetime | None = None
+    ended_at: datetime | None = None
+
+
+def secret_of(grant_id: str, *, key: bytes) -> str:
+    """Return the secret of a grant's address: 256 bits that nobody can compute without the server's key."""
+    digest = hmac.new(key, f"access grant:{grant_id}".encode(), hashlib.sha256).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def is_secret_of(shown: str, grant_id: str, *, key: bytes) -> bool:
+    """Say whether `shown` is the grant's secret; how long that takes tells nothing of it."""
+    return hmac.compare_digest(shown.encode(), secret_of(grant_id, key=key).encode())
+
+
+def ticket_hash_of(ticket: str) -> str:
+    """Return what is kept of a ticket. It has 256 bits of chance, so that a plain hash resists guessing."""
+    return hashlib.sha256(ticket.encode()).hexdigest()
+
+
+def hindrance(
+    case: Authorization, claim: SessionClaim | None, screens: Screens | None, *, now: datetime
+) -> Hindrance | None:
+    """Say why the case's session cannot be shown now; None when it can. Without `screens` nothing is shown."""
+    if claim is None or not needs_session(case):
+        return Hindrance.NO_ACTIVE_CHANNEL_SESSION
+    if not claim.is_valid(now):
+        return Hindrance.PORTAL_CLAIM_EXPIRED
+    if screens is None:
+        return Hindrance.LIVE_VIEW_NOT_AVAILABLE
+    if screens.screen(case.id, session_id=claim.session_id) is None:
+        return Hindrance.CHANNEL_SESSION_LOST
+    return None
+
+
+def require_session(
+    case: Authorization, claim: SessionClaim | None, screens: Screens | None, *, now: datetime
+) -> SessionClaim:
+    """Return the claim on a session that can be shown. Raises LiveSessionNotAvailable with the reason."""
+    found = hindrance(case, claim, screens, now=now)
+    if claim is None or found is not None:
+        reason = found or Hindrance.NO_ACTIVE_CHANNEL_SESSION
+        raise LiveSessionNotAvailable(details={"reason": reason.value})
+    return claim
+
+
+def judge(grant: AccessGrant, case: Authorization, claim: SessionClaim | None, *, now: datetime) -> Ending | None:
+    """Say why the grant opens nothing now; None while it opens the session.
+
+    What was closed or revoked says so for ever, whatever else is over by then.
+    """
+    if grant.revoked_at is not None or not _is_wanted(grant, case):
+        return Ending.REVOKED
+    if grant.expires_at is not None and grant.expires_at <= now:
+        return Ending.EXPIRED
+    if claim is None or not claim.is_valid(now) or not needs_session(case):
+        return Ending.SESSION_LOST
+    if grant.session_id is not None and grant.session_id != claim.session_id:
+        return Ending.SESSION_LOST
+    return None
+
+
+def refusal(ending: Ending) -> PriorAuthError:
+    """Return the error that tells somebody who opens a grant why it opens nothing."""
+    return _REFUSALS[ending]()
+
+
+_REFUSALS: dict[Ending, type[PriorAuthError]] = {
+    Ending.EXPIRED: AccessGrantExpired,
+    Ending.REVOKED: AccessGrantRevoked,
+    Ending.SESSION_LOST: ChannelSessionLost,
+}
+
+
+def _is_wanted(grant: AccessGrant, case: Authorization) -> bool:
+    """Say whether what the grant was made for still goes on."""
+    if case.status is Status.CANCELED:
+        return False
+    if grant.manual_handoff_id is not None:
+        return is_active_handoff(case, grant.manual_handoff_id)
+    return grant.review_snapshot_id is None or _is_reviewed(grant.review_snapshot_id, case)
+
+
+def is_active_handoff(case: Authorization, handoff_id: str) -> bool:
+    """Say whether this handoff has the interaction now; one that is closing gives it back already."""
+    handoff = case.active_handoff
+    return handoff is not None and handoff.id == handoff_id and handoff.state is HandoffState.ACTIVE
+
+
+def _is_reviewed(snapshot_id: str, case: Authorization) -> bool:
+    snapshot, approval = case.submission.review_snapshot, case.journal.approval
+    if snapshot is None or snapshot.id != snapshot_id:
+        return False
+    approved = approval is not None and approval.review_snapshot_id == snapshot_id
+    return approved or snapshot.status is SnapshotStatus.CURRENT
