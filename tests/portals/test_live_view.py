@@ -11,8 +11,7 @@ from playwright.async_api import Browser, FilePayload, Page, async_playwright
 
 from priorauth.channels.portals.guard import PermitState
 from priorauth.domain.live_inputs import Text
-from priorauth.domain.live_screens import Picker
-from priorauth.domain.live_views import Ending
+from priorauth.domain.live_views import Ending, Picker
 from tests.factories.live import (
     INTERACTIVE,
     READ_ONLY,
@@ -44,7 +43,8 @@ input,textarea,select,button{position:absolute;left:40px;width:400px;height:32px
 <script>window.keys=[];addEventListener('keydown',e=>keys.push([e.key,e.keyCode,e.ctrlKey,e.shiftKey]));
 window.world=Object.keys(window).filter(name=>/priorauth/i.test(name))</script>"""
 LETTER = b"%PDF-1.4 letter" * 20_000
-PAGES = {"/": FORM, "/popup": "<title>Help</title><body style='margin:0;background:#20a040'>help"}
+FRAMED = "<body style='margin:0'><select style='position:absolute;left:20px;top:30px'><option>x<option>y</select>"
+PAGES = {"/": FORM, "/framed": FRAMED, "/popup": "<title>Help</title><body style='margin:0;background:#20a040'>help"}
 
 
 @dataclass
@@ -83,7 +83,8 @@ class World:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browsers() -> AsyncIterator[tuple[Browser, Browser]]:
     async with async_playwright() as driver:
-        both = await launch(driver), await launch(driver)
+        # Frames of other sites get processes of their own: so does a desktop's Chromium, the headless shell does not.
+        both = await launch(driver, "--site-per-process"), await launch(driver)
         yield both
         for each in both:
             await each.close()
@@ -279,6 +280,25 @@ async def test_a_list_in_a_frame_is_placed_where_it_is(world: World) -> None:
     assert (round(picker.box.x), round(picker.box.y)) == (620, 130)
     await viewer.get_by_role("button", name="Choose").click()
     await world.portal_has("frames[0].document.querySelector('select').value === 'y'")
+
+
+async def test_a_list_in_a_frame_of_another_site_is_placed_where_it_is_too(world: World) -> None:
+    elsewhere = world.session.page.url.replace("127.0.0.1", "localhost") + "framed"
+    await world.session.page.evaluate(
+        """source => new Promise(done => { const frame = document.createElement('iframe'); frame.onload = done;
+        frame.style = 'position:absolute;left:600px;top:100px;border:0'; frame.src = source;
+        document.body.append(frame) })""",
+        elsewhere,
+    )
+    viewer = await world.act_in("name")
+    await click(viewer, 630, 140)
+    await viewer.locator("#overlays select").select_option("y")
+
+    (picker,) = world.session.screen.scene().overlays
+    assert isinstance(picker, Picker)
+    assert (round(picker.box.x), round(picker.box.y)) == (620, 130)
+    await viewer.get_by_role("button", name="Choose").click()
+    await world.session.page.frames[1].wait_for_function("document.querySelector('select').value === 'y'")
 
 
 async def test_a_dialog_waits_for_the_person_and_gets_the_answer(world: World) -> None:

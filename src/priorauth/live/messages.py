@@ -27,8 +27,7 @@ from priorauth.domain.live_inputs import (
     Text,
     Wheel,
 )
-from priorauth.domain.live_screens import Frame, Scene
-from priorauth.domain.live_views import View
+from priorauth.domain.live_views import Frame, Scene, View
 
 PROTOCOL: Final = "priorauth.live.v1"
 MESSAGE_LIMIT: Final = 1024 * 1024

@@ -5,8 +5,7 @@ its view before each single message.
 """
 
 from priorauth.domain.live_inputs import GiveFiles
-from priorauth.domain.live_screens import Frame, Scene
-from priorauth.domain.live_views import Ending, Screen
+from priorauth.domain.live_views import Ending, Frame, Scene, Screen
 from priorauth.live import messages
 from priorauth.live.viewers import Viewer
 
