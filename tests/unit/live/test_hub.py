@@ -87,6 +87,7 @@ async def test_a_viewer_is_told_first_what_it_may_do(office: Office) -> None:
         "type": "view",
         "mode": "interactive",
         "expiresAt": "2031-03-01T12:05:00+00:00",
+        "now": "2031-03-01T12:00:00+00:00",
         "maySubmit": True,
         "nextTicket": "next_1",
     }
