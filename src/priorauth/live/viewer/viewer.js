@@ -27,7 +27,10 @@ const may = () => !state.broken && state.holder === "you";
 
 const screen = new Screen({
   canvas: at("screen"), stage: at("stage"), send, may,
-  touched: (event) => event.pointerType !== "touch" && at("keys").focus({ preventScroll: true }),
+  touched: (event) => {
+    overlays.pressedBeside();
+    if (event.pointerType !== "touch") at("keys").focus({ preventScroll: true });
+  },
 });
 const keyboard = new Keyboard({ field: at("keys"), send, may, leave });
 const savings = new Savings(send);
