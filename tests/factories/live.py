@@ -32,9 +32,9 @@ POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src '
 READ_ONLY, INTERACTIVE = AccessMode.READ_ONLY, AccessMode.INTERACTIVE
 
 
-async def launch(driver: Playwright) -> Browser:
+async def launch(driver: Playwright, *arguments: str) -> Browser:
     """Start a browser, as portals and viewers alike get one here."""
-    return await driver.chromium.launch(executable_path=find_chromium(), args=["--no-sandbox"])
+    return await driver.chromium.launch(executable_path=find_chromium(), args=["--no-sandbox", *arguments])
 
 
 class Sessions:

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from priorauth.domain.live_inputs import Input
-from priorauth.domain.live_screens import Frame, Scene, Watcher
+from priorauth.domain.live_views import Frame, Scene, Watcher
 
 
 class PaintedScreen:

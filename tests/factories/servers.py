@@ -123,6 +123,24 @@ class Integrator:
                 seen.append(case)
         return seen
 
+    def take_over(self, case: Case) -> Case:
+        """Create the handoff that the case offers, accepting what it covers; return the case with it."""
+        covered = case["nextAction"]["covers"]["reviewSnapshotId"]
+        body = {"acceptedReviewSnapshotId": covered} if covered else {}
+        version = {"If-Match": f'"{case["version"]}"'}
+        self._checked(self.call("POST", f"{path_of(case)}/manual-handoffs", json=body, headers=version))
+        return self.read(case)
+
+    def grant(self, case: Case) -> dict[str, Any]:
+        """Create an address at which a human can act in the session of the case's handoff."""
+        handoff = f"{path_of(case)}/manual-handoffs/{case['activeManualHandoff']['id']}"
+        return self._checked(self.call("POST", f"{handoff}/access-grants"))
+
+    def give_back(self, case: Case, how: str, **report: object) -> dict[str, Any]:
+        """Close the case's handoff."""
+        handoff = f"{path_of(case)}/manual-handoffs/{case['activeManualHandoff']['id']}"
+        return self._checked(self.call("POST", f"{handoff}/{how}", json=report))
+
     def events(self, case: Case) -> list[dict[str, Any]]:
         """Read the whole timeline, oldest first."""
         found: list[dict[str, Any]] = []

@@ -48,6 +48,7 @@ def test_the_tree_keeps_its_layers(checkout: Path) -> None:
         pytest.param("commands", "import priorauth.queries", id="neighbours know each other"),
         pytest.param("commands", "import priorauth.settings", id="settings are read below bootstrap"),
         pytest.param("http", "import priorauth.engine", id="the edge calls the engine"),
+        pytest.param("live", "import priorauth.channels", id="the live view knows the browser"),
         pytest.param("sandbox", "import priorauth.domain", id="the sandbox knows the product"),
         pytest.param("engine", "import priorauth.sandbox.catalog", id="the engine knows the sandbox"),
         pytest.param("http", "import priorauth.sandbox.larkspur", id="the edge knows more of it than the catalog"),

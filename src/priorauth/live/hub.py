@@ -69,6 +69,7 @@ class Hub:
         term = _Term(viewer, self._present)
         try:
             code, reason = CLOSE_RESTARTING, "reconnect"
+            term.tell()
             if screen is not None and view.ending is None and not self._restarting:
                 code, reason = await self._show(screen, viewer)
             if view.ending is not None:
@@ -146,6 +147,10 @@ class _Term:
         viewer.view.on_change(self._changed)
         self._wait()
 
+    def tell(self) -> None:
+        """Tell the viewer what it may do, and until when."""
+        self._viewer.tell("view", messages.view(self._viewer.view, self._present()))
+
     def end(self) -> None:
         """Let the view's time be another's: the viewer has left."""
         self._is_over = True
@@ -158,7 +163,7 @@ class _Term:
         if self._viewer.view.ending is not None:
             self._viewer.ended.set()
         else:
-            self._viewer.tell("view", messages.view(self._viewer.view))
+            self.tell()
             self._wait()
 
     def _wait(self) -> None:

@@ -8,6 +8,7 @@ in 32 bits, then bytes); from the viewer always a piece of the file that it anno
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
@@ -27,8 +28,7 @@ from priorauth.domain.live_inputs import (
     Text,
     Wheel,
 )
-from priorauth.domain.live_screens import Frame, Scene
-from priorauth.domain.live_views import View
+from priorauth.domain.live_views import Frame, Scene, View
 
 PROTOCOL: Final = "priorauth.live.v1"
 MESSAGE_LIMIT: Final = 1024 * 1024
@@ -139,13 +139,14 @@ def kind_of(message: Message) -> str:
     return _KINDS[type(message)]
 
 
-def view(shown: View) -> str:
-    """Say what a viewer may do, and until when."""
+def view(shown: View, now: datetime) -> str:
+    """Say what a viewer may do, until when, and what time it is here: the viewer's clock may be another."""
     return _text(
         {
             "type": "view",
             "mode": shown.mode.value,
             "expiresAt": shown.expires_at.isoformat() if shown.expires_at else None,
+            "now": now.isoformat(),
             "maySubmit": shown.may_submit,
             "nextTicket": shown.next_ticket,
         }

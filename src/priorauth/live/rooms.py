@@ -5,8 +5,7 @@ its view before each single message.
 """
 
 from priorauth.domain.live_inputs import GiveFiles
-from priorauth.domain.live_screens import Frame, Scene
-from priorauth.domain.live_views import Ending, Screen
+from priorauth.domain.live_views import Ending, Frame, Scene, Screen
 from priorauth.live import messages
 from priorauth.live.viewers import Viewer
 
@@ -29,7 +28,6 @@ class Room:
     def enter(self, viewer: Viewer) -> None:
         """Let a viewer in: it is shown the last frame at once, and the session is the human's if it may act."""
         self._viewers.append(viewer)
-        viewer.tell("view", messages.view(viewer.view))
         if viewer.view.may_act:
             self._screen.hand_over(may_submit=viewer.view.may_submit)
         viewer.tell("scene", messages.scene(self._screen.scene()))

@@ -62,6 +62,8 @@ class Viewer:
                 await self.socket.send(message)
 
     def _next(self) -> str | bytes | None:
+        if self.view.ending is not None:
+            return None
         if self._texts:
             return self._texts.pop(next(iter(self._texts)))
         if self._frame is not None and self._painting is None:

@@ -13,7 +13,8 @@ class Devtools:
 
     def __init__(self) -> None:
         self.sent: list[tuple[float, str]] = []
-        self.hold_acks = False
+        self.goes_on = asyncio.Event()
+        self.goes_on.set()
         self._frame: Callable[[dict[str, Any]], None] = lambda _: None
         self._changed = asyncio.Event()
 
@@ -24,8 +25,7 @@ class Devtools:
     async def send(self, method: str, _: dict[str, Any] | None = None) -> dict[str, Any]:
         self.sent.append((asyncio.get_running_loop().time(), method))
         self._changed.set()
-        if self.hold_acks and method.endswith("Ack"):
-            await asyncio.Event().wait()
+        await self.goes_on.wait()
         return {}
 
     def paint(self, picture: bytes) -> None:
@@ -51,12 +51,27 @@ async def test_acknowledgements_keep_the_pace() -> None:
     devtools, cast, shown = casting()
     await cast.start()
 
-    for number in range(4):
+    for number in range(3):
+        devtools.paint(b"%d" % number)
+    # As Chromium does: for each acknowledgement one more.
+    for number in range(3, 6):
+        await devtools.until("Page.screencastFrameAck", number - 2)
         devtools.paint(b"%d" % number)
 
     acks = await devtools.until("Page.screencastFrameAck", 4)
-    assert acks[3] - acks[0] >= 3 / FRAMES_A_SECOND - 0.01
-    assert shown == [b"0", b"1", b"2", b"3"]
+    assert acks[-1] - acks[0] >= 3 / FRAMES_A_SECOND - 0.01
+    assert shown == [b"%d" % number for number in range(6)]
+
+
+async def test_in_a_storm_two_frames_are_held_back_so_that_none_queues_behind_another() -> None:
+    devtools, cast, _ = casting()
+    await cast.start()
+
+    for number in range(3):
+        devtools.paint(b"%d" % number)
+    await devtools.until("Page.startScreencast", 2)
+
+    assert len(await devtools.until("Page.screencastFrameAck", 1)) == 1
 
 
 async def test_a_single_change_is_acknowledged_at_once_and_never_asked_for_again() -> None:
@@ -95,6 +110,24 @@ async def test_the_same_picture_after_a_new_start_is_not_shown_again_and_starts_
 
     assert shown == [b"a", b"b"]
     assert cast.is_complete
+
+
+async def test_a_cast_that_is_stopped_while_it_starts_anew_stays_stopped() -> None:
+    devtools, cast, _ = casting()
+    await cast.start()
+    for picture in (b"a", b"b"):
+        devtools.paint(picture)
+    devtools.goes_on.clear()
+    await devtools.until("Page.stopScreencast", 1)
+
+    stopping = asyncio.create_task(cast.stop())
+    await devtools.until("Page.stopScreencast", 2)
+    devtools.goes_on.set()
+    await stopping
+
+    starts = [method for _, method in devtools.sent if method == "Page.startScreencast"]
+    assert len(starts) == 1
+    assert devtools.sent[-1][1] == "Page.stopScreencast"
 
 
 async def test_a_cast_that_was_stopped_shows_nothing_and_acknowledges_nothing() -> None:

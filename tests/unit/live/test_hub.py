@@ -9,9 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from priorauth.domain.live_inputs import GiveFiles, PickedFile, Text
-from priorauth.domain.live_screens import Scene
 from priorauth.domain.live_sessions import AccessMode
-from priorauth.domain.live_views import Ending, Screen, View
+from priorauth.domain.live_views import Ending, Scene, Screen, View
 from priorauth.live import messages
 from priorauth.live.hub import Hub
 from tests.factories.screens import PaintedScreen, Pipe
@@ -88,6 +87,7 @@ async def test_a_viewer_is_told_first_what_it_may_do(office: Office) -> None:
         "type": "view",
         "mode": "interactive",
         "expiresAt": "2031-03-01T12:05:00+00:00",
+        "now": "2031-03-01T12:00:00+00:00",
         "maySubmit": True,
         "nextTicket": "next_1",
     }

@@ -7,20 +7,19 @@ by Playwright, downloads refused, file choosers the page's own. It may not know 
 
 import asyncio
 from collections.abc import Awaitable
+from contextlib import suppress
 from typing import Final
 
-import structlog
 from playwright.async_api import BrowserContext, FileChooser, Page
 from playwright.async_api import Dialog as PageDialog
-from playwright.async_api import Error as PlaywrightError
 
 from priorauth.channels.portals.guard import PermitState, SubmitGuard
 from priorauth.channels.portals.screens.downloads import Downloads
+from priorauth.channels.portals.screens.gone import unless_gone
 from priorauth.channels.portals.screens.hands import Hands
 from priorauth.channels.portals.screens.overlays import Overlays
 from priorauth.channels.portals.screens.pickers import Field, Pick
 from priorauth.channels.portals.screens.tab import Listener, ScreenTab
-from priorauth.domain.errors import whereabouts
 from priorauth.domain.live_inputs import (
     AnswerDialog,
     ChooseOptions,
@@ -36,10 +35,10 @@ from priorauth.domain.live_inputs import (
     Text,
     Wheel,
 )
-from priorauth.domain.live_screens import Frame, Scene, Tab, Watcher
+from priorauth.domain.live_views import Frame, Scene, Tab, Watcher
 
-_log = structlog.get_logger(__name__)
 _ROOT: Final = 1
+_PATIENCE_SECONDS: Final = 2.0
 
 
 class PortalScreen:
@@ -166,7 +165,10 @@ class PortalScreen:
         self._settle()
         if watcher is not None:
             watcher.lose()
-        await self.settled()
+        # A page that hangs must not keep its browser from being ended.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                await self.settled()
 
     # --- tabs --------------------------------------------------------------------------------------------------------
 
@@ -175,6 +177,7 @@ class PortalScreen:
         self._next_tab += 1
         self._tabs[tab.id] = tab
         page.on("close", lambda _: self._closed(tab))
+        page.on("crash", lambda _: self._closed(tab))
         page.on("popup", lambda popup: self._follow(popup, opener=tab.id))
         page.on("domcontentloaded", lambda _: self._overlays.forget_pickers(tab.id))
         if self._held:
@@ -284,17 +287,9 @@ class PortalScreen:
             self._overlays.offer_download(name=name, content=content)
 
     def _run(self, work: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(_logged(work))
+        task = asyncio.ensure_future(unless_gone(work))
         self._working.add(task)
         task.add_done_callback(self._working.discard)
-
-
-async def _logged(work: Awaitable[None]) -> None:
-    try:
-        await work
-    except PlaywrightError as error:
-        # The page has gone meanwhile, or its browser.
-        _log.info("screen_could_not", **whereabouts(error))
 
 
 def _apply(hands: Hands, action: Pointer | Wheel | Key | Text | Composition) -> None:

@@ -29,6 +29,20 @@ export class Overlays {
     for (const overlay of overlays) if (!this.open.has(overlay.id)) this.add(overlay);
   }
 
+  // What was answered is out of the way at once, and stays so until the server has put it away.
+  answer(overlay, message) {
+    this.send({ ...message, overlay: overlay.id });
+    this.open.get(overlay.id)?.element.remove();
+    this.focusBack();
+  }
+
+  // A press beside a list closes it, as everywhere.
+  pressedBeside() {
+    for (const { element, overlay } of this.open.values()) {
+      if (overlay.shows === "picker" && element.isConnected && this.mayAnswer) this.answer(overlay, { type: "dismiss" });
+    }
+  }
+
   clear() {
     for (const { element } of this.open.values()) element.remove();
     this.open.clear();
@@ -51,7 +65,7 @@ export class Overlays {
     this.open.set(overlay.id, { element, overlay });
     this.place(element, overlay);
     element.addEventListener("keydown", (event) => {
-      if (event.key === "Escape" && this.mayAnswer) this.send({ type: "dismiss", overlay: overlay.id });
+      if (event.key === "Escape" && this.mayAnswer) this.answer(overlay, { type: "dismiss" });
     });
     if (this.mayAnswer && overlay.shows !== "download" && first) first.focus();
   }
@@ -68,7 +82,7 @@ export class Overlays {
       element.append(field);
     }
     const answer = (accept) =>
-      this.send({ type: "dialog", overlay: overlay.id, accept, text: field && accept ? field.value : "" });
+      this.answer(overlay, { type: "dialog", accept, text: field && accept ? field.value : "" });
     const accept = make("button", { type: "button", className: "first" }, leaving ? "Leave" : "OK");
     accept.onclick = () => answer(true);
     if (field) field.onkeydown = (event) => event.key === "Enter" && answer(true);
@@ -91,10 +105,10 @@ export class Overlays {
     }
     field.setAttribute("aria-labelledby", title.id);
     const choose = () => {
-      if (!lists) this.send({ type: "value", overlay: overlay.id, value: field.value });
+      if (!lists) this.answer(overlay, { type: "value", value: field.value });
       else {
         const options = [...field.options].filter((option) => option.selected).map((option) => option.index);
-        this.send({ type: "choose", overlay: overlay.id, options });
+        this.answer(overlay, { type: "choose", options });
       }
     };
     if (lists && !overlay.multiple) {
@@ -133,7 +147,7 @@ export class Overlays {
     const first = make("button", { type: "button", className: "first" }, label);
     first.onclick = act;
     const cancel = make("button", { type: "button" }, overlay.shows === "download" ? "Dismiss" : "Cancel");
-    cancel.onclick = () => this.send({ type: "dismiss", overlay: overlay.id });
+    cancel.onclick = () => this.answer(overlay, { type: "dismiss" });
     return make("div", { className: "answers" }, cancel, first);
   }
 

@@ -7,7 +7,7 @@ import { Overlays, make } from "./overlays.js";
 import { Screen } from "./screen.js";
 
 const at = (id) => document.getElementById(id);
-const state = { view: null, holder: "nobody", scene: { inHand: false, tabs: [], overlays: [] }, broken: true };
+const state = { view: null, clock: 0, holder: "nobody", scene: { inHand: false, tabs: [], overlays: [] }, broken: true };
 
 const ENDS = {
   expired: ["Your access has run out", "Open the session again from the application that showed it to you."],
@@ -27,23 +27,38 @@ const may = () => !state.broken && state.holder === "you";
 
 const screen = new Screen({
   canvas: at("screen"), stage: at("stage"), send, may,
-  touched: (event) => event.pointerType !== "touch" && at("keys").focus({ preventScroll: true }),
+  touched: (event) => {
+    overlays.pressedBeside();
+    if (event.pointerType !== "touch") at("keys").focus({ preventScroll: true });
+  },
 });
-const keyboard = new Keyboard({ field: at("keys"), send, may, leave: () => at("who").parentElement.parentElement.querySelector("button:not([hidden])")?.focus() || at("keys").blur() });
+const keyboard = new Keyboard({ field: at("keys"), send, may, leave });
 const savings = new Savings(send);
 const overlays = new Overlays({
   room: at("overlays"), screen, send, connection: () => connection, save: (overlay) => savings.save(overlay),
   focusBack: () => at("keys").focus({ preventScroll: true }),
 });
 
+// Out of the portal, for who has no mouse: to the tabs, to a button, or to the line that says who is in control.
+function leave() {
+  const outside = document.querySelector(".tabs:not([hidden]) button:enabled, .bar button:not([hidden])");
+  (outside || at("who")).focus();
+}
+
+let hadKeyboard = false;
+
 const told = {
   text(message) {
-    if (message.type === "view") state.view = message;
-    else if (message.type === "control") state.holder = message.holder;
+    if (message.type === "view") {
+      state.view = message;
+      // How far the server's clock is ahead of this machine's.
+      state.clock = message.now ? Date.parse(message.now) - Date.now() : 0;
+    } else if (message.type === "control") state.holder = message.holder;
     else if (message.type === "scene") state.scene = message;
     else if (message.type === "selected") keyboard.selected = message.text;
     if (state.broken && message.type === "view") {
       state.broken = false;
+      renderTime();
       at("dark").hidden = true;
       tellParent("live", "connected");
     }
@@ -52,6 +67,7 @@ const told = {
   frame: (frame) => screen.show(frame),
   piece: (id, bytes) => savings.take(id, bytes),
   broken() {
+    hadKeyboard ||= document.activeElement === at("keys");
     state.broken = true;
     state.holder = "nobody";
     savings.clear();
@@ -69,6 +85,8 @@ const told = {
     tellParent("dark", reason);
   },
 };
+
+let wasYours = false;
 
 function render() {
   const { view, holder, scene, broken } = state;
@@ -88,10 +106,20 @@ function render() {
     : !interactive ? "You can look, and change nothing."
     : yours && view.maySubmit ? "You can submit this case to the payer."
     : view.maySubmit ? "Only who is in control can submit this case." : "Nothing can be submitted to the payer from here.";
+  // Who may act can type at once, where the portal's own cursor stands.
+  if (yours && !wasYours && document.activeElement === document.body && !matchMedia("(pointer: coarse)").matches) {
+    at("keys").disabled = false;
+    at("keys").focus({ preventScroll: true });
+  }
+  wasYours = yours;
   at("take").hidden = !interactive || yours || broken;
   at("keyboard").hidden = !yours || !matchMedia("(pointer: coarse)").matches;
   at("keys").disabled = !yours;
   at("leave").hidden = !yours;
+  if (yours && hadKeyboard) {
+    at("keys").focus({ preventScroll: true });
+    hadKeyboard = false;
+  }
   renderTabs(yours);
   overlays.show(broken ? [] : scene.overlays, yours);
 }
@@ -127,7 +155,7 @@ let lastMinuteTold = false;
 
 function renderTime() {
   const until = state.view && state.view.expiresAt;
-  const left = until ? Math.max(0, Math.round((Date.parse(until) - Date.now()) / 1000)) : null;
+  const left = until ? Math.max(0, Math.round((Date.parse(until) - Date.now() - state.clock) / 1000)) : null;
   const two = (number) => String(number).padStart(2, "0");
   at("until").textContent = left === null ? "" : `Access ends in ${Math.floor(left / 60)}:${two(left % 60)}`;
   if (left !== null && left <= 60 && !lastMinuteTold) announce("Your access ends in less than a minute.");

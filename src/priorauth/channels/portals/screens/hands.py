@@ -5,13 +5,11 @@ whose handler opens a dialog is answered only when the dialog is; waiting for it
 """
 
 import asyncio
-from collections.abc import Coroutine
-from contextlib import suppress
 from typing import Any, Final
 
 from playwright.async_api import CDPSession
-from playwright.async_api import Error as PlaywrightError
 
+from priorauth.channels.portals.screens.gone import unless_gone
 from priorauth.domain.live_inputs import Button, Composition, Key, Modifier, Motion, Pointer, Text, Wheel
 
 # A page that hangs is sent no more than this; a mouse that moves on is forgotten first.
@@ -144,7 +142,7 @@ class Hands:
         if len(self._on_the_way) >= _ON_THE_WAY_LIMIT:
             return
         # Tasks begin in the order of their making, and each sends before it first waits: the order holds.
-        task = asyncio.ensure_future(self._sent(self._cdp.send(method, event)))
+        task = asyncio.ensure_future(unless_gone(self._cdp.send(method, event)))
         self._on_the_way.add(task)
         task.add_done_callback(self._on_the_way.discard)
         if moves:
@@ -153,11 +151,6 @@ class Hands:
 
     def _count_move(self, _: object) -> None:
         self._moves -= 1
-
-    async def _sent(self, sending: Coroutine[Any, Any, dict[str, Any]]) -> None:
-        # The page went away under the hand, or takes nothing now: for the human the picture says it.
-        with suppress(PlaywrightError):
-            await sending
 
 
 def key_event(key: Key) -> dict[str, Any]:

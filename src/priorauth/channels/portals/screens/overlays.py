@@ -6,16 +6,15 @@ Playwright would have done by itself, so that automation finds a page that waits
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from typing import Any, Final
 
 from playwright.async_api import Dialog as PageDialog
-from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import FileChooser
 
+from priorauth.channels.portals.screens.gone import unless_gone
 from priorauth.channels.portals.screens.pickers import Field, Pick
 from priorauth.domain.live_inputs import Answer, AnswerDialog, ChooseOptions, Dismiss, GiveFiles, SetValue
-from priorauth.domain.live_screens import Chooser, Dialog, DialogKind, Download, Overlay, Picker
+from priorauth.domain.live_views import Chooser, Dialog, DialogKind, Download, Overlay, Picker
 
 # What a page writes into a dialog is shown up to here.
 _MESSAGE_LIMIT: Final = 4_000
@@ -161,12 +160,6 @@ class Overlays:
         return self._next_id - 1
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.ensure_future(_unless_gone(work))
+        task = asyncio.ensure_future(unless_gone(work))
         self._answering.add(task)
         task.add_done_callback(self._answering.discard)
-
-
-async def _unless_gone(work: Coroutine[Any, Any, None]) -> None:
-    # The page that asked has gone, or answers the question another way: there is nothing left to answer.
-    with suppress(PlaywrightError):
-        await work

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-from playwright.async_api import CDPSession
+from playwright.async_api import CDPSession, Frame
 
 from priorauth.domain.live_inputs import ChooseOptions, SetValue
-from priorauth.domain.live_screens import Box, Option
+from priorauth.domain.live_views import Box, Option
 
 _WORLD: Final = "priorauth"
 _BINDING: Final = "priorauthTell"
@@ -38,8 +38,9 @@ class Pick(msgspec.Struct, frozen=True):
 class Field:
     """The field behind a pick: where it is, and how it is set."""
 
-    def __init__(self, cdp: CDPSession, *, context: int, ref: int) -> None:
+    def __init__(self, cdp: CDPSession, *, context: int, ref: int, frame: Frame | None) -> None:
         self._cdp = cdp
+        self._frame = frame
         self._context = context
         self._ref = ref
 
@@ -48,24 +49,41 @@ class Field:
         found = await self._evaluate(f"priorauthPickers.field({self._ref})")
         quads = await self._cdp.send("DOM.getContentQuads", {"objectId": found["result"]["objectId"]})
         xs, ys = quads["quads"][0][0::2], quads["quads"][0][1::2]
-        return Box(x=min(xs), y=min(ys), width=max(xs) - min(xs), height=max(ys) - min(ys))
+        left, top = await self._frame_place()
+        return Box(x=left + min(xs), y=top + min(ys), width=max(xs) - min(xs), height=max(ys) - min(ys))
 
     async def choose(self, answer: ChooseOptions | SetValue) -> None:
         """Set the field as a person would, with its events. Raises PlaywrightError when its document is gone."""
         chosen = {"options": answer.options} if isinstance(answer, ChooseOptions) else {"value": answer.value}
         await self._evaluate(f"priorauthPickers.set({self._ref}, {json.dumps(chosen)})")
 
+    async def _frame_place(self) -> tuple[float, float]:
+        """Return where the field's process begins to count: at the tab's corner, or at a distant frame's."""
+        if self._frame is None:
+            return 0, 0
+        owner = await (await self._frame.frame_element()).bounding_box()
+        return (owner["x"], owner["y"]) if owner else (0, 0)
+
     async def _evaluate(self, expression: str) -> dict[str, Any]:
         return await self._cdp.send("Runtime.evaluate", {"expression": expression, "contextId": self._context})
 
 
 class Pickers:
-    """Tells of the fields and selections of the documents behind `cdp`, while it is on."""
+    """Tells of the fields and selections of the documents behind `cdp`, while it is on.
+
+    `frame`: the distant frame whose process that is; None: the tab's own.
+    """
 
     def __init__(
-        self, cdp: CDPSession, *, on_pick: Callable[[Pick, Field], None], on_selected: Callable[[str], None]
+        self,
+        cdp: CDPSession,
+        *,
+        on_pick: Callable[[Pick, Field], None],
+        on_selected: Callable[[str], None],
+        frame: Frame | None = None,
     ) -> None:
         self._cdp = cdp
+        self._frame = frame
         self._on_pick = on_pick
         self._on_selected = on_selected
         self._script: str | None = None
@@ -106,4 +124,4 @@ class Pickers:
             # A document of a strange shape gets no overlay, and its field works by the keyboard.
             with suppress(msgspec.ValidationError):
                 pick = msgspec.convert(message, Pick)
-                self._on_pick(pick, Field(self._cdp, context=context, ref=pick.ref))
+                self._on_pick(pick, Field(self._cdp, context=context, ref=pick.ref, frame=self._frame))

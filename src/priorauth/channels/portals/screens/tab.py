@@ -5,17 +5,20 @@ comes and goes within a moment, or a human who is given the session and loses it
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import structlog
 from playwright.async_api import BrowserContext, Page
 from playwright.async_api import Error as PlaywrightError
+from playwright.async_api import Frame as PageFrame
 
 from priorauth.channels.portals.screens.cast import Cast
+from priorauth.channels.portals.screens.frames import FramePickers
+from priorauth.channels.portals.screens.gone import unless_gone
 from priorauth.channels.portals.screens.hands import Hands
 from priorauth.channels.portals.screens.pickers import Field, Pick, Pickers
 from priorauth.domain.errors import whereabouts
-from priorauth.domain.live_screens import Frame
+from priorauth.domain.live_views import Frame
 
 _log = structlog.get_logger(__name__)
 
@@ -58,7 +61,9 @@ class ScreenTab:
         self._settling: asyncio.Task[None] | None = None
         page.on("domcontentloaded", self._retitle)
         page.on("load", self._retitle)
-        self._titling: set[asyncio.Task[None]] = set()
+        page.on("framenavigated", self._reach)
+        self._distant = FramePickers(context=context, page=page, on_pick=self._picked, on_selected=self._selected)
+        self._working: set[asyncio.Task[None]] = set()
 
     def want(self, *, cast: bool, hands: bool) -> None:
         """Say what is wanted from now on."""
@@ -100,9 +105,11 @@ class ScreenTab:
     async def _take_hold(self, pickers: Pickers, hands: Hands) -> None:
         await hands.begin()
         await pickers.begin()
+        await self._distant.begin()
 
     async def _let_off(self, pickers: Pickers, hands: Hands) -> None:
         await pickers.end()
+        await self._distant.end()
         await hands.end()
 
     async def _attached(self) -> tuple[Cast, Pickers, Hands]:
@@ -110,13 +117,19 @@ class ScreenTab:
             cdp = await self._context.new_cdp_session(self.page)
             self._cdp = cdp
             self._cast = Cast(cdp, self._framed)
-            self._pickers = Pickers(
-                cdp,
-                on_pick=lambda pick, field: self._told.on_pick(self.id, pick, field),
-                on_selected=lambda text: self._told.on_selected(self.id, text),
-            )
+            self._pickers = Pickers(cdp, on_pick=self._picked, on_selected=self._selected)
             self.hands = Hands(cdp)
         return self._cast, self._pickers, self.hands
+
+    def _picked(self, pick: Pick, field: Field) -> None:
+        self._told.on_pick(self.id, pick, field)
+
+    def _selected(self, text: str) -> None:
+        self._told.on_selected(self.id, text)
+
+    def _reach(self, frame: PageFrame) -> None:
+        if self._has_hands:
+            self._run(self._distant.reach(frame))
 
     def _framed(self, jpeg: bytes, width: int, height: int) -> None:
         self._told.on_frame(Frame(tab=self.id, width=width, height=height, jpeg=jpeg))
@@ -124,15 +137,15 @@ class ScreenTab:
     def _retitle(self, _: Page | None = None) -> None:
         # Only for those who look: it asks the browser, not the page, and so disturbs nobody.
         if self._has_cast:
-            task = asyncio.ensure_future(self._read_title())
-            self._titling.add(task)
-            task.add_done_callback(self._titling.discard)
+            self._run(self._read_title())
+
+    def _run(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(unless_gone(work))
+        self._working.add(task)
+        task.add_done_callback(self._working.discard)
 
     async def _read_title(self) -> None:
-        try:
-            info = (await self._cdp.send("Target.getTargetInfo"))["targetInfo"]
-        except PlaywrightError:
-            return
+        info = (await self._cdp.send("Target.getTargetInfo"))["targetInfo"]
         # A page without a title goes by its address there, which must not be shown.
         title = "" if info["title"] in info["url"] else info["title"]
         if title != self.title:

@@ -1,0 +1,158 @@
+"""Who may act in a live session, for how long, and what is left when the turn is over."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from priorauth.channels.portals.guard import PermitState
+from priorauth.domain.live_inputs import Text
+from priorauth.domain.live_views import Ending
+from tests.factories.live import INTERACTIVE, READ_ONLY, RawViewer, portal, within
+from tests.portals.live_world import World, in_control
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+
+
+async def test_input_of_a_read_only_view_is_refused_at_the_server(world: World) -> None:
+    view = world.server.views.open(READ_ONLY)
+    async with world.server.connect(view) as carrier:
+        viewer = RawViewer(carrier)
+        await viewer.until(lambda: viewer.frames)
+        for character in "abc":
+            await viewer.send(type="text", text=character)
+        await viewer.send(type="control")
+        await within(5, world.server.views.heard.wait())
+
+    assert world.server.views.refused == [(view.id, "text")]
+    assert await world.session.page.evaluate("document.getElementById('name').value") == ""
+
+
+async def test_control_is_one_persons_and_can_be_taken(world: World) -> None:
+    first = await world.act_in("name")
+    second = await world.view(INTERACTIVE)
+    await second.locator("#who", has_text="Another person is in control").wait_for()
+    assert await second.locator("#keys").is_disabled()
+
+    await second.get_by_role("button", name="Take control").click()
+
+    await in_control(second)
+    await first.locator("#who", has_text="Another person is in control").wait_for()
+    await second.keyboard.press("Tab")
+    await second.locator("#keys").focus()
+    await second.keyboard.type("second")
+    await world.portal_has("document.getElementById('name').value === 'second'")
+
+
+async def test_an_ended_view_goes_dark_at_once_and_its_input_is_dead(world: World) -> None:
+    viewer = await world.act_in("name")
+    view = world.server.views.by_ticket["ticket-1"]
+    await viewer.keyboard.type("before")
+    await world.portal_has("document.getElementById('name').value === 'before'")
+
+    view.end(Ending.REVOKED)
+    await viewer.keyboard.type("after")
+    await viewer.get_by_role("heading", name="Your access was closed").wait_for(timeout=1000)
+
+    await world.session.screen.settled()
+    assert await world.session.page.evaluate("document.getElementById('name').value") == "before"
+    assert await viewer.locator("#dark").is_visible()
+
+
+async def test_after_the_turn_automation_finds_the_browser_as_it_was(world: World) -> None:
+    viewer = await world.act_in("ask")
+    await viewer.get_by_text("Really send?").wait_for()
+
+    assert world.session.screen.take_back() is True
+
+    # The dialog that was open is answered, and the next one by Playwright itself.
+    await world.portal_has("answer === false")
+    await world.session.screen.settled()
+    page = world.session.page
+    assert await page.evaluate("confirm('again?')") is False
+    await page.locator("#plan").click()
+    await page.locator("#plan").select_option("b")
+    async with page.expect_download() as refused:
+        await page.locator("#get").click()
+    assert await (await refused.value).failure() is not None
+    assert world.session.screen.scene().overlays == ()
+    assert world.session.screen.act(Text(text="late")) is False
+
+
+async def test_a_screen_is_handed_over_with_its_permit_and_taken_back_with_it(world: World) -> None:
+    screen, guard = world.session.screen, world.session.guard
+    screen.hand_over(may_submit=False)
+    states = [guard.state]
+    screen.hand_over(may_submit=True)
+    screen.hand_over(may_submit=True)
+    states.append(guard.state)
+    guard.begin_sending()
+
+    assert states == [PermitState.ARMED, PermitState.RELEASED]
+    assert screen.take_back() is False
+
+
+async def test_a_lost_session_ends_its_views(world: World) -> None:
+    viewer = await world.view(READ_ONLY)
+
+    await world.session.page.close()
+
+    await viewer.get_by_role("heading", name="The session has ended").wait_for()
+
+
+async def test_a_broken_connection_comes_back_by_itself(world: World) -> None:
+    viewer = await world.act_in("name")
+    await viewer.keyboard.type("one")
+
+    await world.server.restart()
+    await viewer.locator("#who", has_text="Connecting…").wait_for()
+
+    await in_control(viewer)
+    await viewer.locator("#keys").focus()
+    await viewer.keyboard.type(" two")
+    await world.portal_has("document.getElementById('name').value === 'one two'")
+
+
+async def test_a_view_goes_dark_when_its_time_is_over(world: World) -> None:
+    viewer = await world.view(READ_ONLY, expires_at=datetime.now(UTC) + timedelta(seconds=1.5))
+    await viewer.locator("#until", has_text="Access ends in 0:0").wait_for()
+
+    await viewer.get_by_role("heading", name="Your access has run out").wait_for(timeout=4000)
+
+    assert world.session.screen.scene().in_hand is False
+
+
+async def test_the_embedding_page_hands_over_a_fresh_grant_without_a_reload(world: World) -> None:
+    view = world.server.views.open(READ_ONLY)
+    async with portal(
+        {"/": f"<iframe id=live src='{world.server.page_url(view)}' width=900 height=600></iframe>"}
+    ) as url:
+        page = await (await world.viewers.new_context()).new_page()
+        world.pages.append(page)
+        await page.add_init_script("window.heard = []; addEventListener('message', event => heard.push(event.data))")
+        await page.goto(url.replace("127.0.0.1", "localhost"))
+        await page.wait_for_function("heard.length === 1")
+
+        grants = [f"{url}/elsewhere", f"{world.server.url}/runtime/access/fresh"]
+        for grant in grants:
+            message = {"type": "priorauth.grant", "url": grant}
+            await page.evaluate(
+                "message => document.getElementById('live').contentWindow.postMessage(message, '*')", message
+            )
+        await within(5, world.server.views.heard.wait())
+        view.end(Ending.REVOKED)
+        await page.wait_for_function("heard.length === 2")
+
+        assert world.server.views.renewed == [(view.id, "fresh-ticket")]
+        assert await page.evaluate("heard") == [
+            {"type": "priorauth.view", "state": "live", "reason": "connected"},
+            {"type": "priorauth.view", "state": "dark", "reason": "revoked"},
+        ]
+
+
+async def test_the_keyboard_can_leave_the_portal(world: World) -> None:
+    viewer = await world.act_in("name")
+    assert await viewer.evaluate("document.activeElement.id") == "keys"
+
+    await viewer.keyboard.press("Control+Alt+Escape")
+
+    assert await viewer.evaluate("document.activeElement.id") == "who"

@@ -1,0 +1,124 @@
+"""What no frame shows, lists, dates, dialogs, files and popups, a person sees and answers in the viewer."""
+
+import pytest
+from playwright.async_api import FilePayload
+
+from priorauth.domain.live_views import Picker
+from tests.factories.live import READ_ONLY
+from tests.portals.live_world import LETTER, World, click, until_colour
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+
+
+async def test_a_list_is_chosen_from_in_the_viewer(world: World) -> None:
+    viewer = await world.act_in("plan")
+
+    await viewer.locator("#overlays select").select_option("Fir")
+    await viewer.get_by_role("button", name="Choose").click()
+
+    await world.portal_has("document.getElementById('plan').dataset.changed === 'f'")
+    await viewer.locator("#overlays select").wait_for(state="detached")
+
+
+async def test_several_options_are_chosen_at_once(world: World) -> None:
+    viewer = await world.act_in("many")
+
+    await viewer.locator("#overlays select").select_option(["One", "Three"])
+    await viewer.get_by_role("button", name="Choose").click()
+
+    await world.portal_has("[...document.getElementById('many').selectedOptions].map(one => one.value) == '1,3'")
+
+
+async def test_a_date_is_chosen_in_the_viewer(world: World) -> None:
+    viewer = await world.act_in("day")
+
+    await viewer.locator("#overlays input[type=date]").fill("2031-02-28")
+    await viewer.get_by_role("button", name="Choose").click()
+
+    await world.portal_has("document.getElementById('day').dataset.changed === '2031-02-28'")
+
+
+async def test_a_list_in_a_frame_is_placed_where_it_is(world: World) -> None:
+    await world.session.page.evaluate(
+        """document.body.insertAdjacentHTML('beforeend', `<iframe style="position:absolute;left:600px;top:100px;
+        border:0" srcdoc="<body style='margin:0'><select style='position:absolute;left:20px;top:30px'>
+        <option>x<option>y"></iframe>`)"""
+    )
+    viewer = await world.act_in("name")
+    await click(viewer, 630, 140)
+    await viewer.locator("#overlays select").select_option("y")
+
+    (picker,) = world.session.screen.scene().overlays
+    assert isinstance(picker, Picker)
+    assert (round(picker.box.x), round(picker.box.y)) == (620, 130)
+    await viewer.get_by_role("button", name="Choose").click()
+    await world.portal_has("frames[0].document.querySelector('select').value === 'y'")
+
+
+async def test_a_list_in_a_frame_of_another_site_is_placed_where_it_is_too(world: World) -> None:
+    elsewhere = world.session.page.url.replace("127.0.0.1", "localhost") + "framed"
+    await world.session.page.evaluate(
+        """source => new Promise(done => { const frame = document.createElement('iframe'); frame.onload = done;
+        frame.style = 'position:absolute;left:600px;top:100px;border:0'; frame.src = source;
+        document.body.append(frame) })""",
+        elsewhere,
+    )
+    viewer = await world.act_in("name")
+    await click(viewer, 630, 140)
+    await viewer.locator("#overlays select").select_option("y")
+
+    (picker,) = world.session.screen.scene().overlays
+    assert isinstance(picker, Picker)
+    assert (round(picker.box.x), round(picker.box.y)) == (620, 130)
+    await viewer.get_by_role("button", name="Choose").click()
+    await world.session.page.frames[1].wait_for_function("document.querySelector('select').value === 'y'")
+
+
+async def test_a_dialog_waits_for_the_person_and_gets_the_answer(world: World) -> None:
+    viewer = await world.act_in("ask")
+    watcher = await world.view(READ_ONLY)
+
+    await watcher.get_by_text("Really send?").wait_for()
+    assert await watcher.get_by_role("button", name="OK").is_disabled()
+    await viewer.get_by_role("button", name="OK").click()
+
+    await world.portal_has("answer === true")
+    await watcher.get_by_text("Really send?").wait_for(state="detached")
+
+
+async def test_a_file_of_the_person_reaches_the_portal(world: World) -> None:
+    viewer = await world.act_in("file")
+    content = bytes(range(256)) * 1024
+
+    picked: FilePayload = {"name": "scan.png", "mimeType": "image/png", "buffer": content}
+    await viewer.locator("#overlays input[type=file]").set_input_files(picked)
+    await viewer.get_by_role("button", name="Send to the portal").click()
+
+    await world.portal_has("document.getElementById('file').files.length === 1")
+    read = "(async () => { const f = document.getElementById('file').files[0]; return [f.name, f.type, f.size,"
+    read += " [...new Uint8Array(await f.arrayBuffer())].every((byte, at) => byte === at % 256)] })()"
+    assert await world.session.page.evaluate(read) == ["scan.png", "image/png", len(content), True]
+
+
+async def test_a_file_of_the_portal_can_be_taken_along(world: World) -> None:
+    viewer = await world.act_in("get")
+
+    await viewer.get_by_text("letter.pdf").wait_for()
+    async with viewer.expect_download() as saving:
+        await viewer.get_by_role("button", name="Save").click()
+
+    download = await saving.value
+    assert download.suggested_filename == "letter.pdf"
+    assert (await download.path()).read_bytes() == LETTER
+    await viewer.get_by_text("letter.pdf").wait_for(state="detached")
+
+
+async def test_a_popup_is_followed_and_its_end_leads_back(world: World) -> None:
+    viewer = await world.act_in("open")
+
+    await until_colour(viewer, (0x20, 0xA0, 0x40))
+    assert await viewer.get_by_role("tab", selected=True).text_content() == "Help"
+    await viewer.get_by_role("button", name="Close Help").click()
+
+    await until_colour(viewer, (0xC0, 0x20, 0x40))
+    await viewer.locator("#tabs").wait_for(state="hidden")
