@@ -37,8 +37,7 @@ from priorauth.http.app import create_app
 from priorauth.http.edge import ApiSettings, SandboxPortal, Services
 from priorauth.http.limits import Limits
 from priorauth.sandbox import catalog as sandbox_catalog
-from priorauth.sandbox.larkspur.control import check_portal
-from priorauth.sandbox.server import PortalServer, seed_members
+from priorauth.sandbox.server import PortalServer, check_portal, seed_members
 from priorauth.settings import Settings
 from priorauth.store import data_folder
 from priorauth.store.blobs import Blobs, folder_store, remote_store
@@ -132,7 +131,7 @@ def add_payer(database: Database, found: PayerFolder, settings: Settings) -> Non
     """
     sandbox = settings.environment is Environment.SANDBOX
     if sandbox:
-        seed_members(settings.data_dir / "sandbox", found.members)
+        seed_members(settings.data_dir / "sandbox", found.payer.portal.id, found.members)
 
     def operation(tx: Transaction) -> None:
         tx.catalog.put_payer(settings.environment, found.payer)
@@ -267,21 +266,22 @@ def _session_settings(settings: Settings) -> SessionSettings:
 async def _sandbox_portals(settings: Settings, stack: AsyncExitStack) -> tuple[SandboxPortal, ...]:
     if settings.environment is not Environment.SANDBOX:
         return ()
-    server = PortalServer(settings.data_dir / "sandbox")
-    url = await server.start("127.0.0.1", settings.sandbox_portal_port)
-    stack.push_async_callback(server.stop)
-    return tuple(
-        SandboxPortal(id=portal.id, display_name=portal.display_name, url=url) for portal in sandbox_catalog.PORTALS
-    )
+    portals = []
+    for number, portal in enumerate(sandbox_catalog.PORTALS):
+        server = PortalServer(settings.data_dir / "sandbox", portal=portal.id)
+        url = await server.start("127.0.0.1", settings.sandbox_portal_port if number == 0 else 0)
+        stack.push_async_callback(server.stop)
+        portals.append(SandboxPortal(id=portal.id, display_name=portal.display_name, url=url))
+    return tuple(portals)
 
 
 def _portal_access(portals: tuple[SandboxPortal, ...]) -> dict[str, PortalAccess]:
-    credentials = sandbox_catalog.PORTAL_CREDENTIALS
+    accounts = sandbox_catalog.PORTAL_ACCOUNTS
     return {
         portal.id: PortalAccess(
             adapter=_ADAPTERS[portal.id],
             base_url=portal.url,
-            credential=Credential(credentials[portal.id].user_name, credentials[portal.id].password),
+            credential=Credential(accounts[portal.id][0].user_name, accounts[portal.id][0].password),
         )
         for portal in portals
     }

@@ -105,7 +105,7 @@ async def portal_world(folder: Path, *, page_timeout_seconds: float = 10.0) -> A
         SessionSettings(worker="worker_test", chromium=None, sandbox="auto", page_timeout_seconds=page_timeout_seconds),
         ledger,
     )
-    credentials = catalog.PORTAL_CREDENTIALS["larkspur"]
+    credentials = catalog.PORTAL_ACCOUNTS["larkspur"][0]
     access = PortalAccess(
         adapter=LarkspurPortal(),
         base_url=base_url,

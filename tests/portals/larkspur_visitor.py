@@ -10,7 +10,7 @@ import httpx
 
 from priorauth.sandbox import catalog
 
-CREDENTIALS = catalog.PORTAL_CREDENTIALS["larkspur"]
+CREDENTIALS = catalog.PORTAL_ACCOUNTS["larkspur"][0]
 MEMBER = {
     "memberId": "LKS900000001",
     "firstName": "Odell",

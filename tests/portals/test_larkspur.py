@@ -313,7 +313,7 @@ async def test_the_control_refuses_behaviour_that_does_not_exist(visitor: Visito
 
 async def test_the_control_is_for_this_machine_only(tmp_path: Path, clock: Clock) -> None:
     records = Records(tmp_path / "portal.sqlite3")
-    app = create_app(records, user_name="anyone", password="any", clock=clock, sleep=asyncio.sleep)
+    app = create_app(records, accounts=(), clock=clock, sleep=asyncio.sleep)
     for peer, status in (("192.0.2.7", 403), ("::ffff:192.0.2.7", 403), ("::ffff:127.0.0.1", 200), ("::1", 200)):
         transport = httpx.ASGITransport(app=app, client=(peer, 40000))
         async with httpx.AsyncClient(transport=transport, base_url="http://portal") as http:

@@ -7,8 +7,8 @@ import pytest
 
 from priorauth.sandbox import catalog
 from priorauth.sandbox.catalog import Scenario
-from priorauth.sandbox.larkspur.control import check_portal
 from priorauth.sandbox.larkspur.forms import check_service
+from priorauth.sandbox.server import check_portal
 
 SCENARIOS = catalog.scenarios()
 PAYERS = {payer["id"]: payer for payer in catalog.payers()}
@@ -22,6 +22,12 @@ VALUE_KEYS = {
     "choice": "valueCoding",
 }
 every_scenario = pytest.mark.parametrize("scenario", SCENARIOS, ids=[each.id for each in SCENARIOS])
+
+
+def portal_of(scenario: Scenario) -> str:
+    """The portal of the scenario's payer."""
+    portal: str = PAYERS[scenario.create["request"]["payerId"]]["portal"]["id"]
+    return portal
 
 
 def service_of(scenario: Scenario) -> dict[str, Any]:
@@ -59,7 +65,7 @@ def test_callers_cannot_change_each_others_catalog() -> None:
 
 def test_every_payers_portal_is_served_and_has_credentials() -> None:
     portals = {portal.id for portal in catalog.PORTALS}
-    assert portals == set(catalog.PORTAL_CREDENTIALS)
+    assert portals == set(catalog.PORTAL_ACCOUNTS)
     assert {payer["portal"]["id"] for payer in PAYERS.values()} <= portals
 
 
@@ -112,7 +118,7 @@ def test_the_portal_part_is_valid_and_is_about_the_member_of_the_answers(scenari
     member = scenario.portal["member"]
     if member is None:
         return
-    assert check_portal(scenario.portal) is None
+    assert check_portal(portal_of(scenario), scenario.portal) is None
     answers = answers_of(scenario.create["questionnaireResponse"])
     assert answers["patient.memberId"] == {"valueString": member["memberId"]}
     assert answers["patient.birthDate"] == {"valueDate": member["birthDate"]}

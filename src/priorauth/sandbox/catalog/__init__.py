@@ -12,6 +12,8 @@ from typing import Any, TypeAlias
 
 import yaml
 
+from priorauth.sandbox.accounts import Account
+
 JsonObject: TypeAlias = dict[str, Any]
 
 
@@ -37,19 +39,11 @@ class Portal:
     display_name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PortalCredentials:
-    """How its one user signs in."""
-
-    user_name: str
-    password: str
-
-
 PORTALS: tuple[Portal, ...] = (Portal(id="larkspur", display_name="Larkspur Provider Connection"),)
 
-# Public by design: they open nothing but the simulated portal.
-PORTAL_CREDENTIALS: dict[str, PortalCredentials] = {
-    "larkspur": PortalCredentials(user_name="cedar-hollow", password="larkspur-sandbox"),  # noqa: S106
+# Public by design: they open nothing but the simulated portals. The first ones are what the sandbox signs in with.
+PORTAL_ACCOUNTS: dict[str, tuple[Account, ...]] = {
+    "larkspur": (Account(user_name="cedar-hollow", password="larkspur-sandbox"),),  # noqa: S106
 }
 
 
@@ -72,6 +66,19 @@ def providers() -> list[JsonObject]:
     """All providers that a case may be created for."""
     entries: list[JsonObject] = json.loads(_provider_text())
     return entries
+
+
+def members_at(portal_id: str) -> list[JsonObject]:
+    """All members, with how their cases go, whose payers use this portal."""
+    portals = {payer["id"]: payer["portal"]["id"] for payer in payers()}
+    told = [
+        each.portal
+        for each in scenarios()
+        # A scenario may be about somebody whom the plan does not know.
+        if each.portal["member"] is not None and portals[each.create["request"]["payerId"]] == portal_id
+    ]
+    at_payers = (payer.get("sandbox", {}).get("members", ()) for payer in payers() if portals[payer["id"]] == portal_id)
+    return [*told, *(member for members in at_payers for member in members)]
 
 
 def sample_document() -> bytes:

@@ -1,7 +1,6 @@
 """The portal's application: sign-in, home, member search, requests and their status; the wizard is in its own file."""
 
-import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 
@@ -12,8 +11,10 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from priorauth.sandbox.larkspur import control, decisions, inquiries, messages, wizard
-from priorauth.sandbox.larkspur.entities import Session, Submission
+from priorauth.sandbox.accounts import Account, account_of
+from priorauth.sandbox.entities import Submission
+from priorauth.sandbox.larkspur import control, inquiries, messages, wizard
+from priorauth.sandbox.larkspur.entities import Session
 from priorauth.sandbox.larkspur.pages import (
     COOKIE,
     Portal,
@@ -36,17 +37,16 @@ _NO_MEMBER = "No member matches these details."
 def create_app(
     records: Records,
     *,
-    user_name: str,
-    password: str,
+    accounts: Iterable[Account],
     clock: Callable[[], datetime],
     sleep: Callable[[float], Awaitable[object]],
 ) -> Starlette:
-    """The application over these records; signing in is for one user."""
+    """The application over these records; signing in is for the users of these accounts."""
     app = Starlette(
         routes=[*_ROUTES, *wizard.ROUTES, *messages.ROUTES, *control.ROUTES],
         exception_handlers={HTTPException: _refused, Exception: _broken},
     )
-    app.state.portal = Portal(records=records, user_name=user_name, password=password, clock=clock, sleep=sleep)
+    app.state.portal = Portal(records=records, accounts=tuple(accounts), clock=clock, sleep=sleep)
     return app
 
 
@@ -76,8 +76,7 @@ async def sign_in(request: Request) -> Response:
         user_name, password = str(form.get("user_name", "")).strip(), str(form.get("password", ""))
         if not form_is_of(session, form):
             return expired_form(session)
-    known = hmac.compare_digest(user_name.encode(), portal.user_name.encode())
-    if not hmac.compare_digest(password.encode(), portal.password.encode()) or not known:
+    if account_of(portal.accounts, user_name, password) is None:
         return render("login.html", session=session, user_name=user_name, alert=_WRONG_CREDENTIALS)
     # A new token: whoever knew the visitor's must not be signed in with it.
     portal.records.end_session(session.token)
@@ -142,9 +141,9 @@ def _status(visit: Visit, submission: Submission) -> str:
     now = visit.portal.clock()
     decision = submission.decision(now)
     if decision is not None:
-        return decision.status
+        return inquiries.DECIDED[decision.outcome]
     asked = any(message.reply is None for message in visit.portal.records.messages(submission, now=now))
-    return inquiries.INFORMATION_NEEDED if asked else decisions.UNDER_REVIEW
+    return inquiries.INFORMATION_NEEDED if asked else inquiries.UNDER_REVIEW
 
 
 def _submission(visit: Visit) -> Submission:

@@ -15,10 +15,12 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from priorauth.sandbox.larkspur import faults
-from priorauth.sandbox.larkspur.entities import Member, Session
-from priorauth.sandbox.larkspur.faults import DroppedConnection, Fault
-from priorauth.sandbox.larkspur.forms import Values, us_date
+from priorauth.sandbox import faults
+from priorauth.sandbox.accounts import Account
+from priorauth.sandbox.entities import Member
+from priorauth.sandbox.faults import DroppedConnection, Fault
+from priorauth.sandbox.fields import Values, us_date
+from priorauth.sandbox.larkspur.entities import Session
 from priorauth.sandbox.larkspur.records import Records
 
 COOKIE = "LPCSESSION"
@@ -31,8 +33,7 @@ class Portal:
     """What the handlers work with; time and waiting are given, so that a test needs neither."""
 
     records: Records
-    user_name: str
-    password: str
+    accounts: tuple[Account, ...]
     clock: Callable[[], datetime]
     sleep: Callable[[float], Awaitable[object]]
 
