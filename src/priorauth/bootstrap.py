@@ -19,6 +19,7 @@ from fastapi import FastAPI
 from priorauth.channels.contract import Channel
 from priorauth.channels.portals.adapter import Credential, PortalAdapter
 from priorauth.channels.portals.channel import PortalAccess, PortalChannel
+from priorauth.channels.portals.juniper.portal import JuniperPortal
 from priorauth.channels.portals.larkspur.portal import LarkspurPortal
 from priorauth.channels.portals.sessions import SessionHost, SessionSettings
 from priorauth.commands import catalog as catalog_commands
@@ -47,7 +48,7 @@ from priorauth.store.encryption.sealing import Sealer
 from priorauth.store.ids import present
 from priorauth.store.transaction import Transaction
 
-_ADAPTERS: dict[str, PortalAdapter] = {adapter.id: adapter for adapter in (LarkspurPortal(),)}
+_ADAPTERS: dict[str, PortalAdapter] = {adapter.id: adapter for adapter in (LarkspurPortal(), JuniperPortal())}
 
 
 class CannotListen(Exception):

@@ -8,9 +8,9 @@ anew after each submission of the member.
 import contextlib
 import socket
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -72,6 +72,24 @@ def due(records: PlanRecords, *, point: str, member: Member, case_reference: str
             yield fault
             if fault.kind in ENDING_KINDS:
                 return
+
+
+async def meet(
+    found: Iterable[Fault],
+    *,
+    sleep: Callable[[float], Awaitable[object]],
+    end: Callable[[str], NoReturn],
+) -> list[Fault]:
+    """Wait, or end the request by raising what `end` does; returns those faults that only twist what comes next."""
+    twists = []
+    for fault in found:
+        if fault.kind == "delay":
+            await sleep(fault.seconds)
+        elif fault.kind in ENDING_KINDS:
+            end(fault.kind)
+        else:
+            twists.append(fault)
+    return twists
 
 
 class DroppedConnection(Response):

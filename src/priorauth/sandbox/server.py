@@ -18,6 +18,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from priorauth.sandbox import catalog
 from priorauth.sandbox.accounts import Account
+from priorauth.sandbox.juniper import app as juniper
+from priorauth.sandbox.juniper.control import check_portal as check_juniper
+from priorauth.sandbox.juniper.records import Records as JuniperRecords
 from priorauth.sandbox.larkspur import app as larkspur
 from priorauth.sandbox.larkspur.control import check_portal as check_larkspur
 from priorauth.sandbox.larkspur.records import Records as LarkspurRecords
@@ -38,6 +41,7 @@ _KINDS = {
     "larkspur": _Kind(
         records=LarkspurRecords, create_app=larkspur.create_app, check=check_larkspur, banner="LPC-Web/4.2"
     ),
+    "juniper": _Kind(records=JuniperRecords, create_app=juniper.create_app, check=check_juniper, banner="jr-workspace"),
 }
 
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from playwright.async_api import Page
 
-from priorauth.channels.contract import DocumentSource, Evidence, Job, Obstacle, Pending
+from priorauth.channels.contract import DocumentSource, Evidence, HumanNeeded, Job, Obstacle, Pending
 from priorauth.channels.portals.guard import Boundary
 from priorauth.domain.replies import Inquiry
 from priorauth.domain.reviews import Difference
@@ -26,6 +26,7 @@ class Credential:
 
     user_name: str
     password: str
+    totp_secret: str | None = None
 
     def __repr__(self) -> str:
         return "Credential(…)"
@@ -77,8 +78,11 @@ class PortalAdapter(Protocol):
         """Return what may leave the browser at this portal: its origins, its writes, its final requests."""
         ...
 
-    async def sign_in(self, page: Page, *, base_url: str, credential: Credential) -> None:
-        """Sign in. Raises ChannelFault when the portal does not let the service in."""
+    async def sign_in(self, page: Page, *, base_url: str, credential: Credential) -> HumanNeeded | None:
+        """Sign in; None when that is done, otherwise why only a human can go on, on the page that is open.
+
+        Raises ChannelFault when the portal does not let the service in.
+        """
         ...
 
     def form(self, job: Job, *, base_url: str) -> "PortalForm":

@@ -153,13 +153,18 @@ class PortalChannel:
         access = self._access(job)
         session = await self._host.open(job, boundary=access.adapter.boundary(access.base_url))
         step = self._stepper(session)
-        await access.adapter.sign_in(session.page, base_url=access.base_url, credential=access.credential)
+        await self._sign_in(session, access)
         await step("signed in")
         obstacle = await self._form(job).fill(session.page, documents=self._documents, step=step)
         if obstacle is not None:
             return obstacle
         await self._host.mark(session, BoundaryState.AT_BOUNDARY)
         return session
+
+    async def _sign_in(self, session: PortalSession, access: PortalAccess) -> None:
+        needed = await access.adapter.sign_in(session.page, base_url=access.base_url, credential=access.credential)
+        if needed is not None:
+            raise ChannelFault("sign_in_needs_a_human", needed.message)
 
     async def _differences(self, session: PortalSession) -> tuple[Difference, ...]:
         form = self._form(session.job)
@@ -171,7 +176,7 @@ class PortalChannel:
         access = self._access(job)
         async with self._ending_unless_held(job):
             session = await self._host.open(job, boundary=access.adapter.boundary(access.base_url))
-            await access.adapter.sign_in(session.page, base_url=access.base_url, credential=access.credential)
+            await self._sign_in(session, access)
             await self._host.step(session, "signed in")
             yield session, access
 

@@ -39,11 +39,23 @@ class Portal:
     display_name: str
 
 
-PORTALS: tuple[Portal, ...] = (Portal(id="larkspur", display_name="Larkspur Provider Connection"),)
+PORTALS: tuple[Portal, ...] = (
+    Portal(id="larkspur", display_name="Larkspur Provider Connection"),
+    Portal(id="juniper", display_name="Juniper Ridge Workspace"),
+)
 
 # Public by design: they open nothing but the simulated portals. The first ones are what the sandbox signs in with.
 PORTAL_ACCOUNTS: dict[str, tuple[Account, ...]] = {
     "larkspur": (Account(user_name="cedar-hollow", password="larkspur-sandbox"),),  # noqa: S106
+    "juniper": (
+        Account(user_name="cedar-hollow", password="juniper-sandbox"),  # noqa: S106
+        Account(
+            user_name="cedar-hollow-app",
+            password="juniper-sandbox-app",  # noqa: S106
+            totp_secret="JNPRSANDBOXTOTPSECRET234567JNPRA",  # noqa: S106
+        ),
+        Account(user_name="cedar-hollow-phone", password="juniper-sandbox-phone", message_code="730164"),  # noqa: S106
+    ),
 }
 
 
