@@ -9,8 +9,9 @@ from typing import Any
 
 import httpx
 
-from priorauth.channels.portals.adapter import Credential
+from priorauth.channels.portals.adapter import Credential, PortalAdapter
 from priorauth.channels.portals.channel import PortalAccess, PortalChannel
+from priorauth.channels.portals.juniper.portal import JuniperPortal
 from priorauth.channels.portals.larkspur.portal import LarkspurPortal
 from priorauth.channels.portals.sessions import PortalSession, SessionHost, SessionSettings
 from priorauth.domain.live_sessions import SessionClaim
@@ -61,6 +62,7 @@ class Remembering:
 class PortalWorld:
     """A payer, a channel to it, and what both remember."""
 
+    portal: str
     base_url: str
     host: SessionHost
     channel: PortalChannel
@@ -95,25 +97,30 @@ class PortalWorld:
         answer.raise_for_status()
 
 
+ADAPTERS: dict[str, PortalAdapter] = {each.id: each for each in (LarkspurPortal(), JuniperPortal())}
+
+
 @asynccontextmanager
-async def portal_world(folder: Path, *, page_timeout_seconds: float = 10.0) -> AsyncIterator[PortalWorld]:
-    """Run a payer and a channel to it."""
-    server = PortalServer(folder)
+async def portal_world(
+    folder: Path, *, portal: str = "larkspur", page_timeout_seconds: float = 10.0
+) -> AsyncIterator[PortalWorld]:
+    """Run a payer with this portal and a channel to it."""
+    server = PortalServer(folder, portal=portal)
     base_url = await server.start()
     ledger = Remembering()
     host = SessionHost(
         SessionSettings(worker="worker_test", chromium=None, sandbox="auto", page_timeout_seconds=page_timeout_seconds),
         ledger,
     )
-    credentials = catalog.PORTAL_ACCOUNTS["larkspur"][0]
+    account = catalog.PORTAL_ACCOUNTS[portal][0]
     access = PortalAccess(
-        adapter=LarkspurPortal(),
+        adapter=ADAPTERS[portal],
         base_url=base_url,
-        credential=Credential(credentials.user_name, credentials.password),
+        credential=Credential(account.user_name, account.password),
     )
-    channel = PortalChannel(host=host, portals={"larkspur": access}, documents=Documents())
+    channel = PortalChannel(host=host, portals={portal: access}, documents=Documents())
     try:
-        yield PortalWorld(base_url, host, channel, ledger)
+        yield PortalWorld(portal, base_url, host, channel, ledger)
     finally:
         await host.shut_down()
         await server.stop()

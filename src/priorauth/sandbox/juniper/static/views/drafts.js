@@ -163,6 +163,7 @@ export async function review(app, id) {
         await app.go(`/requests/${request.number}/confirmation`, { request });
       } catch (error) {
         send.replaceChildren("Submit request");
+        attest.checked = false;
         if (error.status === 401) throw error;
         app.alert(UNSURE);
       }
