@@ -187,17 +187,18 @@ async def test_a_link_that_submits_is_final_too(playwright: Playwright, markup: 
         assert session.portal.count("/final-link") == 0
 
 
-async def test_a_websocket_never_leaves(playwright: Playwright) -> None:
-    async with a_session(playwright) as session:
+@pytest.mark.parametrize("portal_id", ADAPTERS)
+async def test_a_websocket_never_leaves(playwright: Playwright, portal_id: str) -> None:
+    async with a_session(playwright, adapter=ADAPTERS[portal_id]) as session:
         page = await session.browser.new_page()
         await page.goto(session.portal.url("/"))
         for released in (False, True):
             if released:
                 session.guard.release()
-            await page.evaluate("() => { new WebSocket(`ws://${location.host}/final`) }")
+            await page.evaluate("path => { new WebSocket(`ws://${location.host}${path}`) }", session.final.path)
             count = released + 1
             await session.portal.watch.until(lambda: session.refused(RefusalReason.UPGRADE) == count)  # noqa: B023
-        assert session.portal.count("/final") == 0
+        assert session.portal.count(session.final.path) == 0
         assert session.guard.state is PermitState.RELEASED
 
 

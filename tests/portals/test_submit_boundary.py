@@ -70,6 +70,18 @@ XHR = (
     " for (const [name, value] of Object.entries(headers)) sent.setRequestHeader(name, value);"
     " sent.send('{\"attested\": true}');"
 )
+
+
+async def keepalive_with_token(page: Page) -> None:
+    """A script that leaves the page at once, with the token that it has fetched before."""
+    headers = await page.evaluate(f"async () => ({HEADERS})")
+    await page.evaluate(
+        f"headers => {{ const body = '{{\"attested\": true}}';"
+        f" fetch({PATH}, {{method: 'POST', keepalive: true, headers, body}}); location.href = 'about:blank' }}",
+        headers,
+    )
+
+
 WAYS: dict[str, dict[str, Way]] = {
     "larkspur": {
         "the button": press,
@@ -98,11 +110,7 @@ WAYS: dict[str, dict[str, Way]] = {
         "fetch": script(f"async () => {{ await {JSON_FETCH}}}) }}"),
         "XHR": script(f"async () => {{ {XHR} }}"),
         "beacon": script(f"() => {{ navigator.sendBeacon({PATH}, new Blob(['{{}}'], {{type: 'application/json'}})) }}"),
-        "keepalive": script(
-            f"async () => {{ const path = {PATH}, headers = {HEADERS};"
-            " fetch(path, {method: 'POST', keepalive: true, headers, body: '{\"attested\": true}'});"
-            " location.href = 'about:blank' }"
-        ),
+        "keepalive": keepalive_with_token,
     },
 }
 

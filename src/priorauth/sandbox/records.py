@@ -1,4 +1,4 @@
-"""What every simulated plan keeps: members, submissions, and what has gone wrong so far.
+"""What every simulated plan keeps: members, the documents of drafts, submissions, and what has gone wrong so far.
 
 Whatever a method changes is on the disk (WAL, synchronous=FULL) before it returns, so that no answer promises what a
 crash could take back. Used by one thread of one process; the time is an argument.
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from priorauth.sandbox import decisions
-from priorauth.sandbox.entities import Document, Member, Submission
+from priorauth.sandbox.entities import Document, Member, Submission, Upload
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +106,36 @@ class PlanRecords:
             effective_from=member["effectiveFrom"],
             behaviour=json.loads(row["behaviour"]),
         )
+
+    # Documents of drafts
+
+    def documents(self, draft_id: int) -> tuple[Document, ...]:
+        """The files of a draft, in the order in which they were added."""
+        found = self._db.execute(
+            "SELECT document_id, type, file_name, size_bytes, sha256 FROM documents WHERE draft_id = ?"
+            " ORDER BY document_id",
+            (draft_id,),
+        )
+        return tuple(Document(**dict(row)) for row in found)
+
+    def add_document(self, draft_id: int, upload: Upload) -> Document:
+        with self._transaction() as db:
+            document_id: int = db.execute(
+                "INSERT INTO documents (draft_id, type, file_name, size_bytes, sha256) VALUES (?, ?, ?, ?, ?)"
+                " RETURNING document_id",
+                (draft_id, upload.type, upload.file_name, upload.size_bytes, upload.sha256),
+            ).fetchone()["document_id"]
+        return Document(
+            document_id=document_id,
+            type=upload.type,
+            file_name=upload.file_name,
+            size_bytes=upload.size_bytes,
+            sha256=upload.sha256,
+        )
+
+    def remove_document(self, draft_id: int, document_id: int) -> None:
+        with self._transaction() as db:
+            db.execute("DELETE FROM documents WHERE draft_id = ? AND document_id = ?", (draft_id, document_id))
 
     # Submissions
 

@@ -20,6 +20,15 @@ CREATE TABLE IF NOT EXISTS submissions (
 );
 CREATE INDEX IF NOT EXISTS submissions_of_case ON submissions (case_reference COLLATE NOCASE);
 CREATE INDEX IF NOT EXISTS submissions_of_member ON submissions (member_id);
+CREATE TABLE IF NOT EXISTS documents (
+    document_id INTEGER PRIMARY KEY AUTOINCREMENT,
+    draft_id INTEGER NOT NULL,
+    type TEXT NOT NULL,
+    file_name TEXT NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    sha256 TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS documents_of_draft ON documents (draft_id);
 CREATE TABLE IF NOT EXISTS fault_counts (
     member_id TEXT NOT NULL,
     case_reference TEXT NOT NULL,

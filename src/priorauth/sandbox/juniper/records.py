@@ -4,7 +4,6 @@ import json
 import secrets
 from datetime import datetime
 
-from priorauth.sandbox.entities import Document, Upload
 from priorauth.sandbox.fields import Values
 from priorauth.sandbox.juniper.entities import Draft, Session
 from priorauth.sandbox.records import PlanRecords
@@ -70,11 +69,6 @@ class Records(PlanRecords):
         row = self._row("SELECT * FROM drafts WHERE draft_id = ?", draft_id)
         if row is None:
             return None
-        documents = self._db.execute(
-            "SELECT document_id, type, file_name, size_bytes, sha256 FROM documents WHERE draft_id = ?"
-            " ORDER BY document_id",
-            (draft_id,),
-        )
         return Draft(
             draft_id=draft_id,
             member_id=row["member_id"],
@@ -82,7 +76,7 @@ class Records(PlanRecords):
             service_saved=bool(row["service_saved"]),
             clinical=json.loads(row["clinical"] or "null"),
             altered=json.loads(row["altered"]),
-            documents=tuple(Document(**dict(document)) for document in documents),
+            documents=self.documents(draft_id),
         )
 
     def note_service(self, draft_id: int, values: Values) -> None:
@@ -106,22 +100,3 @@ class Records(PlanRecords):
     def save_altered(self, draft_id: int, altered: Values) -> None:
         with self._transaction() as db:
             db.execute("UPDATE drafts SET altered = ? WHERE draft_id = ?", (json.dumps(altered), draft_id))
-
-    def add_document(self, draft_id: int, upload: Upload) -> Document:
-        with self._transaction() as db:
-            document_id: int = db.execute(
-                "INSERT INTO documents (draft_id, type, file_name, size_bytes, sha256) VALUES (?, ?, ?, ?, ?)"
-                " RETURNING document_id",
-                (draft_id, upload.type, upload.file_name, upload.size_bytes, upload.sha256),
-            ).fetchone()["document_id"]
-        return Document(
-            document_id=document_id,
-            type=upload.type,
-            file_name=upload.file_name,
-            size_bytes=upload.size_bytes,
-            sha256=upload.sha256,
-        )
-
-    def remove_document(self, draft_id: int, document_id: int) -> None:
-        with self._transaction() as db:
-            db.execute("DELETE FROM documents WHERE draft_id = ? AND document_id = ?", (draft_id, document_id))

@@ -55,18 +55,13 @@ class Records(PlanRecords):
         row = self._row("SELECT * FROM drafts WHERE draft_id = ?", draft_id)
         if row is None:
             return None
-        documents = self._db.execute(
-            "SELECT document_id, type, file_name, size_bytes, sha256 FROM documents WHERE draft_id = ?"
-            " ORDER BY document_id",
-            (draft_id,),
-        )
         return Draft(
             draft_id=draft_id,
             member_id=row["member_id"],
             service=json.loads(row["service"] or "null"),
             clinical=json.loads(row["clinical"] or "null"),
             altered=json.loads(row["altered"]),
-            documents=tuple(Document(**dict(document)) for document in documents),
+            documents=self.documents(draft_id),
         )
 
     def save_service(self, draft_id: int, values: Values, *, keep_clinical: bool) -> None:
@@ -82,17 +77,6 @@ class Records(PlanRecords):
     def save_altered(self, draft_id: int, altered: Values) -> None:
         with self._transaction() as db:
             db.execute("UPDATE drafts SET altered = ? WHERE draft_id = ?", (json.dumps(altered), draft_id))
-
-    def add_document(self, draft_id: int, upload: Upload) -> None:
-        with self._transaction() as db:
-            db.execute(
-                "INSERT INTO documents (draft_id, type, file_name, size_bytes, sha256) VALUES (?, ?, ?, ?, ?)",
-                (draft_id, upload.type, upload.file_name, upload.size_bytes, upload.sha256),
-            )
-
-    def remove_document(self, draft_id: int, document_id: int) -> None:
-        with self._transaction() as db:
-            db.execute("DELETE FROM documents WHERE draft_id = ? AND document_id = ?", (draft_id, document_id))
 
     # Messages and replies
 

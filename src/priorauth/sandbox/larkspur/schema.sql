@@ -12,15 +12,6 @@ CREATE TABLE IF NOT EXISTS drafts (
     altered TEXT NOT NULL DEFAULT '{}',
     created_at TEXT NOT NULL
 );
-CREATE TABLE IF NOT EXISTS documents (
-    document_id INTEGER PRIMARY KEY AUTOINCREMENT,
-    draft_id INTEGER NOT NULL REFERENCES drafts (draft_id),
-    type TEXT NOT NULL,
-    file_name TEXT NOT NULL,
-    size_bytes INTEGER NOT NULL,
-    sha256 TEXT NOT NULL
-);
-CREATE INDEX IF NOT EXISTS documents_of_draft ON documents (draft_id);
 CREATE TABLE IF NOT EXISTS reply_drafts (
     reference TEXT NOT NULL,
     number INTEGER NOT NULL,
