@@ -17,16 +17,19 @@ import uvicorn
 from fastapi import FastAPI
 
 from priorauth.channels.contract import Channel
-from priorauth.channels.portals.adapter import Credential, PortalAdapter
-from priorauth.channels.portals.channel import PortalAccess, PortalChannel
+from priorauth.channels.portals.adapter import PortalAdapter
+from priorauth.channels.portals.channel import PortalChannel
 from priorauth.channels.portals.juniper.portal import JuniperPortal
 from priorauth.channels.portals.larkspur.portal import LarkspurPortal
 from priorauth.channels.portals.sessions import SessionHost, SessionSettings
 from priorauth.commands import catalog as catalog_commands
+from priorauth.commands import credentials as credential_commands
 from priorauth.commands import live_sessions
+from priorauth.commands.credentials import Secrets
 from priorauth.commands.organizations import create_key, ensure_organization
 from priorauth.domain.catalog import Payer, Provider
 from priorauth.domain.organizations import ApiKey, Environment, Organization, Scope
+from priorauth.engine.credentials import Credentials
 from priorauth.engine.following import Following
 from priorauth.engine.ledger import Ledger
 from priorauth.engine.processing import Bounds, Processing
@@ -85,17 +88,13 @@ def configure_logging(level: str) -> None:
 def opened_database(settings: Settings) -> Iterator[Database]:
     """Open the data folder's database.
 
-    Creates folder, schema and, in the sandbox, the catalog where they are missing.
+    Creates folder, schema and, in the sandbox, the catalog and its accounts where they are missing. Raises
+    DataFolderInUse while the key is exchanged.
     """
-    given = _given_keys(settings)
-    url = data_folder.prepare(settings.data_dir, given)
-    database = Database(url, data_folder.sealer(settings.data_dir, given))
-    try:
+    with data_folder.keys_held(settings.data_dir), _database(settings) as database:
         if settings.environment is Environment.SANDBOX:
             _install_sandbox_catalog(database)
         yield database
-    finally:
-        database.close()
 
 
 def issue_key(
@@ -137,6 +136,7 @@ def add_payer(database: Database, found: PayerFolder, settings: Settings) -> Non
     def operation(tx: Transaction) -> None:
         tx.catalog.put_payer(settings.environment, found.payer)
         if sandbox:
+            _give_sandbox_accounts(tx)
             for organization in tx.organizations.all():
                 _grant_everything(tx, organization)
 
@@ -146,14 +146,14 @@ def add_payer(database: Database, found: PayerFolder, settings: Settings) -> Non
 def rotate_keys(settings: Settings) -> int:
     """Seal everything with a new key, or with the first of the keys that are given; return how many values had another.
 
-    Raises DataFolderInUse while a server runs, FaultyKey. Killed at any moment, it can be run again.
+    Raises DataFolderInUse while a server or a command runs, FaultyKey. Killed at any moment, it can be run again.
     """
-    with data_folder.held(settings.data_dir):
+    with data_folder.held(settings.data_dir), data_folder.keys_held(settings.data_dir, exchanging=True):
         path, given = data_folder.key_file(settings.data_dir), _given_keys(settings)
         data_folder.prepare(settings.data_dir, given)
         if given is None:
             keys.write(path, [keys.fresh(), *keys.read(path)])
-        with opened_database(settings) as database:
+        with _database(settings) as database:
             changed = rotation.seal_anew(database)
         blobs = _blobs(settings, data_folder.sealer(settings.data_dir, given))
         changed += asyncio.run(blobs.seal_anew())
@@ -178,7 +178,13 @@ async def running(settings: Settings) -> AsyncIterator[RunningServer]:
         portals = await _sandbox_portals(settings, stack)
         host = SessionHost(_session_settings(settings), Ledger(database, present))
         stack.push_async_callback(host.shut_down)
-        channel = PortalChannel(host=host, portals=_portal_access(portals), documents=blobs)
+        channel = PortalChannel(
+            host=host,
+            adapters=_ADAPTERS,
+            documents=blobs,
+            credentials=Credentials(database, present),
+            addresses={portal.id: portal.url for portal in portals},
+        )
         engine = _engine(settings, database, channel)
         listener = _listen(settings)
         url = settings.public_base_url or _address(settings, listener)
@@ -207,6 +213,17 @@ def services(
     )
     limits = Limits(reads_per_minute=settings.reads_per_minute, writes_per_minute=settings.writes_per_minute)
     return Services(database, blobs, api_settings, limits, present)
+
+
+@contextmanager
+def _database(settings: Settings) -> Iterator[Database]:
+    given = _given_keys(settings)
+    url = data_folder.prepare(settings.data_dir, given)
+    database = Database(url, data_folder.sealer(settings.data_dir, given))
+    try:
+        yield database
+    finally:
+        database.close()
 
 
 def _grant_everything(tx: Transaction, organization: Organization) -> None:
@@ -276,18 +293,6 @@ async def _sandbox_portals(settings: Settings, stack: AsyncExitStack) -> tuple[S
     return tuple(portals)
 
 
-def _portal_access(portals: tuple[SandboxPortal, ...]) -> dict[str, PortalAccess]:
-    accounts = sandbox_catalog.PORTAL_ACCOUNTS
-    return {
-        portal.id: PortalAccess(
-            adapter=_ADAPTERS[portal.id],
-            base_url=portal.url,
-            credential=Credential(accounts[portal.id][0].user_name, accounts[portal.id][0].password),
-        )
-        for portal in portals
-    }
-
-
 def _listen(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     # The protocol is named, since asyncio switches Nagle's algorithm off only for sockets that name it.
@@ -351,9 +356,22 @@ async def _serving(app: FastAPI, listener: socket.socket) -> AsyncIterator[async
 
 def _install_sandbox_catalog(database: Database) -> None:
     providers, payers = _sandbox_entries()
-    database.write_now(
-        lambda tx: catalog_commands.install(tx, environment=Environment.SANDBOX, providers=providers, payers=payers)
-    )
+
+    def operation(tx: Transaction) -> None:
+        catalog_commands.install(tx, environment=Environment.SANDBOX, providers=providers, payers=payers)
+        _give_sandbox_accounts(tx)
+
+    database.write_now(operation)
+
+
+def _give_sandbox_accounts(tx: Transaction) -> None:
+    """Let the service sign in at the simulated portal of every payer that has no credential for everybody yet."""
+    for payer in tx.catalog.payers(Environment.SANDBOX):
+        there = tx.credentials.of_payer(Environment.SANDBOX, payer.id)
+        accounts = sandbox_catalog.PORTAL_ACCOUNTS.get(payer.portal.id, ())
+        if accounts and not any(each.is_for_everybody for each in there):
+            known = Secrets(accounts[0].user_name, accounts[0].password, accounts[0].totp_secret)
+            credential_commands.add(tx, present(), environment=Environment.SANDBOX, payer_id=payer.id, secrets=known)
 
 
 def _sandbox_entries() -> tuple[tuple[Provider, ...], tuple[Payer, ...]]:

@@ -11,7 +11,10 @@ import sqlalchemy as sa
 from alembic import command
 
 from priorauth import bootstrap
-from priorauth.commands import files
+from priorauth.commands import credentials, files
+from priorauth.commands.credentials import Secrets
+from priorauth.domain.credentials import Credential
+from priorauth.domain.organizations import Environment
 from priorauth.settings import Settings
 from priorauth.store import data_folder, sqlite, tables
 from priorauth.store.blobs import Blobs, folder_store, seal_clear_files
@@ -21,7 +24,8 @@ from priorauth.store.encryption import keys, rotation
 from priorauth.store.encryption.keys import FaultyKey
 from priorauth.store.encryption.sealing import Sealer
 from priorauth.store.idempotency import IdempotencyScope, StoredAnswer
-from tests.factories.databases import sqlite_home
+from priorauth.store.transaction import Transaction
+from tests.factories.databases import Home, sqlite_home
 from tests.unit.store.test_sealing import pieces
 
 
@@ -146,6 +150,80 @@ async def test_a_rotation_takes_kept_answers_along(tmp_path: Path) -> None:
         assert database.read_now(lambda tx: tx.idempotency.find(scope, since=now)) == answer
     finally:
         database.close()
+
+
+def a_credential(home: Home) -> Credential:
+    """Add a credential whose browser was given something."""
+
+    def operation(tx: Transaction) -> Credential:
+        moment, secrets = home.clock.moment(), Secrets("cedar", "rosebud-17")
+        made = credentials.add(tx, moment, environment=Environment.SANDBOX, payer_id=home.payer.id, secrets=secrets)
+        tx.credentials.put_state(made.id, b"a state")
+        return made
+
+    return home.database.write_now(operation)
+
+
+async def test_a_rotation_takes_credentials_and_their_browsers_states_along(tmp_path: Path) -> None:
+    with sqlite_home(tmp_path) as home:
+        made = a_credential(home)
+    before = keys.read(tmp_path / "data.key")
+
+    assert await asyncio.to_thread(bootstrap.rotate_keys, Settings(data_dir=tmp_path)) == 2
+
+    assert set(keys.read(tmp_path / "data.key")).isdisjoint(before)
+    database = Database(sqlite.database_url(tmp_path), data_folder.sealer(tmp_path))
+    try:
+        assert database.read_now(lambda tx: tx.credentials.get(made.id)) == made
+        assert database.read_now(lambda tx: tx.credentials.state(made.id)) == b"a state"
+    finally:
+        database.close()
+
+
+async def test_a_folder_from_before_there_were_credentials_is_opened_with_its_key(tmp_path: Path) -> None:
+    case_id = await filled(tmp_path)
+    engine = sqlite.create_engine(sqlite.database_url(tmp_path), writing=True)
+    with engine.connect() as connection:
+        command.downgrade(data_folder.alembic_configuration(connection), "0002")
+    engine.dispose()
+
+    data_folder.prepare(tmp_path)
+
+    assert await still_there(tmp_path, case_id)
+    database = Database(sqlite.database_url(tmp_path), data_folder.sealer(tmp_path))
+    try:
+        assert database.read_now(lambda tx: tx.credentials.all(Environment.SANDBOX)) == []
+    finally:
+        database.close()
+
+
+def test_a_key_is_not_exchanged_while_a_command_may_seal_with_it_nor_the_other_way_round(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path)
+    with bootstrap.opened_database(settings), bootstrap.opened_database(settings):
+        before = keys.read(tmp_path / "data.key")
+        with pytest.raises(data_folder.DataFolderInUse, match="Let it end"):
+            bootstrap.rotate_keys(settings)
+        assert keys.read(tmp_path / "data.key") == before
+
+    with (
+        data_folder.keys_held(tmp_path, exchanging=True),
+        pytest.raises(data_folder.DataFolderInUse, match="encryption rotate"),
+        bootstrap.opened_database(settings),
+    ):
+        pytest.fail("a command got in")
+    bootstrap.rotate_keys(settings)
+
+
+def test_a_key_is_not_replaced_where_a_credential_is_all_that_was_sealed(tmp_path: Path) -> None:
+    with sqlite_home(tmp_path) as home:
+        a_credential(home)
+    (tmp_path / "data.key").unlink()
+
+    with pytest.raises(FaultyKey, match=r"data\.key is missing"):
+        data_folder.prepare(tmp_path)
+    with pytest.raises(FaultyKey, match="sealed with another key"):
+        data_folder.prepare(tmp_path, (keys.fresh(),))
+    assert not (tmp_path / "data.key").exists()
 
 
 def rests_in(folder: Path, text: bytes) -> list[str]:

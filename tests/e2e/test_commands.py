@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import httpx
@@ -130,6 +131,28 @@ def test_a_provider_is_opened_to_an_organization_and_closed_again(tmp_path: Path
         assert integrator.get(path)["options"] == []
     finally:
         server.stop()
+
+
+def test_a_password_is_asked_for_at_a_terminal_without_showing_it(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    told(data, "organizations", "create", "Cedar Hollow")
+    at_a_terminal = (sys.executable, "-c", "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]))")
+    add = ("credentials", "add", "--payer", "larkspur-health", "--organization", "Cedar Hollow", "--user-name", "cedar")
+    command = [*at_a_terminal, *PROGRAM, *add, "--data-dir", str(data)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        shown = b""
+        while not shown.endswith(b"Password: "):
+            byte = process.stdout.read(1)
+            assert byte, shown
+            shown += byte
+        process.stdin.write(b"rosebud-17\n")
+        process.stdin.flush()
+        shown += process.stdout.read()
+    assert process.returncode == 0, shown
+    assert b"cred_" in shown
+    assert b"rosebud" not in shown
 
 
 @pytest.mark.parametrize(

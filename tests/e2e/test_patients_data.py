@@ -1,16 +1,17 @@
-"""Nothing that rests or is printed shows a patient: a whole run is searched, byte by byte.
+"""Nothing that rests or is printed shows a patient, or what opens a portal: a whole run is searched, byte by byte.
 
 The simulated payer's own database is the payer's and not ours: it knows its members.
 """
 
 import contextlib
+import subprocess
 from pathlib import Path
 
 import httpx
 import pytest
 
 from priorauth.sandbox import catalog
-from tests.factories.servers import Integrator, ServerProcess, path_of, state_of
+from tests.factories.servers import PROGRAM, Integrator, ServerProcess, path_of, state_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -30,10 +31,35 @@ PATIENT = (
     "ashgrove-marlow",
 )
 
+ACCOUNT = catalog.PORTAL_ACCOUNTS["larkspur"][1]
+# The password of all of the simulated portal's accounts begins so; the last one is in what a signed-in browser keeps.
+OPENS_PORTALS = ("larkspur-sandbox", str(ACCOUNT.totp_secret), "LPCSESSION")
+SECRET = (*PATIENT, *OPENS_PORTALS)
 
-def a_full_run(server: ServerProcess) -> None:
-    """A case to its decision, one that is canceled, an upload, refusals, repetitions."""
+
+def with_a_credential(server: ServerProcess) -> str:
+    """Let the organization's cases sign in with one-time codes; return all that is printed on the way."""
+    folder, printed = ("--data-dir", str(server.data_dir)), []
+    add = ("add", "--payer", "larkspur-health", "--organization", "Cedar Hollow", "--user-name", ACCOUNT.user_name)
+    for command, typed in (
+        ((*add, "--totp"), f"{ACCOUNT.password}\n{ACCOUNT.totp_secret}\n"),
+        ((*add, "--totp"), f"{ACCOUNT.password}\n{ACCOUNT.totp_secret}\n"),
+        (add, f"{ACCOUNT.password}\n{ACCOUNT.totp_secret}\n"),
+        ((*add, "--totp"), f"{ACCOUNT.password}\n{ACCOUNT.totp_secret}1\n"),
+        (("list",), ""),
+        (("list", "--json"), ""),
+    ):
+        done = subprocess.run(
+            [*PROGRAM, "credentials", *command, *folder], input=typed, capture_output=True, text=True, check=False
+        )
+        printed += [done.stdout, done.stderr]
+    return "".join(printed)
+
+
+def a_full_run(server: ServerProcess) -> str:
+    """A case to its decision, one that is canceled, an upload, refusals, repetitions; return what was printed."""
     integrator = Integrator(server, server.new_key())
+    printed = with_a_credential(server)
     case = integrator.create(SCENARIO)
     integrator.drive(case, SCENARIO, until=lambda each: each["status"] == "completed")
     declaration = {"fileName": FILE_NAME, "contentType": "application/pdf", "purpose": "authorization_attachment"}
@@ -50,23 +76,24 @@ def a_full_run(server: ServerProcess) -> None:
     found = integrator.get(f"/v1/prior-authorizations?externalCaseId=EXAMPLE-{SCENARIO}&status=canceled")
     assert [each["id"] for each in found["data"]] == [other["id"]]
     assert state_of(found["data"][0])[0] == "canceled"
+    return printed
 
 
 def traces(folder: Path) -> dict[str, set[str]]:
-    """Which of the patient's words each file below the folder shows."""
+    """Which of the secret words each file below the folder shows."""
     found = {}
     for path in folder.rglob("*"):
         if path.is_file() and "sandbox" not in path.relative_to(folder).parts:
             content = path.read_bytes()
-            shown = {word for word in PATIENT if word.encode() in content or word.encode("utf-16-le") in content}
+            shown = {word for word in SECRET if word.encode() in content or word.encode("utf-16-le") in content}
             found[str(path.relative_to(folder))] = shown
     return found
 
 
-def test_no_file_no_table_and_no_output_shows_the_patient(tmp_path: Path) -> None:
+def test_no_file_no_table_and_no_output_shows_the_patient_or_a_password(tmp_path: Path) -> None:
     server = ServerProcess(tmp_path / "data").start()
     try:
-        a_full_run(server)
+        printed = a_full_run(server)
         running = traces(tmp_path)
     finally:
         with contextlib.suppress(ProcessLookupError):
@@ -77,4 +104,5 @@ def test_no_file_no_table_and_no_output_shows_the_patient(tmp_path: Path) -> Non
         assert any(name.endswith("priorauth.db") for name in found)
         assert any("files" in name for name in found)
         assert {name: words for name, words in found.items() if words} == {}
-    assert not [word for word in PATIENT if word in str(server.log)]
+    assert ACCOUNT.user_name in printed
+    assert not [word for word in SECRET if word in printed or word in server.log.read_text()]

@@ -1,23 +1,28 @@
 """Portal channels over the simulated payer, with a ledger that remembers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from priorauth.channels.portals.adapter import Credential, PortalAdapter
-from priorauth.channels.portals.channel import PortalAccess, PortalChannel
+from priorauth.channels.portals.adapter import PortalAdapter
+from priorauth.channels.portals.channel import PortalChannel
 from priorauth.channels.portals.juniper.portal import JuniperPortal
 from priorauth.channels.portals.larkspur.portal import LarkspurPortal
+from priorauth.channels.portals.one_time_codes import OneTimeCodes
 from priorauth.channels.portals.sessions import PortalSession, SessionHost, SessionSettings
+from priorauth.domain.credentials import Credential
 from priorauth.domain.live_sessions import SessionClaim
+from priorauth.domain.organizations import Environment
 from priorauth.sandbox import catalog
 from priorauth.sandbox.server import PortalServer
-from tests.factories.jobs import Documents
+from tests.factories.jobs import CREDENTIAL, Documents
+from tests.factories.moments import START
 
 
 class Remembering:
@@ -58,6 +63,47 @@ class Remembering:
         return [details for _, noted, details in self.noted if noted == event]
 
 
+class Accounts:
+    """A credential source in memory: one credential, of whichever of a simulated portal's users a test wants."""
+
+    def __init__(self, portal: str) -> None:
+        self.portal = portal
+        self.states: list[bytes] = []
+        self.credential: Credential | None = None
+        self.use("cedar-hollow")
+
+    def use(self, user_name: str, **changes: Any) -> None:
+        """Sign in as this user from now on, in a browser that the portal has never seen."""
+        account = next(each for each in catalog.PORTAL_ACCOUNTS[self.portal] if each.user_name == user_name)
+        self.states.clear()
+        self.credential = Credential(
+            id=CREDENTIAL,
+            environment=Environment.SANDBOX,
+            payer_id="larkspur-health",
+            created_at=START,
+            **{
+                "user_name": account.user_name,
+                "password": account.password,
+                "totp_secret": account.totp_secret,
+                **changes,
+            },
+        )
+
+    async def get(self, credential_id: str) -> Credential | None:
+        """The one that there is."""
+        return self.credential if credential_id == CREDENTIAL else None
+
+    async def state_of(self, credential: Credential) -> bytes | None:
+        """What was kept last."""
+        assert credential == self.credential
+        return self.states[-1] if self.states else None
+
+    async def signed_in(self, credential: Credential, *, state: bytes) -> None:
+        """Keep all: their number is that of the sign-ins."""
+        assert credential == self.credential
+        self.states.append(state)
+
+
 @dataclass(frozen=True)
 class PortalWorld:
     """A payer, a channel to it, and what both remember."""
@@ -67,6 +113,7 @@ class PortalWorld:
     host: SessionHost
     channel: PortalChannel
     ledger: Remembering
+    accounts: Accounts
 
     def session(self, case: str) -> PortalSession:
         """The session of a case, which must be up."""
@@ -102,25 +149,28 @@ ADAPTERS: dict[str, PortalAdapter] = {each.id: each for each in (LarkspurPortal(
 
 @asynccontextmanager
 async def portal_world(
-    folder: Path, *, portal: str = "larkspur", page_timeout_seconds: float = 10.0
+    folder: Path,
+    *,
+    portal: str = "larkspur",
+    page_timeout_seconds: float = 10.0,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
 ) -> AsyncIterator[PortalWorld]:
-    """Run a payer with this portal and a channel to it."""
-    server = PortalServer(folder, portal=portal)
+    """Run a payer with this portal and a channel to it, both by the same clock."""
+    server = PortalServer(folder, portal=portal, clock=clock)
     base_url = await server.start()
-    ledger = Remembering()
+    ledger, accounts = Remembering(), Accounts(portal)
     host = SessionHost(
         SessionSettings(worker="worker_test", chromium=None, sandbox="auto", page_timeout_seconds=page_timeout_seconds),
         ledger,
     )
-    account = catalog.PORTAL_ACCOUNTS[portal][0]
-    access = PortalAccess(
-        adapter=ADAPTERS[portal],
-        base_url=base_url,
-        credential=Credential(account.user_name, account.password),
+    codes = OneTimeCodes(clock=clock, sleep=sleep)
+    adapters: dict[str, PortalAdapter] = {each.id: each for each in (LarkspurPortal(codes), JuniperPortal(codes))}
+    channel = PortalChannel(
+        host=host, adapters=adapters, documents=Documents(), credentials=accounts, addresses={portal: base_url}
     )
-    channel = PortalChannel(host=host, portals={portal: access}, documents=Documents())
     try:
-        yield PortalWorld(portal, base_url, host, channel, ledger)
+        yield PortalWorld(portal, base_url, host, channel, ledger, accounts)
     finally:
         await host.shut_down()
         await server.stop()

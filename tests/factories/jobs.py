@@ -10,6 +10,7 @@ from priorauth.sandbox import catalog
 from tests.factories.payers import clinic, payer_named, request_of
 
 NOTES = catalog.sample_document()
+CREDENTIAL = "cred_000001"
 ANOTHER_DOCUMENT = b"%PDF-1.4 another one"
 
 
@@ -53,4 +54,5 @@ def job_of(scenario_id: str, *, case: str, documents: bool = True) -> Job:
         questionnaires=payer.questionnaires_for(service),
         answers=answers_of(scenario_id),
         documents=(notes,) if documents else (),
+        credential_id=CREDENTIAL,
     )

@@ -9,8 +9,9 @@ from typing import Any
 import httpx
 
 from priorauth.sandbox import catalog
+from priorauth.sandbox.accounts import Account
 
-CREDENTIALS = catalog.PORTAL_ACCOUNTS["larkspur"][0]
+ACCOUNT, ACCOUNT_WITH_APP, ACCOUNT_WITH_PHONE = catalog.PORTAL_ACCOUNTS["larkspur"]
 MEMBER = {
     "memberId": "LKS900000001",
     "firstName": "Odell",
@@ -85,20 +86,27 @@ class Visitor:
         if found := re.search(r'name="form_token" value="([^"]+)"', page.text):
             self.form_token = found[1]
 
-    async def sign_in(self, password: str = CREDENTIALS.password) -> httpx.Response:
+    async def sign_in(self, password: str | None = None, *, account: Account = ACCOUNT) -> httpx.Response:
+        """Sign in; where the account wants a code, up to the page that asks for it."""
         await self.get("/login")
-        answer = await self.post("/login", {"user_name": CREDENTIALS.user_name, "password": password})
+        given = {"user_name": account.user_name, "password": account.password if password is None else password}
+        answer = await self.post("/login", given)
         if answer.status_code == 303:
-            await self.get("/home")
+            await self.get(answer.headers["location"])
         return answer
+
+    async def enter_code(self, code: str, *, at: str = "/login/verify", **more: str) -> httpx.Response:
+        """Enter a one-time code on the page that asks for it; `trust="yes"` has the box ticked."""
+        return await self.post(at, {"code": code, **more})
 
     async def put_member(
         self,
         *faults: dict[str, Any],
         decision: dict[str, Any] | None = None,
         inquiries: tuple[dict[str, Any], ...] = (),
+        **more: Any,
     ) -> None:
-        told = {"decision": decision, "faults": list(faults), "inquiries": list(inquiries)}
+        told = {"decision": decision, "faults": list(faults), "inquiries": list(inquiries), **more}
         body = {"member": MEMBER, "behaviour": told}
         answer = await self.http.put(f"/sandbox/members/{MEMBER['memberId']}", json=body)
         assert answer.status_code == 200, answer.text

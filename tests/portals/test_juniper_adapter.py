@@ -10,11 +10,11 @@ import pytest_asyncio
 from playwright.async_api import Page
 
 from priorauth.channels.contract import ChannelFault, Discovered, HumanNeeded, Job, NotRequired, Refused, Rejected
-from priorauth.channels.portals.adapter import Credential
 from priorauth.channels.portals.juniper.portal import JuniperPortal
 from priorauth.channels.portals.juniper.requests import RequestForm
 from priorauth.channels.portals.one_time_codes import OneTimeCodes
 from priorauth.domain.catalog import RequestType
+from priorauth.domain.credentials import Credential
 from priorauth.domain.handoffs import OfferReason
 from priorauth.domain.questionnaires import ItemType
 from priorauth.domain.submissions import PayerReceipt
@@ -26,9 +26,13 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
 SCENARIO = "juniper_approved_after_review"
 BMI = "joint.bodyMassIndex"
-PLAIN, APP, PHONE = (
-    Credential(each.user_name, each.password, each.totp_secret) for each in catalog.PORTAL_ACCOUNTS["juniper"]
-)
+
+
+def credential(world: PortalWorld, user_name: str = "cedar-hollow", **changes: str) -> Credential:
+    """How a user of the portal signs in."""
+    world.accounts.use(user_name, **changes)
+    assert world.accounts.credential is not None
+    return world.accounts.credential
 
 
 class Waits(list[float]):
@@ -65,7 +69,7 @@ def form(world: PortalWorld, job: Job) -> RequestForm:
 
 
 async def signed_in(world: PortalWorld, page: Page) -> None:
-    assert await JuniperPortal().sign_in(page, base_url=world.base_url, credential=PLAIN) is None
+    assert await JuniperPortal().sign_in(page, base_url=world.base_url, credential=credential(world)) is None
 
 
 async def fill(form: RequestForm, page: Page) -> Any:
@@ -85,7 +89,7 @@ async def submit(world: PortalWorld, form: RequestForm, page: Page, case: str) -
 
 async def test_a_password_that_is_wrong_is_a_fault(world: PortalWorld, page: Page) -> None:
     with pytest.raises(ChannelFault) as fault:
-        await JuniperPortal().sign_in(page, base_url=world.base_url, credential=Credential("cedar-hollow", "wrong"))
+        await JuniperPortal().sign_in(page, base_url=world.base_url, credential=credential(world, password="wrong"))
     assert fault.value.code == "sign_in_refused"
     assert not await JuniperPortal().is_signed_in(page)
 
@@ -93,19 +97,21 @@ async def test_a_password_that_is_wrong_is_a_fault(world: PortalWorld, page: Pag
 async def test_an_authenticators_code_is_made_and_taken_once(world: PortalWorld, page: Page) -> None:
     waits, moment = Waits(), datetime.now(UTC)
     portal = JuniperPortal(OneTimeCodes(clock=lambda: moment, sleep=waits))
-    assert await portal.sign_in(page, base_url=world.base_url, credential=APP) is None
+    assert await portal.sign_in(page, base_url=world.base_url, credential=credential(world, "cedar-hollow-app")) is None
     assert await portal.is_signed_in(page)
 
     # The service's clock stands still while it waits, so that its second try is the code that was used, too.
     await page.context.clear_cookies()
-    needed = await portal.sign_in(page, base_url=world.base_url, credential=APP)
+    needed = await portal.sign_in(page, base_url=world.base_url, credential=credential(world, "cedar-hollow-app"))
     assert isinstance(needed, HumanNeeded)
     assert len(waits) == 1
     assert 1 <= waits[0] <= 31
 
 
 async def test_a_code_that_only_a_human_has_is_no_fault(world: PortalWorld, page: Page) -> None:
-    needed = await JuniperPortal().sign_in(page, base_url=world.base_url, credential=PHONE)
+    needed = await JuniperPortal().sign_in(
+        page, base_url=world.base_url, credential=credential(world, "cedar-hollow-phone")
+    )
 
     assert isinstance(needed, HumanNeeded)
     assert needed.reason is OfferReason.SIGN_IN

@@ -303,6 +303,8 @@ async def test_the_control_refuses_what_it_does_not_understand(visitor: Visitor,
         {"faults": [{"kind": "error"}]},
         {"faults": {}},
         {"mood": "bad"},
+        {"verification": "482913"},
+        {"verification": {"code": "none"}},
     ],
 )
 async def test_the_control_refuses_behaviour_that_does_not_exist(visitor: Visitor, behaviour: dict[str, Any]) -> None:

@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from priorauth.domain.catalog import PortalSettings, Provider, ServiceRequest
+from priorauth.domain.catalog import PortalAuthMode, PortalSettings, Provider, ServiceRequest
+from priorauth.domain.credentials import Credential
 from priorauth.domain.errors import Issue
 from priorauth.domain.handoffs import OfferReason
 from priorauth.domain.live_sessions import SessionClaim
@@ -46,6 +47,7 @@ class Job:
     """All that a channel needs to know of a case.
 
     With a `reply` the payer has the case, and the job is to answer a message: `documents` are those that go along.
+    `credential_id` names the account that signs in: None where the customer does in person, and where there is none.
     """
 
     authorization_id: str
@@ -58,6 +60,8 @@ class Job:
     answers: tuple[AnswerItem, ...]
     documents: tuple[JobDocument, ...]
     reply: ReplyTo | None = None
+    portal_auth_mode: PortalAuthMode = PortalAuthMode.AUTOMATED
+    credential_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +140,7 @@ class Pending:
 
 
 # What keeps a job from the boundary; the last two only a reply.
-Obstacle = Rejected | Refused | Discovered | NotRequired | Decision | Answered
+Obstacle = Rejected | Refused | Discovered | NotRequired | HumanNeeded | Decision | Answered
 Preparation = AtBoundary | Obstacle
 # What proves that the payer has what was sent.
 Evidence = PayerReceipt | Answered
@@ -191,6 +195,22 @@ class DocumentSource(Protocol):
 
     async def get(self, name: str) -> bytes:
         """Return the bytes of `JobDocument.stored_as`."""
+        ...
+
+
+class CredentialSource(Protocol):
+    """Where the accounts of payers' portals come from, and where their browsers' signed-in state rests."""
+
+    async def get(self, credential_id: str) -> Credential | None:
+        """Return the credential of `Job.credential_id`; None when it was removed meanwhile."""
+        ...
+
+    async def state_of(self, credential: Credential) -> bytes | None:
+        """Return what was kept of the credential's browser at its last sign-in."""
+        ...
+
+    async def signed_in(self, credential: Credential, *, state: bytes) -> None:
+        """Note that the credential has signed in, and keep its browser's state for the next session."""
         ...
 
 

@@ -12,7 +12,9 @@ from sqlalchemy.exc import DatabaseError
 
 from priorauth import bootstrap
 from priorauth.channels.portals.chromium import ChromiumError
+from priorauth.commands.credentials import UnusableCredential
 from priorauth.commands.organizations import NoSuchKey
+from priorauth.domain.credentials import FaultyTotpSecret
 from priorauth.domain.organizations import Environment
 from priorauth.settings import Settings
 from priorauth.store.data_folder import DataFolderInUse
@@ -39,6 +41,19 @@ def read_settings(given: dict[str, Any]) -> Settings:
 
 class UserFault(Exception):
     """What an operator typed cannot be done; the message says what to do instead."""
+
+
+# What an operator can mend: the message says how.
+_TOLD = (
+    DataFolderInUse,
+    FaultyKey,
+    FaultyTotpSecret,
+    NoSuchKey,
+    UnusableCredential,
+    UserFault,
+    ChromiumError,
+    bootstrap.CannotListen,
+)
 
 
 def show(rows: Sequence[Mapping[str, object]], *, as_json: bool) -> None:
@@ -75,7 +90,7 @@ def told() -> Iterator[None]:
     """Turn what an operator can mend into a message on standard error and exit status 1."""
     try:
         yield
-    except (DataFolderInUse, FaultyKey, NoSuchKey, UserFault, ChromiumError, bootstrap.CannotListen) as error:
+    except _TOLD as error:
         message = str(error)
     except OSError as error:
         message = f"{error.filename or 'the data folder'}: {error.strerror or error}"

@@ -23,7 +23,9 @@ KeyId = Annotated[str, typer.Argument(help="The key's id, as `priorauth keys lis
 def create(
     *,
     organization: Annotated[str, typer.Option(help="The organization's name; a new one is created.")],
-    environment: Annotated[Environment, typer.Option(help="Where the key opens something.")] = Environment.SANDBOX,
+    environment: Annotated[
+        Environment, typer.Option(envvar="PRIORAUTH_ENVIRONMENT", help="Where the key opens something.")
+    ] = Environment.SANDBOX,
     scope: Annotated[
         list[Scope] | None, typer.Option(help="What it may do; repeatable. By default everything.")
     ] = None,

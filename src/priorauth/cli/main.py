@@ -9,7 +9,7 @@ import typer
 
 from priorauth import bootstrap
 from priorauth.channels.portals.chromium import find_chromium
-from priorauth.cli import access, encryption, keys, organizations, payers, providers
+from priorauth.cli import access, credentials, encryption, keys, organizations, payers, providers
 from priorauth.cli.common import DataDir, read_settings, told
 from priorauth.cli.demo import demo
 from priorauth.domain.organizations import Environment
@@ -27,6 +27,7 @@ for name, commands in (
     ("providers", providers.app),
     ("payers", payers.app),
     ("access", access.app),
+    ("credentials", credentials.app),
     ("encryption", encryption.app),
 ):
     app.add_typer(commands, name=name)

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -14,6 +15,7 @@ from priorauth.formats.payer_files import json_schema
 from priorauth.formats.payer_folders import FaultyFolder, PayerFolder
 
 app = typer.Typer(help="Payers.", no_args_is_help=True)
+_THIS_MACHINE = ("127.0.0.1", "::1", "localhost")
 Folder = Annotated[Path, typer.Argument(help="The folder that holds payer.yaml.", exists=True, file_okay=False)]
 
 
@@ -33,9 +35,9 @@ def check(folder: Folder) -> None:
 def add(folder: Folder, environment: InEnvironment = Environment.SANDBOX, data_dir: DataDir = None) -> None:
     """Put a payer into the catalog, or a new version of it: cases that exist keep the version that they began with."""
     found = _read(folder)
-    if environment is Environment.PRODUCTION and found.payer.portal.base_url is None:
+    if environment is Environment.PRODUCTION:
         with told():
-            raise UserFault("portal.baseUrl: a payer of production needs the address of its portal.")
+            _require_address(found.payer.portal.base_url)
     settings = read_settings({"data_dir": data_dir, "environment": environment})
     with opened(data_dir, environment) as database:
         bootstrap.add_payer(database, found, settings)
@@ -57,6 +59,18 @@ def list_payers(
 def schema() -> None:
     """Print the JSON Schema of payer.yaml, for editors."""
     typer.echo(json.dumps(json_schema(), indent=2))
+
+
+def _require_address(base_url: str | None) -> None:
+    """Raise UserFault unless production may meet a portal there."""
+    if base_url is None:
+        raise UserFault(
+            "portal.baseUrl: a payer of production needs the address of its portal. Add it to the payer's file, "
+            "such as https://provider.example.com, and add the payer again."
+        )
+    address = urlsplit(base_url)
+    if address.scheme != "https" and address.hostname not in _THIS_MACHINE:
+        raise UserFault(f"portal.baseUrl: {base_url} would carry passwords in clear. Write https://.")
 
 
 def _read(folder: Path) -> PayerFolder:

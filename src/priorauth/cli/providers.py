@@ -9,7 +9,9 @@ from priorauth.domain.catalog import Provider, is_npi
 from priorauth.domain.organizations import Environment
 
 app = typer.Typer(help="Providers.", no_args_is_help=True)
-InEnvironment = Annotated[Environment, typer.Option("--environment", help="Whose catalog.")]
+InEnvironment = Annotated[
+    Environment, typer.Option("--environment", envvar="PRIORAUTH_ENVIRONMENT", help="Whose catalog.")
+]
 
 
 @app.command("add")

@@ -3,6 +3,8 @@
 from priorauth.channels.contract import Job, JobDocument, ReplyTo
 from priorauth.domain.attachments import Attachment
 from priorauth.domain.authorizations import Authorization, questionnaires_of, reply_of
+from priorauth.domain.catalog import PortalAuthMode
+from priorauth.domain.credentials import most_specific
 from priorauth.domain.replies import Reply
 from priorauth.store.transaction import Transaction
 
@@ -22,7 +24,20 @@ def job_of(tx: Transaction, case: Authorization) -> Job:
         answers=case.answers,
         documents=tuple(_documents(tx, reply.attachments if reply else case.attachments)),
         reply=_reply_to(case, reply) if reply else None,
+        portal_auth_mode=case.route.portal_auth_mode,
+        credential_id=_credential_id(tx, case),
     )
+
+
+def _credential_id(tx: Transaction, case: Authorization) -> str | None:
+    if case.route.portal_auth_mode is PortalAuthMode.CUSTOMER_LOGIN:
+        return None
+    credential = most_specific(
+        tx.credentials.of_payer(case.environment, case.payer_id),
+        organization_id=case.organization_id,
+        provider_npi=case.provider.npi,
+    )
+    return credential.id if credential is not None else None
 
 
 def _reply_to(case: Authorization, reply: Reply) -> ReplyTo:

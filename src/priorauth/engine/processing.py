@@ -19,6 +19,7 @@ from priorauth.channels.contract import (
     ChannelFault,
     Discovered,
     Evidence,
+    HumanNeeded,
     Job,
     NotRequired,
     NotSent,
@@ -221,7 +222,7 @@ def _observe(tx: Transaction, moment: Moment, case: Authorization, outcome: Prep
             moves.discover(tx, moment, seen, items=items)
         case NotRequired(message):
             moves.conclude_not_required(tx, moment, seen, message=message)
-        case Refused(code, message):
+        case Refused(code, message) | HumanNeeded(code, message):
             moves.fail(tx, moment, seen, reason=Reason(code, message))
         case Decision():
             submissions.record_decision(tx, moment, seen, decision=outcome)

@@ -30,7 +30,7 @@ _LAST_IN_CLEAR = "0001"
 
 
 class DataFolderInUse(Exception):
-    """Another server holds the folder."""
+    """Another server holds the folder, or other commands its keys."""
 
 
 @contextmanager
@@ -50,6 +50,25 @@ def held(data_dir: Path) -> Iterator[None]:
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
+        yield
+
+
+@contextmanager
+def keys_held(data_dir: Path, *, exchanging: bool = False) -> Iterator[None]:
+    """Hold the folder's keys: to use them, beside others, or to exchange them, alone. Raises DataFolderInUse.
+
+    Whoever sealed with a key that is dropped meanwhile would leave what nobody can open any more.
+    """
+    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (data_dir / "keys.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, (fcntl.LOCK_EX if exchanging else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DataFolderInUse(
+                f"Another priorauth command is using {data_dir}. Let it end, then exchange the key."
+                if exchanging
+                else f"The key of {data_dir} is being exchanged. Try again after `priorauth encryption rotate`."
+            ) from None
         yield
 
 
@@ -133,7 +152,11 @@ def _sealed_document(connection: sa.Connection) -> tuple[str, bytes] | None:
     """Return one sealed document and its place, from whichever table has one; kept answers never stand alone."""
     if _revision(connection) in {None, _LAST_IN_CLEAR}:
         return None
-    for table in (tables.authorizations, tables.files):
+    there = sa.inspect(connection).get_table_names()
+    connection.rollback()
+    for table in (tables.authorizations, tables.files, tables.credentials):
+        if table.name not in there:
+            continue
         row = connection.execute(sa.select(table.c.id, table.c.document).limit(1)).first()
         connection.rollback()
         if row is not None:

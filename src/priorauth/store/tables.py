@@ -134,3 +134,23 @@ session_claims = Table(
     Column("worker", String, nullable=False),
     Column("document", LargeBinary, nullable=False),
 )
+
+credentials = Table(
+    "credentials",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("environment", String, nullable=False),
+    Column("payer_id", String, nullable=False),
+    Column("organization_id", String, ForeignKey("organizations.id")),
+    Column("provider_npi", String),
+    Column("document", LargeBinary, nullable=False),
+    Index("ix_credentials_payer", "environment", "payer_id"),
+)
+
+# Under the id of the credential whose browser it is.
+browser_states = Table(
+    "browser_states",
+    metadata,
+    Column("id", String, ForeignKey("credentials.id"), primary_key=True),
+    Column("document", LargeBinary, nullable=False),
+)

@@ -4,6 +4,7 @@ import sqlalchemy as sa
 
 from priorauth.store.authorizations import Authorizations
 from priorauth.store.catalog import Catalog
+from priorauth.store.credentials import Credentials
 from priorauth.store.encryption.sealing import Sealer
 from priorauth.store.files import Files
 from priorauth.store.idempotency import Idempotency
@@ -27,6 +28,7 @@ class Transaction:
         self.sessions = SessionClaims(connection)
         self.organizations = Organizations(connection)
         self.catalog = Catalog(connection)
+        self.credentials = Credentials(connection, sealer)
 
     def enqueue(self, work: Work) -> None:
         """Enqueue work for the engine; it exists if and only if this transaction commits."""

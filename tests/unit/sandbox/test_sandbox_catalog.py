@@ -64,7 +64,7 @@ def test_callers_cannot_change_each_others_catalog() -> None:
     assert catalog.scenarios()[0].create
 
 
-def test_every_payers_portal_is_served_and_has_credentials() -> None:
+def test_every_payers_portal_is_served_and_has_accounts() -> None:
     portals = {portal.id for portal in catalog.PORTALS}
     assert portals == set(catalog.PORTAL_ACCOUNTS)
     assert {payer["portal"]["id"] for payer in PAYERS.values()} == portals

@@ -12,24 +12,13 @@ from playwright.async_api import Page
 
 from priorauth.channels.contract import DocumentSource, Evidence, HumanNeeded, Job, Obstacle, Pending
 from priorauth.channels.portals.guard import Boundary
+from priorauth.domain.credentials import Credential
 from priorauth.domain.replies import Inquiry
 from priorauth.domain.reviews import Difference
 from priorauth.domain.submissions import Decision
 
 # Whoever stops waiting for the last answer no longer knows: so this once the slowest portal is waited for.
 FINAL_PATIENCE_SECONDS = 120.0
-
-
-@dataclass(frozen=True, slots=True)
-class Credential:
-    """What signs in at a portal. Never logged, never shown."""
-
-    user_name: str
-    password: str
-    totp_secret: str | None = None
-
-    def __repr__(self) -> str:
-        return "Credential(…)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +74,10 @@ class PortalAdapter(Protocol):
         """
         ...
 
+    async def is_signed_in(self, page: Page) -> bool:
+        """Say whether the page that is open is one that only a signed-in user sees, without leaving it."""
+        ...
+
     def form(self, job: Job, *, base_url: str) -> "PortalForm":
         """Return the form that takes the job over the payer's boundary."""
         ...
@@ -100,7 +93,10 @@ class PortalForm(Protocol):
     """What takes one job over the payer's boundary: the form of a request, or of a reply to a message."""
 
     async def fill(self, page: Page, *, documents: DocumentSource, step: Step) -> Obstacle | None:
-        """Fill the form up to its review page; None when it is reached."""
+        """Fill the form up to its review page; None when it is reached.
+
+        After a human was needed on the way it is filled again, from the page that the human has left open.
+        """
         ...
 
     def package(self) -> Package:

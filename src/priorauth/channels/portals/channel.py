@@ -1,12 +1,13 @@
 """The portal channel: operates a payer's portal through its adapter, in a guarded browser session.
 
 What it promises beyond `contract.Channel`: the final request is released only after the portal's own review page was
-read again and found to be the package, and only after `intend` has committed the intent.
+read again and found to be the package, and only after `intend` has committed the intent. A session signs in by the
+credential of its job; of a credential that has signed in before, the browser is what it was then.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -14,8 +15,10 @@ from priorauth.channels.contract import (
     Absent,
     AtBoundary,
     ChannelFault,
+    CredentialSource,
     DocumentSource,
     Evidence,
+    HumanNeeded,
     Intend,
     Job,
     NotSent,
@@ -26,10 +29,13 @@ from priorauth.channels.contract import (
     Unresolved,
     Withheld,
 )
-from priorauth.channels.portals.adapter import Credential, PortalAdapter, PortalForm
-from priorauth.channels.portals.pages import portal_faults
+from priorauth.channels.portals.adapter import PortalAdapter, PortalForm
+from priorauth.channels.portals.pages import portal_faults, visit
 from priorauth.channels.portals.sessions import PortalSession, SessionHost
+from priorauth.domain.catalog import PortalAuthMode
+from priorauth.domain.credentials import Credential
 from priorauth.domain.errors import whereabouts
+from priorauth.domain.handoffs import OfferReason
 from priorauth.domain.live_sessions import BoundaryState
 from priorauth.domain.replies import Inquiry
 from priorauth.domain.reviews import Difference
@@ -38,22 +44,37 @@ from priorauth.domain.submissions import Decision
 _log = structlog.get_logger(__name__)
 
 
-class PortalAccess:
-    """Where a portal is and how the service signs in there."""
+_CUSTOMER_SIGNS_IN = HumanNeeded(OfferReason.SIGN_IN, "The customer signs in to the payer's portal in person.")
 
-    def __init__(self, *, adapter: PortalAdapter, base_url: str, credential: Credential) -> None:
-        self.adapter = adapter
-        self.base_url = base_url
-        self.credential = credential
+
+@dataclass(frozen=True, slots=True)
+class PortalAccess:
+    """A payer's portal: how it is operated, and where it is."""
+
+    adapter: PortalAdapter
+    base_url: str
 
 
 class PortalChannel:
-    """Payers that are reached through their web portals."""
+    """Payers that are reached through their web portals.
 
-    def __init__(self, *, host: SessionHost, portals: Mapping[str, PortalAccess], documents: DocumentSource) -> None:
+    `addresses` are those of simulated portals, which go before what payers themselves say of their real ones.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: SessionHost,
+        adapters: Mapping[str, PortalAdapter],
+        documents: DocumentSource,
+        credentials: CredentialSource,
+        addresses: Mapping[str, str],
+    ) -> None:
         self._host = host
-        self._portals = portals
+        self._adapters = adapters
         self._documents = documents
+        self._credentials = credentials
+        self._addresses = addresses
 
     async def prepare(self, job: Job) -> Preparation:
         """Fill the portal's form up to its review page and compare that page with the job."""
@@ -150,21 +171,52 @@ class PortalChannel:
         return await self._walk(job)
 
     async def _walk(self, job: Job) -> PortalSession | Obstacle:
-        access = self._access(job)
-        session = await self._host.open(job, boundary=access.adapter.boundary(access.base_url))
-        step = self._stepper(session)
-        await self._sign_in(session, access)
-        await step("signed in")
-        obstacle = await self._form(job).fill(session.page, documents=self._documents, step=step)
+        session = await self._open(job)
+        if not isinstance(session, PortalSession):
+            return session
+        obstacle = await self._form(job).fill(session.page, documents=self._documents, step=self._stepper(session))
         if obstacle is not None:
             return obstacle
         await self._host.mark(session, BoundaryState.AT_BOUNDARY)
         return session
 
-    async def _sign_in(self, session: PortalSession, access: PortalAccess) -> None:
-        needed = await access.adapter.sign_in(session.page, base_url=access.base_url, credential=access.credential)
-        if needed is not None:
-            raise ChannelFault("sign_in_needs_a_human", needed.message)
+    async def _open(self, job: Job) -> PortalSession | HumanNeeded:
+        """Start a session and sign in, unless the browser of the job's credential still is signed in."""
+        access, credential = self._access(job), await self._credential(job)
+        kept = await self._credentials.state_of(credential) if credential is not None else None
+        session = await self._host.open(job, boundary=access.adapter.boundary(access.base_url), state=kept)
+        if credential is None:
+            await visit(session.page, access.base_url)
+            return _CUSTOMER_SIGNS_IN
+        if kept is None or not await self._is_still_signed_in(session, access):
+            needed = await access.adapter.sign_in(session.page, base_url=access.base_url, credential=credential)
+            if needed is not None:
+                return needed
+            await self._credentials.signed_in(credential, state=await session.state())
+        await self._host.step(session, "signed in")
+        return session
+
+    async def _is_still_signed_in(self, session: PortalSession, access: PortalAccess) -> bool:
+        try:
+            await visit(session.page, access.base_url)
+            return await access.adapter.is_signed_in(session.page)
+        except ChannelFault as fault:
+            # A portal may answer a session that it has ended with an error; if it is anything else, signing in tells.
+            _log.info("signed_in_state_lost", authorization_id=session.job.authorization_id, code=fault.code)
+            return False
+
+    async def _credential(self, job: Job) -> Credential | None:
+        """Return what signs in; None where the customer does. Raises ChannelFault where there is nothing."""
+        if job.portal_auth_mode is PortalAuthMode.CUSTOMER_LOGIN:
+            return None
+        credential = await self._credentials.get(job.credential_id) if job.credential_id is not None else None
+        if credential is None:
+            raise ChannelFault(
+                "credential_missing",
+                "The service has no credential for this payer's portal. "
+                f"Its operator adds one with `priorauth credentials add --payer {job.request.payer_id}`.",
+            )
+        return credential
 
     async def _differences(self, session: PortalSession) -> tuple[Difference, ...]:
         form = self._form(session.job)
@@ -173,12 +225,11 @@ class PortalChannel:
     @asynccontextmanager
     async def _signed_in(self, job: Job) -> AsyncIterator[tuple[PortalSession, PortalAccess]]:
         """Give a fresh session that is signed in, and end it afterwards."""
-        access = self._access(job)
         async with self._ending_unless_held(job):
-            session = await self._host.open(job, boundary=access.adapter.boundary(access.base_url))
-            await self._sign_in(session, access)
-            await self._host.step(session, "signed in")
-            yield session, access
+            session = await self._open(job)
+            if not isinstance(session, PortalSession):
+                raise ChannelFault("sign_in_needs_a_human", session.message)
+            yield session, self._access(job)
 
     @asynccontextmanager
     async def _ending_unless_held(self, job: Job) -> AsyncIterator[None]:
@@ -201,10 +252,11 @@ class PortalChannel:
         return access.adapter.form(job, base_url=access.base_url)
 
     def _access(self, job: Job) -> PortalAccess:
-        access = self._portals.get(job.portal.id)
-        if access is None:
+        adapter = self._adapters.get(job.portal.id)
+        base_url = self._addresses.get(job.portal.id, job.portal.base_url)
+        if adapter is None or base_url is None:
             raise ChannelFault("portal_not_configured", "The portal of this payer is not configured on this server.")
-        return access
+        return PortalAccess(adapter, base_url)
 
 
 def _same_package(one: Job, other: Job) -> bool:

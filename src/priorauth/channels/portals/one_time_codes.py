@@ -4,9 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
-import pyotp
+from priorauth.domain.credentials import TOTP_PERIOD, one_time_code
 
-_PERIOD_SECONDS = 30
 # A wait that ended a moment early would meet the same period again.
 _MARGIN_SECONDS = 1.0
 
@@ -28,11 +27,9 @@ class OneTimeCodes:
 
         A code is taken once: where another session has just used it, the next period has another one.
         """
-        if await enter(self._code(secret)):
+        if await enter(one_time_code(secret, self._clock())):
             return True
-        elapsed = self._clock().timestamp() % _PERIOD_SECONDS
-        await self._sleep(_PERIOD_SECONDS - elapsed + _MARGIN_SECONDS)
-        return await enter(self._code(secret))
-
-    def _code(self, secret: str) -> str:
-        return pyotp.TOTP(secret).at(self._clock())
+        period = TOTP_PERIOD.total_seconds()
+        elapsed = self._clock().timestamp() % period
+        await self._sleep(period - elapsed + _MARGIN_SECONDS)
+        return await enter(one_time_code(secret, self._clock()))

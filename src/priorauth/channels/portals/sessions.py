@@ -6,6 +6,7 @@ their road and their driver, and end.
 """
 
 import asyncio
+import json
 import secrets
 from collections.abc import Awaitable
 from contextlib import suppress
@@ -21,6 +22,7 @@ from priorauth.channels.contract import ChannelFault, Job, SessionLedger
 from priorauth.channels.portals.chromium import SandboxMode, find_chromium, keeps_sandbox, launch_arguments
 from priorauth.channels.portals.gate import Gate, Refusal
 from priorauth.channels.portals.guard import Boundary, SubmitGuard
+from priorauth.channels.portals.pages import portal_faults
 from priorauth.domain.errors import whereabouts
 from priorauth.domain.live_sessions import BoundaryState, SessionClaim
 
@@ -63,6 +65,11 @@ class PortalSession:
         """Whether the browser still runs."""
         return self._browser.is_connected() and not self.page.is_closed()
 
+    async def state(self) -> bytes:
+        """Return what the portal has given the browser, cookies and storage, for another session to begin with."""
+        async with portal_faults():
+            return json.dumps(await self.page.context.storage_state()).encode()
+
     async def close(self) -> None:
         """End browser and gate; a browser that has died already is no fault."""
         with suppress(PlaywrightError):
@@ -92,14 +99,17 @@ class SessionHost:
         """Return the cases that have a session."""
         return tuple(self._sessions)
 
-    async def open(self, job: Job, *, boundary: Boundary) -> PortalSession:
-        """Start a browser for the job, ending the case's earlier one. Raises ChannelFault when none can be started."""
+    async def open(self, job: Job, *, boundary: Boundary, state: bytes | None = None) -> PortalSession:
+        """Start a browser for the job, ending the case's earlier one, with the `state` of an earlier session if given.
+
+        Raises ChannelFault when none can be started.
+        """
         await self.close(job.authorization_id)
         guard = SubmitGuard(boundary)
         gate = Gate(guard, on_refused=lambda refusal: self._note_refusal(job.authorization_id, refusal))
         proxy = await gate.start()
         try:
-            browser, page = await self._launch(proxy, pins=gate.spki_pins)
+            browser, page = await self._launch(proxy, pins=gate.spki_pins, state=state)
         except Exception as error:  # noqa: BLE001 - a browser that does not start is a fault of the way, whatever it says
             await gate.close()
             _log.error("browser_failed", authorization_id=job.authorization_id, **whereabouts(error))
@@ -158,7 +168,7 @@ class SessionHost:
         await self._ledger.release(authorization_id=session.claim.authorization_id, session_id=session.claim.session_id)
         await session.close()
 
-    async def _launch(self, proxy: str, *, pins: tuple[str, ...]) -> tuple[Browser, Page]:
+    async def _launch(self, proxy: str, *, pins: tuple[str, ...], state: bytes | None) -> tuple[Browser, Page]:
         executable = find_chromium(self._settings.chromium)
         arguments = await asyncio.to_thread(
             launch_arguments, executable=executable, proxy_server=proxy, sandbox=self._settings.sandbox
@@ -181,7 +191,11 @@ class SessionHost:
                 await self._drop_driver(driver)
             raise
         try:
-            context = await browser.new_context(viewport={"width": 1280, "height": 800}, accept_downloads=False)
+            context = await browser.new_context(
+                viewport={"width": 1280, "height": 800},
+                accept_downloads=False,
+                storage_state=json.loads(state) if state is not None else None,
+            )
             context.set_default_timeout(self._settings.page_timeout_seconds * 1000)
             return browser, await context.new_page()
         except BaseException:

@@ -46,7 +46,15 @@ PORTALS: tuple[Portal, ...] = (
 
 # Public by design: they open nothing but the simulated portals. The first ones are what the sandbox signs in with.
 PORTAL_ACCOUNTS: dict[str, tuple[Account, ...]] = {
-    "larkspur": (Account(user_name="cedar-hollow", password="larkspur-sandbox"),),  # noqa: S106
+    "larkspur": (
+        Account(user_name="cedar-hollow", password="larkspur-sandbox"),  # noqa: S106
+        Account(
+            user_name="cedar-hollow-app",
+            password="larkspur-sandbox-app",  # noqa: S106
+            totp_secret="LKSPSANDBOXTOTPSECRET234567LKSPA",  # noqa: S106
+        ),
+        Account(user_name="cedar-hollow-phone", password="larkspur-sandbox-phone", message_code="604218"),  # noqa: S106
+    ),
     "juniper": (
         Account(user_name="cedar-hollow", password="juniper-sandbox"),  # noqa: S106
         Account(

@@ -12,9 +12,9 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from priorauth.sandbox.accounts import Account, account_of
-from priorauth.sandbox.entities import Submission
-from priorauth.sandbox.larkspur import control, inquiries, messages, wizard
-from priorauth.sandbox.larkspur.entities import Session
+from priorauth.sandbox.entities import Member, Submission
+from priorauth.sandbox.fields import Values
+from priorauth.sandbox.larkspur import control, inquiries, messages, verification, wizard
 from priorauth.sandbox.larkspur.pages import (
     COOKIE,
     Portal,
@@ -27,6 +27,7 @@ from priorauth.sandbox.larkspur.pages import (
     render,
     see_other,
     signed_in,
+    with_cookie,
 )
 from priorauth.sandbox.larkspur.records import Records
 
@@ -43,16 +44,11 @@ def create_app(
 ) -> Starlette:
     """The application over these records; signing in is for the users of these accounts."""
     app = Starlette(
-        routes=[*_ROUTES, *wizard.ROUTES, *messages.ROUTES, *control.ROUTES],
+        routes=[*_ROUTES, *verification.ROUTES, *wizard.ROUTES, *messages.ROUTES, *control.ROUTES],
         exception_handlers={HTTPException: _refused, Exception: _broken},
     )
     app.state.portal = Portal(records=records, accounts=tuple(accounts), clock=clock, sleep=sleep)
     return app
-
-
-def _with_cookie(response: Response, session: Session) -> Response:
-    response.set_cookie(COOKIE, session.token, httponly=True, samesite="lax", path="/")
-    return response
 
 
 async def login(request: Request) -> Response:
@@ -63,11 +59,11 @@ async def login(request: Request) -> Response:
         return see_other("/home")
     # The form of a visitor carries a token too, so the visitor has a session without a user.
     session = session or portal.open_session(None)
-    return _with_cookie(render("login.html", session=session, user_name="", alert=None), session)
+    return with_cookie(render("login.html", session=session, user_name="", alert=None), session)
 
 
 async def sign_in(request: Request) -> Response:
-    """Open a session for the right credentials."""
+    """Let in whoever has the right credentials, and the code that the account may want."""
     portal = portal_of(request)
     session = portal.session_of(request)
     if session is None:
@@ -76,11 +72,10 @@ async def sign_in(request: Request) -> Response:
         user_name, password = str(form.get("user_name", "")).strip(), str(form.get("password", ""))
         if not form_is_of(session, form):
             return expired_form(session)
-    if account_of(portal.accounts, user_name, password) is None:
+    account = account_of(portal.accounts, user_name, password)
+    if account is None:
         return render("login.html", session=session, user_name=user_name, alert=_WRONG_CREDENTIALS)
-    # A new token: whoever knew the visitor's must not be signed in with it.
-    portal.records.end_session(session.token)
-    return _with_cookie(see_other("/home"), portal.open_session(user_name))
+    return verification.admit(request, session, account)
 
 
 async def sign_out(visit: Visit) -> Response:
@@ -102,12 +97,36 @@ async def members(visit: Visit) -> Response:
 
 
 async def search_members(visit: Visit) -> Response:
-    """Look a member up by number and date of birth, both of which have to match."""
+    """Look a member up by number and date of birth, both of which have to match; some are shown for a code only."""
+    entered, known = _searched(visit)
+    if known is not None:
+        await visit.meet("member_search", member=known)
+    member = _matching(entered, known)
+    if member is not None and "verification" in member.behaviour:
+        return verification.ask_for_member(visit, member)
+    return _found(visit, entered, member)
+
+
+async def verify_member(visit: Visit) -> Response:
+    """Show a protected member for the right code."""
+    entered, known = _searched(visit)
+    member = _matching(entered, known)
+    if member is not None and not verification.takes_code_of(member, visit.entries.get("code", "")):
+        return verification.ask_for_member(visit, member, again=True)
+    return _found(visit, entered, member)
+
+
+def _searched(visit: Visit) -> tuple[Values, Member | None]:
     entered = {name: visit.entries.get(name, "").strip() for name in ("member_id", "birth_date")}
-    member = visit.portal.records.member(entered["member_id"].upper())
-    if member is not None:
-        await visit.meet("member_search", member=member)
-    if member is None or member.birth_date != entered["birth_date"]:
+    return entered, visit.portal.records.member(entered["member_id"].upper())
+
+
+def _matching(entered: Values, known: Member | None) -> Member | None:
+    return known if known is not None and known.birth_date == entered["birth_date"] else None
+
+
+def _found(visit: Visit, entered: Values, member: Member | None) -> Response:
+    if member is None:
         return visit.page("members.html", entered=entered, member=None, coverage="", alert=_NO_MEMBER)
     covered = member.effective_from <= visit.portal.clock().date().isoformat()
     coverage = "Active" if covered else "Not active"
@@ -197,6 +216,7 @@ _ROUTES = [
     Route("/home", signed_in(home), methods=["GET"]),
     Route("/members", signed_in(members), methods=["GET"]),
     Route("/members/search", signed_in(search_members), methods=["POST"]),
+    Route("/members/verify", signed_in(verify_member), methods=["POST"]),
     Route("/requests", signed_in(requests), methods=["GET"]),
     Route("/requests/start", signed_in(start_request), methods=["POST"]),
     Route("/requests/{reference}", signed_in(request_status), methods=["GET"]),

@@ -8,6 +8,7 @@ from priorauth.sandbox import control
 from priorauth.sandbox.control import loopback_only, utc
 from priorauth.sandbox.larkspur.inquiries import check_inquiries
 from priorauth.sandbox.larkspur.pages import portal_of
+from priorauth.sandbox.larkspur.verification import check_verification
 
 POINTS = (
     "member_search",
@@ -47,10 +48,12 @@ async def replies(request: Request) -> Response:
 
 def check_portal(told: object) -> str | None:
     """What is wrong with the `portal` part of a scenario of this plan, if anything."""
-    problem = control.check_told(told, points=POINTS, keys=("inquiries",))
+    problem = control.check_told(told, points=POINTS, keys=("inquiries", "verification"))
     if problem is not None or not isinstance(told, dict):
         return problem
-    return check_inquiries(told["behaviour"].get("inquiries", []))
+    behaviour = told["behaviour"]
+    verification = check_verification(behaviour["verification"]) if "verification" in behaviour else None
+    return verification or check_inquiries(behaviour.get("inquiries", []))
 
 
 ROUTES = [*control.routes(check_portal), Route("/sandbox/replies", loopback_only(replies), methods=["GET"])]

@@ -126,6 +126,12 @@ def see_other(path: str) -> RedirectResponse:
     return RedirectResponse(path, status_code=303, headers=_NEVER_STORED)
 
 
+def with_cookie(response: Response, session: Session) -> Response:
+    """Give the browser the session."""
+    response.set_cookie(COOKIE, session.token, httponly=True, samesite="lax", path="/")
+    return response
+
+
 def render(template: str, *, status_code: int = 200, session: Session | None = None, **context: object) -> HTMLResponse:
     """A page of the portal, never to be cached."""
     html = _templates.get_template(template).render(session=session, **context)

@@ -40,6 +40,39 @@ class Records(PlanRecords):
     def end_session(self, token: str) -> None:
         with self._transaction() as db:
             db.execute("DELETE FROM sessions WHERE token = ?", (token,))
+            db.execute("DELETE FROM awaited_codes WHERE token = ?", (token,))
+
+    # One-time codes
+
+    def await_code(self, token: str, user_name: str) -> None:
+        """The session's visitor has given the password of this user; a code is still to come."""
+        with self._transaction() as db:
+            db.execute("INSERT OR REPLACE INTO awaited_codes VALUES (?, ?)", (token, user_name))
+
+    def awaits_code(self, token: str) -> str | None:
+        row = self._row("SELECT user_name FROM awaited_codes WHERE token = ?", token)
+        return row["user_name"] if row is not None else None
+
+    def use_period(self, user_name: str, period: int) -> bool:
+        """Use up the code of a period; false where it, or a later one, was used before."""
+        with self._transaction() as db:
+            used = db.execute(
+                "INSERT INTO used_periods VALUES (?, ?) ON CONFLICT DO UPDATE SET period = excluded.period"
+                " WHERE excluded.period > period",
+                (user_name, period),
+            )
+        return bool(used.rowcount)
+
+    def trust_browser(self, user_name: str, *, now: datetime) -> str:
+        """Return the token by which the user's browser is known again."""
+        token = secrets.token_urlsafe(32)
+        with self._transaction() as db:
+            db.execute("INSERT INTO trusted_browsers VALUES (?, ?, ?)", (token, user_name, now.isoformat()))
+        return token
+
+    def trusts_browser(self, token: str, user_name: str, *, since: datetime) -> bool:
+        query = "SELECT 1 FROM trusted_browsers WHERE token = ? AND user_name = ? AND trusted_at >= ?"
+        return self._row(query, token, user_name, since.isoformat()) is not None
 
     # Drafts
 

@@ -37,3 +37,16 @@ CREATE TABLE IF NOT EXISTS replies (
     received_at TEXT NOT NULL,
     UNIQUE (reference, number)
 );
+CREATE TABLE IF NOT EXISTS awaited_codes (
+    token TEXT PRIMARY KEY REFERENCES sessions (token),
+    user_name TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS used_periods (
+    user_name TEXT PRIMARY KEY,
+    period INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS trusted_browsers (
+    token TEXT PRIMARY KEY,
+    user_name TEXT NOT NULL,
+    trusted_at TEXT NOT NULL
+);

@@ -13,14 +13,13 @@ from priorauth.store.idempotency import place_of
 from priorauth.store.transaction import Transaction
 
 _BATCH = 200
+_DOCUMENTS = (tables.authorizations, tables.timeline, tables.files, tables.credentials, tables.browser_states)
 _SCOPE = ("organization_id", "environment", "method", "path", "key")
 
 
 def seal_anew(database: Database) -> int:
     """Seal every value of the database with the key that seals now; return how many had another one."""
-    return sum(_table_anew(database, table) for table in (tables.authorizations, tables.timeline, tables.files)) + sum(
-        _answers_anew(database)
-    )
+    return sum(_table_anew(database, table) for table in _DOCUMENTS) + sum(_answers_anew(database))
 
 
 def _table_anew(database: Database, table: sa.Table) -> int:

@@ -3,7 +3,6 @@
 from playwright.async_api import Page
 
 from priorauth.channels.contract import ChannelFault, HumanNeeded, Job, Pending
-from priorauth.channels.portals.adapter import Credential
 from priorauth.channels.portals.guard import Boundary, Rule
 from priorauth.channels.portals.juniper.requests import RequestForm
 from priorauth.channels.portals.juniper.status import open_reference, read_status
@@ -12,6 +11,7 @@ from priorauth.channels.portals.juniper.views import open_view, press, settled
 from priorauth.channels.portals.one_time_codes import OneTimeCodes
 from priorauth.channels.portals.outgoing import Url
 from priorauth.channels.portals.pages import portal_faults
+from priorauth.domain.credentials import Credential
 from priorauth.domain.submissions import Decision, PayerReceipt
 
 _DRAFT = r"/api/drafts/\d+"

@@ -3,10 +3,10 @@
 from playwright.async_api import Page
 
 from priorauth.channels.contract import HumanNeeded
-from priorauth.channels.portals.adapter import Credential
 from priorauth.channels.portals.juniper.views import press
 from priorauth.channels.portals.one_time_codes import OneTimeCodes
 from priorauth.channels.portals.pages import heading, portal_faults
+from priorauth.domain.credentials import Credential
 from priorauth.domain.handoffs import OfferReason
 
 _HEADING = "Confirm it's you"

@@ -2,14 +2,17 @@
 
 from playwright.async_api import Page
 
-from priorauth.channels.contract import ChannelFault, Job, Pending
-from priorauth.channels.portals.adapter import Credential, PortalForm
+from priorauth.channels.contract import ChannelFault, HumanNeeded, Job, Pending
+from priorauth.channels.portals.adapter import PortalForm
 from priorauth.channels.portals.guard import Boundary, Rule
 from priorauth.channels.portals.larkspur.replies import ReplyForm
 from priorauth.channels.portals.larkspur.requests import RequestForm
 from priorauth.channels.portals.larkspur.status import read_status
+from priorauth.channels.portals.larkspur.verification import asks_for_code, pass_by
+from priorauth.channels.portals.one_time_codes import OneTimeCodes
 from priorauth.channels.portals.outgoing import Url
-from priorauth.channels.portals.pages import heading, portal_faults, press, visit
+from priorauth.channels.portals.pages import portal_faults, press, visit
+from priorauth.domain.credentials import Credential
 from priorauth.domain.replies import Inquiry
 from priorauth.domain.submissions import Decision
 
@@ -22,27 +25,42 @@ class LarkspurPortal:
 
     id = "larkspur"
 
+    def __init__(self, codes: OneTimeCodes | None = None) -> None:
+        self._codes = codes or OneTimeCodes()
+
     def boundary(self, base_url: str) -> Boundary:
         """Declare the portal's writes: signing in, searching, saving drafts; and those that submit or send a reply."""
         return Boundary(
             origins=(Url.parse(base_url).origin,),
             writes=(
-                Rule(_POST, r"/(login|logout|members/search|requests/start)"),
+                Rule(_POST, r"/(login|login/verify|logout|members/search|members/verify|requests/start)"),
                 Rule(_POST, r"/drafts/\d+/(service|clinical|documents)"),
                 Rule(_POST, rf"{_MESSAGE}/(documents|reply)"),
             ),
             final=(Rule(_POST, r"/drafts/\d+/submit"), Rule(_POST, rf"{_MESSAGE}/send")),
         )
 
-    async def sign_in(self, page: Page, *, base_url: str, credential: Credential) -> None:
-        """Sign in with user name and password."""
+    async def sign_in(self, page: Page, *, base_url: str, credential: Credential) -> HumanNeeded | None:
+        """Sign in with user name and password, and with the code of an authenticator app where that is asked for."""
         await visit(page, f"{base_url}/login")
         async with portal_faults():
             await page.get_by_label("User name").fill(credential.user_name)
             await page.get_by_label("Password").fill(credential.password)
         await press(page, "Sign in")
-        if await heading(page) != "Welcome":
+        if await asks_for_code(page):
+            needed = await pass_by(page, credential, self._codes)
+            if needed is not None:
+                return needed
+        if not await self.is_signed_in(page):
             raise ChannelFault("sign_in_refused", "The portal did not accept the service's credentials.")
+        return None
+
+    async def is_signed_in(self, page: Page) -> bool:
+        """Look for what the portal shows to its users alone; while it asks for a code, it does not count."""
+        if await asks_for_code(page):
+            return False
+        async with portal_faults():
+            return await page.get_by_role("button", name="Sign out", exact=True).count() > 0
 
     def form(self, job: Job, *, base_url: str) -> PortalForm:
         """Return the wizard of a request, or the form of a message for a job that replies."""

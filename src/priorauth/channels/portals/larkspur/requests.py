@@ -19,6 +19,7 @@ from priorauth.channels.portals.adapter import FINAL_PATIENCE_SECONDS, Package, 
 from priorauth.channels.portals.forms import enter, unknown_questions
 from priorauth.channels.portals.larkspur.documents import shown_documents, upload
 from priorauth.channels.portals.larkspur.status import open_request, require_own
+from priorauth.channels.portals.larkspur.verification import CODE_NEEDED, asks_for_code
 from priorauth.channels.portals.larkspur.wording import Wording
 from priorauth.channels.portals.pages import (
     described,
@@ -46,8 +47,9 @@ class RequestForm:
     async def fill(self, page: Page, *, documents: DocumentSource, step: Step) -> Obstacle | None:
         """Search the member, start a request and fill its pages up to the review."""
         wording = self._wording
-        if not await self._start_request(page):
-            return Refused("member_not_found", "The payer does not know a member with this ID and date of birth.")
+        obstacle = await self._start_request(page)
+        if obstacle is not None:
+            return obstacle
         await step("member found")
         for title, entries in ((_SERVICE, wording.service_page()), (_CLINICAL, wording.clinical_page())):
             await require_heading(page, title)
@@ -97,24 +99,40 @@ class RequestForm:
         # The oldest one: were there ever two, the first is the submission and the second the accident.
         return self._receipt(await open_request(page, base_url=self._base_url, reference_number=references[-1]))
 
-    async def _start_request(self, page: Page) -> bool:
+    async def _start_request(self, page: Page) -> Obstacle | None:
         member_id, birth_date = self._wording.member()
-        await visit(page, f"{self._base_url}/members")
-        await require_heading(page, "Member search")
-        async with portal_faults():
-            await page.get_by_label("Member ID").fill(member_id)
-            await page.get_by_label("Date of birth").fill(birth_date)
-        await press(page, "Search")
-        await require_heading(page, "Member search")
-        async with portal_faults():
-            found = await page.get_by_role("button", name="Start a request", exact=True).count()
-        if found:
-            await press(page, "Start a request")
-        return bool(found)
+        # Each search for a protected member asks for a code anew: whom a human has found is not searched again.
+        if not await _shows_member(page, member_id, birth_date):
+            await visit(page, f"{self._base_url}/members")
+            await require_heading(page, "Member search")
+            async with portal_faults():
+                await page.get_by_label("Member ID").fill(member_id)
+                await page.get_by_label("Date of birth").fill(birth_date)
+            await press(page, "Search")
+            if await asks_for_code(page):
+                return CODE_NEEDED
+            await require_heading(page, "Member search")
+            async with portal_faults():
+                found = await page.get_by_role("button", name="Start a request", exact=True).count()
+            if not found:
+                return Refused("member_not_found", "The payer does not know a member with this ID and date of birth.")
+        await press(page, "Start a request")
+        return None
 
     def _receipt(self, fields: dict[str, str]) -> PayerReceipt:
         require_own(fields, self._job)
         return PayerReceipt(fields["Reference number"], datetime.fromisoformat(fields["Received"]), "portal")
+
+
+async def _shows_member(page: Page, member_id: str, birth_date: str) -> bool:
+    """Say whether the open page is the search that has found this very member."""
+    if await heading(page) != "Member search":
+        return False
+    async with portal_faults():
+        if not await page.get_by_role("button", name="Start a request", exact=True).count():
+            return False
+        searched = [await page.get_by_label(label).input_value() for label in ("Member ID", "Date of birth")]
+    return searched == [member_id, birth_date]
 
 
 async def _require_empty_list(page: Page) -> None:

@@ -1,0 +1,85 @@
+"""Credentials of payers' portals at rest, each with what its browser was given at the last sign-in; both sealed."""
+
+import sqlalchemy as sa
+
+from priorauth.domain.credentials import Credential
+from priorauth.store import tables
+from priorauth.store.documents import decode, encode
+from priorauth.store.encryption.sealing import Sealer
+
+_table, _states = tables.credentials, tables.browser_states
+
+
+class Credentials:
+    """The credentials of all payers, within one transaction."""
+
+    def __init__(self, connection: sa.Connection, sealer: Sealer) -> None:
+        self._connection = connection
+        self._sealer = sealer
+
+    def add(self, credential: Credential) -> None:
+        """Store a new credential."""
+        self._connection.execute(
+            _table.insert().values(
+                id=credential.id,
+                environment=credential.environment,
+                payer_id=credential.payer_id,
+                organization_id=credential.organization_id,
+                provider_npi=credential.provider_npi,
+                document=self._sealed(credential),
+            )
+        )
+
+    def save(self, credential: Credential) -> None:
+        """Store a credential whose secrets or whose last use have changed; whose it is never does."""
+        update = _table.update().where(_table.c.id == credential.id)
+        self._connection.execute(update.values(document=self._sealed(credential)))
+
+    def get(self, credential_id: str) -> Credential | None:
+        """Return a credential; a writing transaction holds it until its end."""
+        found = self._matching(_table.c.id == credential_id, held=True)
+        return found[0] if found else None
+
+    def of_payer(self, environment: str, payer_id: str) -> list[Credential]:
+        """Return the credentials of a payer, oldest first."""
+        return self._matching(_table.c.environment == environment, _table.c.payer_id == payer_id)
+
+    def all(self, environment: str) -> list[Credential]:
+        """Return every credential of an environment, oldest first."""
+        return self._matching(_table.c.environment == environment)
+
+    def remove(self, credential_id: str) -> None:
+        """Delete a credential and its browser's state."""
+        self.drop_state(credential_id)
+        self._connection.execute(_table.delete().where(_table.c.id == credential_id))
+
+    def state(self, credential_id: str) -> bytes | None:
+        """Return what the credential's browser was given at its last sign-in."""
+        document = self._connection.execute(sa.select(_states.c.document).filter_by(id=credential_id)).scalar()
+        return self._sealer.open(document, _state_place(credential_id)) if document is not None else None
+
+    def put_state(self, credential_id: str, state: bytes) -> None:
+        """Keep what the credential's browser was given, instead of what it had."""
+        self.drop_state(credential_id)
+        sealed = self._sealer.seal(state, _state_place(credential_id))
+        self._connection.execute(_states.insert().values(id=credential_id, document=sealed))
+
+    def drop_state(self, credential_id: str) -> None:
+        """Forget what the credential's browser was given: its next session signs in anew."""
+        self._connection.execute(_states.delete().where(_states.c.id == credential_id))
+
+    def _sealed(self, credential: Credential) -> bytes:
+        return self._sealer.seal(encode(credential), _place(credential.id))
+
+    def _matching(self, *clauses: sa.ColumnElement[bool], held: bool = False) -> list[Credential]:
+        query = sa.select(_table.c.id, _table.c.document).where(*clauses).order_by(_table.c.id)
+        rows = self._connection.execute(query.with_for_update() if held else query)
+        return [decode(self._sealer.open(row.document, _place(row.id)), Credential) for row in rows]
+
+
+def _place(credential_id: str) -> str:
+    return f"credentials:{credential_id}"
+
+
+def _state_place(credential_id: str) -> str:
+    return f"browser_states:{credential_id}"
