@@ -21,6 +21,7 @@ from priorauth.channels.contract import Channel
 from priorauth.channels.portals.adapter import PortalAdapter
 from priorauth.channels.portals.channel import PortalChannel
 from priorauth.channels.portals.entrance import Entrance
+from priorauth.channels.portals.juniper.portal import JuniperPortal
 from priorauth.channels.portals.larkspur.portal import LarkspurPortal
 from priorauth.channels.portals.sessions import SessionHost, SessionSettings
 from priorauth.commands import catalog as catalog_commands
@@ -48,8 +49,7 @@ from priorauth.http.live_views import LiveViews
 from priorauth.live.hub import Hub
 from priorauth.live.viewer import viewer_file
 from priorauth.sandbox import catalog as sandbox_catalog
-from priorauth.sandbox.larkspur.control import check_portal
-from priorauth.sandbox.server import PortalServer, seed_members
+from priorauth.sandbox.server import PortalServer, check_portal, seed_members
 from priorauth.settings import Settings
 from priorauth.store import data_folder
 from priorauth.store.blobs import Blobs, folder_store, remote_store
@@ -59,7 +59,7 @@ from priorauth.store.encryption.sealing import Sealer
 from priorauth.store.ids import present
 from priorauth.store.transaction import Transaction
 
-_ADAPTERS: dict[str, PortalAdapter] = {adapter.id: adapter for adapter in (LarkspurPortal(),)}
+_ADAPTERS: dict[str, PortalAdapter] = {adapter.id: adapter for adapter in (LarkspurPortal(), JuniperPortal())}
 
 # What a viewer may send at once: a paste, or one event of a pointer.
 _VIEWER_MESSAGE_BYTES = 1024 * 1024
@@ -142,7 +142,7 @@ def add_payer(database: Database, found: PayerFolder, settings: Settings) -> Non
     """
     sandbox = settings.environment is Environment.SANDBOX
     if sandbox:
-        seed_members(settings.data_dir / "sandbox", found.members)
+        seed_members(settings.data_dir / "sandbox", found.payer.portal.id, found.members)
 
     def operation(tx: Transaction) -> None:
         tx.catalog.put_payer(settings.environment, found.payer)
@@ -314,12 +314,13 @@ def _session_settings(settings: Settings) -> SessionSettings:
 async def _sandbox_portals(settings: Settings, stack: AsyncExitStack) -> tuple[SandboxPortal, ...]:
     if settings.environment is not Environment.SANDBOX:
         return ()
-    server = PortalServer(settings.data_dir / "sandbox")
-    url = await server.start("127.0.0.1", settings.sandbox_portal_port)
-    stack.push_async_callback(server.stop)
-    return tuple(
-        SandboxPortal(id=portal.id, display_name=portal.display_name, url=url) for portal in sandbox_catalog.PORTALS
-    )
+    portals = []
+    for number, portal in enumerate(sandbox_catalog.PORTALS):
+        server = PortalServer(settings.data_dir / "sandbox", portal=portal.id)
+        url = await server.start("127.0.0.1", settings.sandbox_portal_port if number == 0 else 0)
+        stack.push_async_callback(server.stop)
+        portals.append(SandboxPortal(id=portal.id, display_name=portal.display_name, url=url))
+    return tuple(portals)
 
 
 def _listen(settings: Settings) -> socket.socket:

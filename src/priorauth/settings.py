@@ -83,6 +83,9 @@ class Settings(BaseSettings):
         "for trying out, never for production.",
     )
     sandbox_portal_port: int = Field(
-        0, ge=0, le=65535, description="The port of the simulated payer's portal; 0 takes a free one."
+        0,
+        ge=0,
+        le=65535,
+        description="The port of Larkspur, the first simulated portal; 0 takes a free one, as the others do.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")

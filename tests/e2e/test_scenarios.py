@@ -42,6 +42,14 @@ def test_a_scenario_ends_as_it_says(integrator: Integrator, scenario: catalog.Sc
     assert versions == sorted(set(versions))
 
 
+def test_each_payers_portal_is_listed_and_counts_for_itself(integrator: Integrator) -> None:
+    portals = integrator.get("/v1/sandbox/portals")["data"]
+
+    assert [each["id"] for each in portals] == [each.id for each in catalog.PORTALS]
+    assert len({each["submissionsUrl"] for each in portals}) == len(portals)
+    assert all(each["submissionsUrl"].startswith(each["url"]) for each in portals)
+
+
 def test_an_approved_case_tells_its_whole_story(integrator: Integrator) -> None:
     scenario = "approved_after_review"
     created = integrator.create(scenario)

@@ -10,10 +10,12 @@ from typing import Any
 
 import httpx
 
+from priorauth.channels.portals.adapter import PortalAdapter
 from priorauth.channels.portals.channel import PortalChannel
 from priorauth.channels.portals.entrance import Entrance
+from priorauth.channels.portals.juniper.portal import JuniperPortal
 from priorauth.channels.portals.larkspur.portal import LarkspurPortal
-from priorauth.channels.portals.larkspur.verification import Verification
+from priorauth.channels.portals.one_time_codes import OneTimeCodes
 from priorauth.channels.portals.sessions import PortalSession, SessionHost, SessionSettings
 from priorauth.domain.credentials import Credential
 from priorauth.domain.live_sessions import SessionClaim
@@ -70,16 +72,17 @@ class Remembering:
 
 
 class Accounts:
-    """A credential source in memory: one credential, of whichever of the simulated portal's users a test wants."""
+    """A credential source in memory: one credential, of whichever of a simulated portal's users a test wants."""
 
-    def __init__(self) -> None:
+    def __init__(self, portal: str) -> None:
+        self.portal = portal
         self.states: list[bytes] = []
         self.credential: Credential | None = None
         self.use("cedar-hollow")
 
     def use(self, user_name: str, **changes: Any) -> None:
         """Sign in as this user from now on, in a browser that the portal has never seen."""
-        account = next(each for each in catalog.PORTAL_ACCOUNTS["larkspur"] if each.user_name == user_name)
+        account = next(each for each in catalog.PORTAL_ACCOUNTS[self.portal] if each.user_name == user_name)
         self.states.clear()
         self.credential = Credential(
             id=CREDENTIAL,
@@ -113,6 +116,7 @@ class Accounts:
 class PortalWorld:
     """A payer, a channel to it, and what both remember."""
 
+    portal: str
     base_url: str
     host: SessionHost
     channel: PortalChannel
@@ -148,31 +152,32 @@ class PortalWorld:
         answer.raise_for_status()
 
 
+ADAPTERS: dict[str, PortalAdapter] = {each.id: each for each in (LarkspurPortal(), JuniperPortal())}
+
+
 @asynccontextmanager
 async def portal_world(
     folder: Path,
     *,
+    portal: str = "larkspur",
     page_timeout_seconds: float = 10.0,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
 ) -> AsyncIterator[PortalWorld]:
-    """Run a payer and a channel to it, both by the same clock."""
-    server = PortalServer(folder, clock=clock)
+    """Run a payer with this portal and a channel to it, both by the same clock."""
+    server = PortalServer(folder, portal=portal, clock=clock)
     base_url = await server.start()
-    ledger, accounts = Remembering(), Accounts()
+    ledger, accounts = Remembering(), Accounts(portal)
     host = SessionHost(
         SessionSettings(worker="worker_test", chromium=None, sandbox="auto", page_timeout_seconds=page_timeout_seconds),
         ledger,
     )
-    entrance = Entrance(
-        host=host,
-        adapters={"larkspur": LarkspurPortal(Verification(clock=clock, sleep=sleep))},
-        credentials=accounts,
-        addresses={"larkspur": base_url},
-    )
+    codes = OneTimeCodes(clock=clock, sleep=sleep)
+    adapters: dict[str, PortalAdapter] = {each.id: each for each in (LarkspurPortal(codes), JuniperPortal(codes))}
+    entrance = Entrance(host=host, adapters=adapters, credentials=accounts, addresses={portal: base_url})
     channel = PortalChannel(host=host, entrance=entrance, documents=Documents())
     try:
-        yield PortalWorld(base_url, host, channel, ledger, accounts)
+        yield PortalWorld(portal, base_url, host, channel, ledger, accounts)
     finally:
         await host.shut_down()
         await server.stop()

@@ -7,7 +7,7 @@ from priorauth.channels.contract import Job, JobDocument
 from priorauth.domain.questionnaires import AnswerItem
 from priorauth.http.schemas.questionnaires import QuestionnaireResponseBody
 from priorauth.sandbox import catalog
-from tests.factories.payers import clinic, larkspur, request
+from tests.factories.payers import clinic, payer_named, request_of
 
 NOTES = catalog.sample_document()
 CREDENTIAL = "cred_000001"
@@ -32,14 +32,16 @@ def answers_of(scenario_id: str) -> tuple[AnswerItem, ...]:
 
 def job_of(scenario_id: str, *, case: str, documents: bool = True) -> Job:
     """The job of a scenario, under a case reference of its own."""
-    payer = larkspur()
-    service = request(payer)
+    scenario = catalog.scenario(scenario_id)
+    assert scenario is not None
+    payer = payer_named(scenario.create["request"]["payerId"])
+    service = request_of(scenario.create["request"])
     notes = JobDocument(
         stored_as="notes",
         file_name="clinical-notes.pdf",
         content_type="application/pdf",
         size_bytes=len(NOTES),
-        document_types=("clinical_notes",),
+        document_types=tuple(scenario.resolves["documentTypes"][:1]) or ("clinical_notes",),
         sha256=hashlib.sha256(NOTES).hexdigest(),
     )
     return Job(

@@ -1,5 +1,8 @@
 """Payers and providers: those of the sandbox, and small ones that ask just what a test is about."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from priorauth.domain.catalog import (
     CodeSystem,
     Payer,
@@ -20,9 +23,14 @@ from priorauth.sandbox import catalog
 NPI = "1234567893"
 
 
+def payer_named(payer_id: str) -> Payer:
+    """A payer of the sandbox, as a server reads it."""
+    return payer_of(next(each for each in catalog.payers() if each["id"] == payer_id))
+
+
 def larkspur() -> Payer:
-    """The sandbox's payer, as a server reads it."""
-    return payer_of(next(each for each in catalog.payers() if each["id"] == "larkspur-health"))
+    """The sandbox's first payer."""
+    return payer_named("larkspur-health")
 
 
 def clinic() -> Provider:
@@ -33,6 +41,17 @@ def clinic() -> Provider:
 def request(payer: Payer, *, code: str = "72148", system: CodeSystem = CodeSystem.CPT) -> ServiceRequest:
     """An outpatient service in the payer's first state."""
     return ServiceRequest(payer.id, payer.supported_states[0], RequestType.OUTPATIENT, ServiceCode(system, code))
+
+
+def request_of(body: Mapping[str, Any]) -> ServiceRequest:
+    """The service that the body of a create asks for."""
+    code = body["serviceCode"]
+    return ServiceRequest(
+        body["payerId"],
+        body["coverageState"],
+        RequestType(body["requestType"]),
+        ServiceCode(CodeSystem(code["system"]), code["code"]),
+    )
 
 
 def payer_asking(*items: Item, documents: tuple[RequiredDocument, ...] = ()) -> Payer:

@@ -154,7 +154,7 @@ class Integrator:
 
     def counted(self, case: Case) -> int:
         """How many submissions of the case the payer has counted."""
-        portal = self.get("/v1/sandbox/portals")["data"][0]
+        portal = self._portal(case["request"]["payerId"])
         taken = httpx.get(portal["submissionsUrl"], trust_env=False).json()["data"]
         return sum(submission["caseReference"] == case["id"] for submission in taken)
 
@@ -163,9 +163,15 @@ class Integrator:
         scenario = catalog.scenario(scenario_id)
         assert scenario is not None
         member = scenario.portal["member"]
-        url = self.get("/v1/sandbox/portals")["data"][0]["url"]
+        url = self._portal(scenario.create["request"]["payerId"])["url"]
         told = {"member": member, "behaviour": {**scenario.portal["behaviour"], **behaviour}}
         httpx.put(f"{url}/sandbox/members/{member['memberId']}", json=told, trust_env=False).raise_for_status()
+
+    def _portal(self, payer_id: str) -> dict[str, Any]:
+        """The portal that a payer uses; one that the catalog has not uses the first."""
+        used = {each["id"]: each["portal"]["id"] for each in catalog.payers()}.get(payer_id, "larkspur")
+        portals: list[dict[str, Any]] = self.get("/v1/sandbox/portals")["data"]
+        return next(each for each in portals if each["id"] == used)
 
     def _move(self, case: Case, scenario_id: str) -> Case:
         version = {"If-Match": f'"{case["version"]}"'}

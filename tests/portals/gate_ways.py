@@ -1,6 +1,6 @@
 """Every way known in which a page, or who drives it, makes a browser send something.
 
-Each way is tried in a context of its own, on a page of the portal, and sends one request to /final.
+Each way is tried in a context of its own, on a page of the portal, and sends one final request.
 """
 
 from collections.abc import Awaitable, Callable
@@ -10,22 +10,41 @@ from playwright.async_api import Browser, BrowserContext, Error, Page
 
 from tests.portals.counting_portal import CountingPortal, html, script
 
-POST_FETCH = "fetch('/final', {method: 'POST', body: 'a=1'})"
-SUBMIT = "<form id=f method=post action=/final><input name=a value=1></form><script>f.submit()</script>"
-WORKER = f"{POST_FETCH}; self.onconnect = () => {{}};"
-SERVICE_WORKER_ON_INSTALL = f"self.oninstall = event => event.waitUntil({POST_FETCH});"
-SERVICE_WORKER_ON_MESSAGE = f"self.onmessage = event => event.waitUntil({POST_FETCH});"
-SERVICE_WORKER_ON_FETCH = (
-    "self.onactivate = event => event.waitUntil(clients.claim());"
-    f"self.onfetch = event => {{ if (event.request.url.endsWith('/trigger')) event.respondWith({POST_FETCH}); }};"
-)
 REGISTER = "navigator.serviceWorker.register('/{}', {{scope: '/'}})"
 
 
 @dataclass(frozen=True)
-class Stage:
-    """Where a way is tried."""
+class Final:
+    """The final request of a portal: where it goes, and the JSON or form that its page sends."""
 
+    path: str = "/final"
+    body: str = "a=1"
+    content_type: str = "application/x-www-form-urlencoded"
+
+    @property
+    def fetch(self) -> str:
+        """The script that sends it."""
+        headers = f"{{'Content-Type': '{self.content_type}'}}"
+        return f"fetch('{self.path}', {{method: 'POST', headers: {headers}, body: '{self.body}'}})"
+
+    @property
+    def form(self) -> str:
+        """A form that sends itself."""
+        field = "<input name=a value=1>"
+        return f"<form id=f method=post action={self.path}>{field}</form><script>f.submit()</script>"
+
+
+FINALS = {
+    "larkspur": Final("/drafts/700101/submit"),
+    "juniper": Final("/api/drafts/7/submission", '{"attested": true}', "application/json"),
+}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where a way is tried, and what is sent."""
+
+    final: Final
     page: Page
     context: BrowserContext
     browser: Browser
@@ -35,34 +54,49 @@ class Stage:
 Way = Callable[[Stage], Awaitable[object]]
 
 
-def pages(portal: CountingPortal) -> dict[str, bytes]:
+def pages(portal: CountingPortal, final: Final) -> dict[str, bytes]:
     """What the portal has to serve for all of the ways."""
+    on_fetch = (
+        "self.onactivate = event => event.waitUntil(clients.claim());"
+        "self.onfetch = event => {"
+        f" if (event.request.url.endsWith('/trigger')) event.respondWith({final.fetch}); }};"
+    )
+    reporting = f"Content-Security-Policy: img-src 'none'; report-uri {final.path}\r\n"
     return {
         "/": html("<h1>Case</h1>"),
         "/other": html("other"),
-        "/final": html("<h1>Received</h1>"),
-        "/submits-itself": html(SUBMIT),
-        "/fetches-itself": html(f"<script>{POST_FETCH}</script>"),
+        final.path: html("<h1>Received</h1>"),
+        "/submits-itself": html(final.form),
+        "/fetches-itself": html(f"<script>{final.fetch}</script>"),
         "/embeds-another": html(f"<iframe src='{portal.url('/fetches-itself', host='localhost')}'></iframe>"),
-        "/reports": html("<img src=/x.png>", headers="Content-Security-Policy: img-src 'none'; report-uri /final\r\n"),
-        "/moved": b"HTTP/1.1 307 Temporary Redirect\r\nLocation: /final\r\nContent-Length: 0\r\n\r\n",
-        "/worker.js": script(WORKER),
-        "/on-install.js": script(SERVICE_WORKER_ON_INSTALL),
-        "/on-message.js": script(SERVICE_WORKER_ON_MESSAGE),
-        "/on-fetch.js": script(SERVICE_WORKER_ON_FETCH),
+        "/reports": html("<img src=/x.png>", headers=reporting),
+        "/moved": f"HTTP/1.1 307 Temporary Redirect\r\nLocation: {final.path}\r\nContent-Length: 0\r\n\r\n".encode(),
+        "/worker.js": script(f"{final.fetch}; self.onconnect = () => {{}};"),
+        "/on-install.js": script(f"self.oninstall = event => event.waitUntil({final.fetch});"),
+        "/on-message.js": script(f"self.onmessage = event => event.waitUntil({final.fetch});"),
+        "/on-fetch.js": script(on_fetch),
     }
+
+
+def worded(text: str, final: Final) -> str:
+    """A script with the final request's parts in it."""
+    parts = {"FETCH": final.fetch, "PATH": final.path, "BODY": final.body}
+    for name, part in parts.items():
+        text = text.replace(name, part)
+    return text
 
 
 def evaluates(text: str) -> Way:
     async def way(stage: Stage) -> None:
-        await stage.page.evaluate(f"() => {{ {text} }}")
+        await stage.page.evaluate(f"() => {{ {worded(text, stage.final)} }}")
 
     return way
 
 
 def leaving(text: str) -> Way:
     async def way(stage: Stage) -> None:
-        await stage.page.evaluate(f"() => {{ addEventListener('pagehide', () => {{ {text} }}); }}")
+        script = worded(text, stage.final)
+        await stage.page.evaluate(f"() => {{ addEventListener('pagehide', () => {{ {script} }}); }}")
         await stage.page.goto(stage.portal.url("/other"))
 
     return way
@@ -81,7 +115,7 @@ def form(attributes: str) -> Way:
 
 
 async def ping(stage: Stage) -> None:
-    await stage.page.evaluate("document.body.innerHTML = '<a id=l href=/other ping=/final>on</a>'")
+    await stage.page.evaluate(f"document.body.innerHTML = '<a id=l href=/other ping={stage.final.path}>on</a>'")
     await stage.page.click("#l")
 
 
@@ -100,7 +134,7 @@ async def service_worker_on_fetch(stage: Stage) -> None:
 
 
 async def context_request(stage: Stage) -> None:
-    await stage.context.request.post(stage.portal.url("/final"), form={"a": "1"})
+    await stage.context.request.post(stage.portal.url(stage.final.path), data=stage.final.body)
 
 
 async def second_context(stage: Stage) -> None:
@@ -111,34 +145,34 @@ async def second_context(stage: Stage) -> None:
 
 async def debugging_protocol(stage: Stage) -> None:
     session = await stage.context.new_cdp_session(stage.page)
-    expression = f"{POST_FETCH}.catch(() => 0)"
+    expression = f"{stage.final.fetch}.catch(() => 0)"
     await session.send("Runtime.evaluate", {"expression": expression, "userGesture": True, "replMode": True})
 
 
 WAYS: dict[str, Way] = {
-    "form": form("action=/final"),
-    "form into a new tab": form("action=/final target=_blank"),
-    "multipart form": form("action=/final enctype=multipart/form-data"),
-    "fetch": evaluates(POST_FETCH),
+    "form": form("action=PATH"),
+    "form into a new tab": form("action=PATH target=_blank"),
+    "multipart form": form("action=PATH enctype=multipart/form-data"),
+    "fetch": evaluates("FETCH"),
     "fetch across origins": evaluates(
-        "const u = new URL('/final', location); u.hostname = 'localhost'; fetch(u, {method: 'POST', mode: 'no-cors'})"
+        "const u = new URL('PATH', location); u.hostname = 'localhost'; fetch(u, {method: 'POST', mode: 'no-cors'})"
     ),
-    "XHR": evaluates("const x = new XMLHttpRequest(); x.open('POST', '/final'); x.send('a=1');"),
-    "beacon": evaluates("navigator.sendBeacon('/final', 'a=1')"),
+    "XHR": evaluates("const x = new XMLHttpRequest(); x.open('POST', 'PATH'); x.send('BODY');"),
+    "beacon": evaluates("navigator.sendBeacon('PATH', 'BODY')"),
     "ping": ping,
-    "keepalive on leaving": leaving("fetch('/final', {method: 'POST', body: 'a=1', keepalive: true})"),
-    "beacon on leaving": leaving("navigator.sendBeacon('/final', 'a=1')"),
-    "fetchLater": leaving("fetchLater('/final', {method: 'POST', body: 'a=1'})"),
+    "keepalive on leaving": leaving("fetch('PATH', {method: 'POST', body: 'BODY', keepalive: true})"),
+    "beacon on leaving": leaving("navigator.sendBeacon('PATH', 'BODY')"),
+    "fetchLater": leaving("fetchLater('PATH', {method: 'POST', body: 'BODY'})"),
     "redirect": form("action=/moved"),
     "worker": evaluates("new Worker('/worker.js')"),
     "worker from a blob": evaluates(
-        "const code = `fetch('${origin}/final', {method: 'POST'})`; new Worker(URL.createObjectURL(new Blob([code])))"
+        "const code = `fetch('${origin}PATH', {method: 'POST'})`; new Worker(URL.createObjectURL(new Blob([code])))"
     ),
     "shared worker": evaluates("new SharedWorker('/worker.js')"),
     "service worker on install": evaluates(REGISTER.format("on-install.js")),
     "service worker on message": service_worker_on_message,
     "service worker on fetch": service_worker_on_fetch,
-    "popup with opener": evaluates(f"const w = window.open('/other'); w.onload = () => w.{POST_FETCH}"),
+    "popup with opener": evaluates("const w = window.open('/other'); w.onload = () => w.FETCH"),
     "popup without opener": evaluates("window.open('/submits-itself', '_blank', 'noopener')"),
     "frame in another process": goes_to("/embeds-another"),
     "policy report": goes_to("/reports"),
@@ -148,13 +182,13 @@ WAYS: dict[str, Way] = {
 }
 
 
-async def attempt(way: Way, *, browser: Browser, portal: CountingPortal) -> None:
+async def attempt(way: Way, *, browser: Browser, portal: CountingPortal, final: Final) -> None:
     """Try a way in a fresh context; that the browser sees a failure is no failure of the way."""
     context = await browser.new_context()
     page = await context.new_page()
     await page.goto(portal.url("/"))
     try:
-        await way(Stage(page=page, context=context, browser=browser, portal=portal))
+        await way(Stage(final=final, page=page, context=context, browser=browser, portal=portal))
     except Error as error:
         # A refused navigation, and a page that its own way took down.
         expected = ("net::ERR_", "Execution context was destroyed", "aborted", "interrupted by another navigation")

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from priorauth.sandbox import catalog
-from priorauth.sandbox.larkspur.accounts import Account
+from priorauth.sandbox.accounts import Account
 
 ACCOUNT, ACCOUNT_WITH_APP, ACCOUNT_WITH_PHONE = catalog.PORTAL_ACCOUNTS["larkspur"]
 MEMBER = {

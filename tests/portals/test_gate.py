@@ -4,22 +4,25 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Playwright, async_playwright
 
+from priorauth.channels.portals.adapter import PortalAdapter
 from priorauth.channels.portals.chromium import find_chromium, keeps_sandbox, launch_arguments
 from priorauth.channels.portals.gate import Gate
 from priorauth.channels.portals.gate_tls import EphemeralCertificates
 from priorauth.channels.portals.guard import Boundary, PermitState, RefusalReason, Rule, SubmitGuard
+from tests.factories.channels import ADAPTERS
 from tests.portals.counting_portal import CountingPortal, Refusals, Watch, reset
-from tests.portals.gate_ways import POST_FETCH, SUBMIT, WAYS, attempt, pages
+from tests.portals.gate_ways import FINALS, WAYS, Final, attempt, pages
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
 POST = frozenset({"POST"})
+PLAIN = Final()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -30,13 +33,18 @@ async def playwright() -> AsyncIterator[Playwright]:
 
 @dataclass
 class Session:
-    """One browser, one gate, one portal."""
+    """One browser, one gate, one portal and its final request."""
 
     portal: CountingPortal
+    final: Final
     guard: SubmitGuard
     gate: Gate
     refusals: Refusals
     browser: Browser
+
+    async def attempt(self, way: str) -> None:
+        """Try a way."""
+        await attempt(WAYS[way], browser=self.browser, portal=self.portal, final=self.final)
 
     def refused(self, reason: RefusalReason) -> int:
         return sum(refusal.reason is reason for refusal in self.refusals)
@@ -88,7 +96,11 @@ class Cable:
 
 @asynccontextmanager
 async def a_session(
-    playwright: Playwright, *, certificates: EphemeralCertificates | None = None, cable: Cable | None = None
+    playwright: Playwright,
+    *,
+    adapter: PortalAdapter | None = None,
+    certificates: EphemeralCertificates | None = None,
+    cable: Cable | None = None,
 ) -> AsyncIterator[Session]:
     watch = Watch()
     refusals = Refusals(watch)
@@ -97,12 +109,17 @@ async def a_session(
         portal_tls = certificates.server_context("127.0.0.1")
         trusting = ssl.create_default_context(cadata=certificates.certificate("127.0.0.1").decode())
     async with CountingPortal(watch, tls=portal_tls) as portal:
-        portal.answers = pages(portal)
+        final = FINALS[adapter.id] if adapter else PLAIN
+        portal.answers = pages(portal, final)
         boundary = Boundary(
             origins=(portal.url(""), portal.url("", host="localhost")),
             writes=(Rule(POST, "/moved"),),
             final=(Rule(POST, "/final"), Rule(frozenset({"GET"}), "/final-link")),
         )
+        if adapter is not None:
+            # As the adapter declares it, and with what the ways need beside it.
+            declared = adapter.boundary(portal.url(""))
+            boundary = replace(boundary, writes=(*declared.writes, *boundary.writes), final=declared.final)
         guard = SubmitGuard(boundary)
         gate = Gate(guard, on_refused=refusals.add, upstream_tls=trusting)
         url = await gate.start()
@@ -116,7 +133,7 @@ async def a_session(
             args=[*arguments, f"--ignore-certificate-errors-spki-list={','.join(gate.spki_pins)}"],
         )
         try:
-            yield Session(portal=portal, guard=guard, gate=gate, refusals=refusals, browser=browser)
+            yield Session(portal=portal, final=final, guard=guard, gate=gate, refusals=refusals, browser=browser)
         finally:
             await browser.close()
             if cable:
@@ -125,25 +142,28 @@ async def a_session(
 
 
 @pytest.mark.parametrize("name", WAYS)
-async def test_nothing_final_leaves_before_release_and_then_exactly_once(playwright: Playwright, name: str) -> None:
-    async with a_session(playwright) as session:
-        portal, watch = session.portal, session.portal.watch
+@pytest.mark.parametrize("portal_id", ADAPTERS)
+async def test_nothing_final_leaves_before_release_and_then_exactly_once(
+    playwright: Playwright, portal_id: str, name: str
+) -> None:
+    async with a_session(playwright, adapter=ADAPTERS[portal_id]) as session:
+        portal, watch, path = session.portal, session.portal.watch, session.final.path
 
         async def refused_again() -> None:
             before = session.refused(RefusalReason.FINAL_NOT_RELEASED)
-            await attempt(WAYS[name], browser=session.browser, portal=portal)
+            await session.attempt(name)
             await watch.until(lambda: session.refused(RefusalReason.FINAL_NOT_RELEASED) > before)
 
         await refused_again()
-        assert portal.count("/final") == 0
-        assert all(refusal.final for refusal in session.refusals if refusal.path == "/final")
+        assert portal.count(path) == 0
+        assert all(refusal.final for refusal in session.refusals if refusal.path == path)
 
         session.guard.release()
-        await attempt(WAYS[name], browser=session.browser, portal=portal)
+        await session.attempt(name)
         async with asyncio.timeout(20):
             assert await session.gate.settled() is PermitState.ANSWERED
         await refused_again()
-        assert portal.count("/final") == 1
+        assert portal.count(path) == 1
 
 
 @pytest.mark.parametrize(
@@ -167,17 +187,18 @@ async def test_a_link_that_submits_is_final_too(playwright: Playwright, markup: 
         assert session.portal.count("/final-link") == 0
 
 
-async def test_a_websocket_never_leaves(playwright: Playwright) -> None:
-    async with a_session(playwright) as session:
+@pytest.mark.parametrize("portal_id", ADAPTERS)
+async def test_a_websocket_never_leaves(playwright: Playwright, portal_id: str) -> None:
+    async with a_session(playwright, adapter=ADAPTERS[portal_id]) as session:
         page = await session.browser.new_page()
         await page.goto(session.portal.url("/"))
         for released in (False, True):
             if released:
                 session.guard.release()
-            await page.evaluate("() => { new WebSocket(`ws://${location.host}/final`) }")
+            await page.evaluate("path => { new WebSocket(`ws://${location.host}${path}`) }", session.final.path)
             count = released + 1
             await session.portal.watch.until(lambda: session.refused(RefusalReason.UPGRADE) == count)  # noqa: B023
-        assert session.portal.count("/final") == 0
+        assert session.portal.count(session.final.path) == 0
         assert session.guard.state is PermitState.RELEASED
 
 
@@ -232,10 +253,10 @@ async def test_a_portal_that_takes_the_request_and_resets_gets_it_once(
             page = await session.browser.new_page()
             await page.goto(portal.url("/"))
             assert await page.evaluate("async () => (await fetch('/other')).status") == 200
-        await attempt(WAYS[way], browser=session.browser, portal=portal)
+        await session.attempt(way)
         async with asyncio.timeout(20):
             assert await session.gate.settled() is PermitState.LOST
-        await attempt(WAYS[way], browser=session.browser, portal=portal)
+        await session.attempt(way)
         await portal.watch.until(lambda: session.refused(RefusalReason.FINAL_NOT_RELEASED))
         assert portal.count("/final") == 1
 
@@ -250,7 +271,7 @@ async def test_what_the_browser_sends_again_by_itself_is_refused(playwright: Pla
         assert await page.evaluate("async () => (await fetch('/other')).status") == 200
         portal.hold.add("/final")
         session.guard.release()
-        await page.evaluate(f"() => {{ {POST_FETCH}.catch(() => 0) }}")
+        await page.evaluate(f"() => {{ {PLAIN.fetch}.catch(() => 0) }}")
         await portal.watch.until(lambda: portal.count("/final"))
         cable.cut()
         await portal.watch.until(lambda: session.refused(RefusalReason.FINAL_NOT_RELEASED))
@@ -268,7 +289,7 @@ async def test_without_its_gate_a_browser_has_no_road(playwright: Playwright) ->
         await session.gate.close()
         reached = len(session.portal.seen)
         async with page.expect_event("requestfailed") as failed:
-            await page.evaluate(f"() => {{ {POST_FETCH}.catch(() => 0) }}")
+            await page.evaluate(f"() => {{ {PLAIN.fetch}.catch(() => 0) }}")
         assert "ERR_PROXY_CONNECTION_FAILED" in str((await failed.value).failure)
         assert len(session.portal.seen) == reached
 
@@ -277,7 +298,7 @@ async def test_tls_changes_nothing(playwright: Playwright) -> None:
     async with a_session(playwright, certificates=EphemeralCertificates()) as session:
         portal, page = session.portal, await session.browser.new_page()
         await page.goto(portal.url("/"))
-        await page.set_content(SUBMIT)
+        await page.set_content(PLAIN.form)
         await portal.watch.until(lambda: session.refused(RefusalReason.FINAL_NOT_RELEASED) == 1)
         await page.goto(portal.url("/"))
         await page.evaluate("() => { new WebSocket(`wss://${location.host}/final`) }")

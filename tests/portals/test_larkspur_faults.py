@@ -10,7 +10,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from priorauth.sandbox.larkspur.faults import POINTS
+from priorauth.sandbox.larkspur.control import POINTS
 from priorauth.sandbox.server import PortalServer
 from tests.portals.larkspur_visitor import INQUIRY, SLEEP, Visitor, browser, entries, heading, service
 

@@ -8,7 +8,7 @@ import pyotp
 import pytest
 import pytest_asyncio
 
-from priorauth.sandbox.larkspur.accounts import Account
+from priorauth.sandbox.accounts import Account
 from priorauth.sandbox.server import PortalServer
 from tests.portals.larkspur_visitor import (
     ACCOUNT_WITH_APP,

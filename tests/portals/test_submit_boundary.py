@@ -6,19 +6,23 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page
 
+from priorauth.domain.submissions import PayerReceipt
 from tests.factories.channels import PortalWorld, portal_world
 from tests.factories.jobs import job_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
 CASE = "auth_1"
-SCENARIO = "approved_after_review"
+SCENARIOS = {"larkspur": "approved_after_review", "juniper": "juniper_approved_after_review"}
+Way = Callable[[Page], Awaitable[None]]
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def portal(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[PortalWorld]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=SCENARIOS)
+async def portal(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[PortalWorld]:
     """A payer and a channel, for all tests of this file."""
-    async with portal_world(tmp_path_factory.mktemp("portal")) as running:
+    async with portal_world(tmp_path_factory.mktemp("portal"), portal=request.param) as running:
         yield running
 
 
@@ -26,7 +30,7 @@ async def portal(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Port
 async def world(portal: PortalWorld) -> AsyncIterator[PortalWorld]:
     """A session at the review page."""
     portal.ledger.forget()
-    await portal.channel.prepare(job_of(SCENARIO, case=CASE))
+    await portal.channel.prepare(job_of(SCENARIOS[portal.portal], case=CASE))
     yield portal
     await portal.channel.let_go(CASE)
 
@@ -37,7 +41,15 @@ async def press(page: Page) -> None:
         await page.get_by_role("button", name="Submit request").click()
 
 
-def script(text: str) -> Callable[[Page], Awaitable[None]]:
+async def attest_and_press(page: Page) -> None:
+    """The automation presses the portal's own button and says yes to its question."""
+    page.once("dialog", lambda dialog: dialog.accept())
+    await page.get_by_role("checkbox").check()
+    async with page.expect_response("**/submission"):
+        await page.get_by_role("button", name="Submit request").click()
+
+
+def script(text: str) -> Way:
     """A script of the page."""
 
     async def run(page: Page) -> None:
@@ -47,26 +59,83 @@ def script(text: str) -> Callable[[Page], Awaitable[None]]:
 
 
 FORM = "document.querySelector('form[action$=submit]')"
-WAYS = {
-    "the button": press,
-    "form.submit()": script(f"() => {{ {FORM}.submit() }}"),
-    "a form into a new tab": script(f"() => {{ const form = {FORM}; form.target = '_blank'; form.submit() }}"),
-    "fetch": script(f"() => fetch({FORM}.action, {{method: 'POST', body: new URLSearchParams(new FormData({FORM}))}})"),
-    "beacon": script(f"() => {{ navigator.sendBeacon({FORM}.action, new URLSearchParams(new FormData({FORM}))) }}"),
-    "keepalive": script(
-        f"() => {{ const body = new URLSearchParams(new FormData({FORM}));"
-        f" fetch({FORM}.action, {{method: 'POST', keepalive: true, body}}); location.href = 'about:blank' }}"
-    ),
+FORM_BODY = f"new URLSearchParams(new FormData({FORM}))"
+# What the page itself sends: its draft, with the token of its session.
+PATH = "`/api/drafts/${location.pathname.split('/')[2]}/submission`"
+TOKEN = "(await (await fetch('/api/session')).json()).session.csrfToken"
+HEADERS = f"{{'Content-Type': 'application/json', 'X-CSRF-Token': {TOKEN}}}"
+JSON_FETCH = f"fetch({PATH}, {{method: 'POST', headers: {HEADERS}, body: '{{\"attested\": true}}'"
+XHR = (
+    f"const sent = new XMLHttpRequest(), headers = {HEADERS}; sent.open('POST', {PATH});"
+    " for (const [name, value] of Object.entries(headers)) sent.setRequestHeader(name, value);"
+    " sent.send('{\"attested\": true}');"
+)
+
+
+async def keepalive_with_token(page: Page) -> None:
+    """A script that leaves the page at once, with the token that it has fetched before."""
+    headers = await page.evaluate(f"async () => ({HEADERS})")
+    await page.evaluate(
+        f"headers => {{ const body = '{{\"attested\": true}}';"
+        f" fetch({PATH}, {{method: 'POST', keepalive: true, headers, body}}); location.href = 'about:blank' }}",
+        headers,
+    )
+
+
+WAYS: dict[str, dict[str, Way]] = {
+    "larkspur": {
+        "the button": press,
+        "a form": script(f"() => {{ {FORM}.submit() }}"),
+        "a form into a new tab": script(f"() => {{ const form = {FORM}; form.target = '_blank'; form.submit() }}"),
+        "fetch": script(f"() => fetch({FORM}.action, {{method: 'POST', body: {FORM_BODY}}})"),
+        "XHR": script(
+            f"() => {{ const sent = new XMLHttpRequest(); sent.open('POST', {FORM}.action); sent.send({FORM_BODY}) }}"
+        ),
+        "beacon": script(f"() => {{ navigator.sendBeacon({FORM}.action, {FORM_BODY}) }}"),
+        "keepalive": script(
+            f"() => {{ const body = {FORM_BODY};"
+            f" fetch({FORM}.action, {{method: 'POST', keepalive: true, body}}); location.href = 'about:blank' }}"
+        ),
+    },
+    "juniper": {
+        "the button": attest_and_press,
+        "a form": script(
+            f"() => {{ const form = document.createElement('form'); form.method = 'post'; form.action = {PATH};"
+            " document.body.append(form); form.submit() }"
+        ),
+        "a form into a new tab": script(
+            f"() => {{ const form = document.createElement('form'); form.method = 'post'; form.action = {PATH};"
+            " form.target = '_blank'; document.body.append(form); form.submit() }"
+        ),
+        "fetch": script(f"async () => {{ await {JSON_FETCH}}}) }}"),
+        "XHR": script(f"async () => {{ {XHR} }}"),
+        "beacon": script(f"() => {{ navigator.sendBeacon({PATH}, new Blob(['{{}}'], {{type: 'application/json'}})) }}"),
+        "keepalive": keepalive_with_token,
+    },
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", WAYS["larkspur"])
 async def test_nothing_final_reaches_the_payer_before_the_release(world: PortalWorld, way: str) -> None:
-    await WAYS[way](world.session(CASE).page)
+    await WAYS[world.portal][way](world.session(CASE).page)
 
     refused = await world.ledger.until_noted("submit_refused")
     assert refused[0] == {"method": "POST", "origin": world.base_url, "reason": "final_not_released"}
     assert await world.counted(CASE) == 0
+
+
+async def test_after_a_refused_try_the_released_one_arrives_once(world: PortalWorld) -> None:
+    case = f"{CASE}_released"
+    job = job_of(SCENARIOS[world.portal], case=case)
+    await world.channel.prepare(job)
+    await WAYS[world.portal]["fetch"](world.session(case).page)
+    await world.ledger.until_noted("submit_refused")
+
+    async def yes() -> bool:
+        return True
+
+    assert isinstance(await world.channel.submit(job, allowed=(), intend=yes), PayerReceipt)
+    assert await world.counted(case) == 1
 
 
 async def test_a_request_that_the_adapter_does_not_list_is_refused(world: PortalWorld) -> None:

@@ -50,11 +50,12 @@ class PayerFolder:
 
 
 def read_folder(
-    folder: Path, *, portals: frozenset[str], judge_member: Callable[[dict[str, Any]], str | None]
+    folder: Path, *, portals: frozenset[str], judge_member: Callable[[str, dict[str, Any]], str | None]
 ) -> PayerFolder:
     """Return the payer of a folder. Raises FaultyFolder.
 
-    `portals` are the adapters that there are; `judge_member` says what is wrong with a simulated member, if anything.
+    `portals` are the adapters that there are; `judge_member` says what is wrong with a simulated member of
+    a portal, if anything.
     """
     reading = _Reading(folder)
     found = reading.folder(portals, judge_member)
@@ -106,7 +107,7 @@ class _Reading:
         self.faults: list[FileFault] = []
 
     def folder(
-        self, portals: frozenset[str], judge_member: Callable[[dict[str, Any]], str | None]
+        self, portals: frozenset[str], judge_member: Callable[[str, dict[str, Any]], str | None]
     ) -> PayerFolder | None:
         name = next((each for each in _NAMES if (self._folder / each).is_file()), None)
         if name is None:
@@ -132,7 +133,7 @@ class _Reading:
             self.faults.append(_located(fault.message, fault.place, fault.link_id, documents))
         members = [{"behaviour": {}, **each} for each in document.data.get("sandbox", {}).get("members", ())]
         for number, member in enumerate(members):
-            problem = judge_member(member)
+            problem = judge_member(payer.portal.id, member)
             if problem is not None:
                 place = ("sandbox", "members", number)
                 self.faults.append(FileFault(name, document.line(place), f"sandbox.members.{number}: {problem}."))

@@ -1,4 +1,4 @@
-"""`python -m priorauth.sandbox --port P --data-dir D`: the simulated portal alone, until it is interrupted."""
+"""`python -m priorauth.sandbox --portal NAME --data-dir D`: a simulated portal alone, until it is interrupted."""
 
 import argparse
 import asyncio
@@ -6,13 +6,16 @@ import contextlib
 import sys
 from pathlib import Path
 
+from priorauth.sandbox import catalog
 from priorauth.sandbox.server import PortalServer
 
+_PORTALS = {portal.id: portal.display_name for portal in catalog.PORTALS}
 
-async def _serve(*, host: str, port: int, data_dir: Path) -> None:
-    server = PortalServer(data_dir)
+
+async def _serve(*, portal: str, host: str, port: int, data_dir: Path) -> None:
+    server = PortalServer(data_dir, portal=portal)
     base_url = await server.start(host, port)
-    sys.stdout.write(f"Larkspur Provider Connection: {base_url}\n")
+    sys.stdout.write(f"{_PORTALS[portal]}: {base_url}\n")
     sys.stdout.flush()
     try:
         await asyncio.Event().wait()
@@ -22,15 +25,16 @@ async def _serve(*, host: str, port: int, data_dir: Path) -> None:
 
 def main() -> None:
     """Serve until interrupted."""
-    parser = argparse.ArgumentParser(
-        prog="python -m priorauth.sandbox", description="Run the simulated payer's portal."
-    )
+    parser = argparse.ArgumentParser(prog="python -m priorauth.sandbox", description="Run a simulated payer's portal.")
+    parser.add_argument("--portal", choices=_PORTALS, default="larkspur")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free port (default)")
     parser.add_argument("--data-dir", type=Path, required=True, help="folder of the portal's own database")
     arguments = parser.parse_args()
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(host=arguments.host, port=arguments.port, data_dir=arguments.data_dir))
+        asyncio.run(
+            _serve(portal=arguments.portal, host=arguments.host, port=arguments.port, data_dir=arguments.data_dir)
+        )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Runs the simulated portal on the event loop of its caller, at an address of its own.
+"""Runs the simulated portals, each on the event loop of its caller and at an address of its own.
 
 Leaves the process alone: no signal handlers, no logging configuration. Its data outlive it.
 """
@@ -7,17 +7,42 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import uvicorn
+from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from priorauth.sandbox import catalog
-from priorauth.sandbox.larkspur.accounts import Account
-from priorauth.sandbox.larkspur.app import create_app
-from priorauth.sandbox.larkspur.records import Records
+from priorauth.sandbox.accounts import Account
+from priorauth.sandbox.juniper import app as juniper
+from priorauth.sandbox.juniper.control import check_portal as check_juniper
+from priorauth.sandbox.juniper.records import Records as JuniperRecords
+from priorauth.sandbox.larkspur import app as larkspur
+from priorauth.sandbox.larkspur.control import check_portal as check_larkspur
+from priorauth.sandbox.larkspur.records import Records as LarkspurRecords
+from priorauth.sandbox.records import PlanRecords
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kind:
+    """What there is to know of one portal in order to serve it."""
+
+    records: type[PlanRecords]
+    create_app: Callable[..., Starlette]
+    check: Callable[[object], str | None]
+    banner: str
+
+
+_KINDS = {
+    "larkspur": _Kind(
+        records=LarkspurRecords, create_app=larkspur.create_app, check=check_larkspur, banner="LPC-Web/4.2"
+    ),
+    "juniper": _Kind(records=JuniperRecords, create_app=juniper.create_app, check=check_juniper, banner="jr-workspace"),
+}
 
 
 def _utc_now() -> datetime:
@@ -31,15 +56,17 @@ class PortalServer:
         self,
         data_dir: Path,
         *,
-        accounts: Iterable[Account] = catalog.PORTAL_ACCOUNTS["larkspur"],
+        portal: str = "larkspur",
+        accounts: Iterable[Account] | None = None,
         clock: Callable[[], datetime] = _utc_now,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self._data_dir = data_dir
-        self._accounts = tuple(accounts)
+        self._portal = portal
+        self._accounts = tuple(catalog.PORTAL_ACCOUNTS[portal] if accounts is None else accounts)
         self._clock = clock
         self._sleep = sleep
-        self._records: Records | None = None
+        self._records: PlanRecords | None = None
         self._server: _Server | None = None
         self._running: asyncio.Task[None] | None = None
 
@@ -58,7 +85,7 @@ class PortalServer:
             listener.close()
             raise
         self._server = _Server(self._configuration(self._records))
-        self._running = asyncio.create_task(self._server.serve(sockets=[listener]), name="sandbox-portal")
+        self._running = asyncio.create_task(self._server.serve(sockets=[listener]), name=f"sandbox-{self._portal}")
         started = asyncio.create_task(self._server.listening.wait())
         await asyncio.wait({self._running, started}, return_when=asyncio.FIRST_COMPLETED)
         started.cancel()
@@ -80,17 +107,15 @@ class PortalServer:
             if records is not None:
                 records.close()
 
-    def _open_records(self) -> Records:
-        records = _open(self._data_dir)
-        # A scenario may be about somebody whom the plan does not know.
-        known = [scenario.portal for scenario in catalog.scenarios() if scenario.portal["member"] is not None]
-        known += [told for payer in catalog.payers() for told in payer.get("sandbox", {}).get("members", ())]
-        for told in known:
+    def _open_records(self) -> PlanRecords:
+        records = _open(self._data_dir, self._portal)
+        for told in catalog.members_at(self._portal):
             records.seed_member(told["member"], told["behaviour"], now=self._clock())
         return records
 
-    def _configuration(self, records: Records) -> uvicorn.Config:
-        app = create_app(records, accounts=self._accounts, clock=self._clock, sleep=self._sleep)
+    def _configuration(self, records: PlanRecords) -> uvicorn.Config:
+        kind = _KINDS[self._portal]
+        app = kind.create_app(records, accounts=self._accounts, clock=self._clock, sleep=self._sleep)
         return uvicorn.Config(
             app,
             http=_Connection,
@@ -100,15 +125,21 @@ class PortalServer:
             # Loopback decides who may steer the sandbox: no header may claim it.
             proxy_headers=False,
             server_header=False,
-            headers=[("Server", "LPC-Web/4.2")],
+            headers=[("Server", kind.banner)],
             timeout_keep_alive=15,
             timeout_graceful_shutdown=1,
         )
 
 
-def seed_members(data_dir: Path, members: Iterable[dict[str, Any]]) -> None:
+def check_portal(portal: str, told: object) -> str | None:
+    """What is wrong with what a portal is told of a member, if anything; nothing is, where there is no such portal."""
+    kind = _KINDS.get(portal)
+    return None if kind is None else kind.check(told)
+
+
+def seed_members(data_dir: Path, portal: str, members: Iterable[dict[str, Any]]) -> None:
     """Let the portal of this folder know members that `check_portal` takes, beside a running one too."""
-    records = _open(data_dir)
+    records = _open(data_dir, portal)
     try:
         for each in members:
             records.seed_member(each["member"], each["behaviour"], now=datetime.now(UTC))
@@ -116,9 +147,9 @@ def seed_members(data_dir: Path, members: Iterable[dict[str, Any]]) -> None:
         records.close()
 
 
-def _open(data_dir: Path) -> Records:
+def _open(data_dir: Path, portal: str) -> PlanRecords:
     data_dir.mkdir(parents=True, exist_ok=True)
-    return Records(data_dir / "larkspur.sqlite3")
+    return _KINDS[portal].records(data_dir / f"{portal}.sqlite3")
 
 
 class _Server(uvicorn.Server):

@@ -10,7 +10,8 @@ import pytest
 
 from priorauth.channels.contract import Job, JobDocument
 from priorauth.channels.portals.adapter import Package
-from priorauth.channels.portals.larkspur.wording import Entry, Wording, document_line
+from priorauth.channels.portals.larkspur.wording import Wording
+from priorauth.channels.portals.wording import Entry, document_line
 from priorauth.domain.catalog import CodeSystem
 from priorauth.domain.questionnaires import AnswerItem, Coding, ItemType, Option, Questionnaire, Value
 from tests.factories.answers import question, said

@@ -2,6 +2,7 @@
 
 import pytest
 
+from priorauth.sandbox.fields import check_document, check_fields
 from priorauth.sandbox.larkspur import forms
 
 SERVICE = {
@@ -76,8 +77,8 @@ def test_questions_depend_on_the_procedure(system: str, code: str, asks: str | N
 
 def test_weeks_are_asked_for_a_completed_treatment_only() -> None:
     fields = forms.clinical_fields(SERVICE, {})
-    assert forms.check_fields(fields, LUMBAR | {"conservative_weeks": ""})[1].keys() == {"conservative_weeks"}
-    values, errors = forms.check_fields(fields, LUMBAR | {"conservative_treatment": "N"})
+    assert check_fields(fields, LUMBAR | {"conservative_weeks": ""})[1].keys() == {"conservative_weeks"}
+    values, errors = check_fields(fields, LUMBAR | {"conservative_treatment": "N"})
     assert errors == {}
     assert "conservative_weeks" not in values
 
@@ -85,8 +86,8 @@ def test_weeks_are_asked_for_a_completed_treatment_only() -> None:
 @pytest.mark.parametrize("ahi", ["-1", "201", "many", "NaN"])
 def test_an_index_out_of_range_is_refused(ahi: str) -> None:
     fields = forms.clinical_fields({"code_system": "HCPCS", "procedure_code": "E0601"}, {})
-    assert forms.check_fields(fields, SLEEP | {"ahi": ahi})[1].keys() == {"ahi"}
-    assert forms.check_fields(fields, SLEEP)[1] == {}
+    assert check_fields(fields, SLEEP | {"ahi": ahi})[1].keys() == {"ahi"}
+    assert check_fields(fields, SLEEP)[1] == {}
 
 
 def test_the_review_shows_display_texts_and_dates_of_the_country() -> None:
@@ -126,5 +127,7 @@ def test_an_optional_field_left_empty_is_not_sent() -> None:
     ],
 )
 def test_documents(document_type: str, name: str, head: bytes, size: int, refused: set[str]) -> None:
-    errors = forms.check_document(document_type=document_type, file_name=name, head=head, size=size)
+    errors = check_document(
+        document_type=document_type, document_types=forms.DOCUMENT_TYPES, file_name=name, head=head, size=size
+    )
     assert errors.keys() == refused

@@ -7,8 +7,9 @@ import pytest
 
 from priorauth.sandbox import catalog
 from priorauth.sandbox.catalog import Scenario
-from priorauth.sandbox.larkspur.control import check_portal
-from priorauth.sandbox.larkspur.forms import check_service
+from priorauth.sandbox.juniper import questions
+from priorauth.sandbox.larkspur import forms
+from priorauth.sandbox.server import check_portal
 
 SCENARIOS = catalog.scenarios()
 PAYERS = {payer["id"]: payer for payer in catalog.payers()}
@@ -24,13 +25,19 @@ VALUE_KEYS = {
 every_scenario = pytest.mark.parametrize("scenario", SCENARIOS, ids=[each.id for each in SCENARIOS])
 
 
+def portal_of(scenario: Scenario) -> str:
+    """The portal of the scenario's payer."""
+    portal: str = PAYERS[scenario.create["request"]["payerId"]]["portal"]["id"]
+    return portal
+
+
 def service_of(scenario: Scenario) -> dict[str, Any]:
     """The payer's entry for the requested service: the first with its code, else the one for all others."""
     request = scenario.create["request"]
     code = request["serviceCode"]
     services = PAYERS[request["payerId"]]["services"]
-    exact = [each for each in services if each["system"] == code["system"] and code["code"] in each["codes"]]
-    service: dict[str, Any] = [*exact, *[each for each in services if each["system"] is None]][0]
+    exact = [each for each in services if each.get("system") == code["system"] and code["code"] in each["codes"]]
+    service: dict[str, Any] = [*exact, *[each for each in services if each.get("system") is None]][0]
     return service
 
 
@@ -60,7 +67,7 @@ def test_callers_cannot_change_each_others_catalog() -> None:
 def test_every_payers_portal_is_served_and_has_accounts() -> None:
     portals = {portal.id for portal in catalog.PORTALS}
     assert portals == set(catalog.PORTAL_ACCOUNTS)
-    assert {payer["portal"]["id"] for payer in PAYERS.values()} <= portals
+    assert {payer["portal"]["id"] for payer in PAYERS.values()} == portals
 
 
 @every_scenario
@@ -81,7 +88,7 @@ def slug(label: str) -> str:
 
 @every_scenario
 def test_answers_exist_in_the_questionnaires_with_the_right_type(scenario: Scenario) -> None:
-    questions = questions_of(scenario)
+    asked = questions_of(scenario)
     given = answers_of(scenario.create["questionnaireResponse"]) | answers_of(
         scenario.resolves["questionnaireResponse"]
     )
@@ -90,7 +97,7 @@ def test_answers_exist_in_the_questionnaires_with_the_right_type(scenario: Scena
         if link_id.startswith("payer."):
             assert link_id.removeprefix("payer.") in asked_by_the_portal
             continue
-        question = questions[link_id]
+        question = asked[link_id]
         assert list(answer) == [VALUE_KEYS[question["type"]]]
         if question["type"] == "choice":
             assert answer["valueCoding"]["code"] in {option["code"] for option in question["options"]}
@@ -101,7 +108,7 @@ def test_with_what_resolves_it_nothing_required_is_missing(scenario: Scenario) -
     given = answers_of(scenario.create["questionnaireResponse"]) | answers_of(
         scenario.resolves["questionnaireResponse"]
     )
-    required = {link_id for link_id, item in questions_of(scenario).items() if item["required"]}
+    required = {link_id for link_id, item in questions_of(scenario).items() if item.get("required")}
     assert required <= given.keys()
     documents = {document["type"] for document in service_of(scenario)["documents"]}
     assert documents <= set(scenario.resolves["documentTypes"])
@@ -112,7 +119,8 @@ def test_the_portal_part_is_valid_and_is_about_the_member_of_the_answers(scenari
     member = scenario.portal["member"]
     if member is None:
         return
-    assert check_portal(scenario.portal) is None
+    assert check_portal(portal_of(scenario), scenario.portal) is None
+    assert scenario.portal in catalog.members_at(portal_of(scenario))
     answers = answers_of(scenario.create["questionnaireResponse"])
     assert answers["patient.memberId"] == {"valueString": member["memberId"]}
     assert answers["patient.birthDate"] == {"valueDate": member["birthDate"]}
@@ -129,17 +137,45 @@ def test_a_member_belongs_to_one_scenario_only(scenario: Scenario) -> None:
     assert same == [scenario.id]
 
 
-@every_scenario
-def test_the_portal_takes_the_scenarios_service(scenario: Scenario) -> None:
-    answers = answers_of(scenario.create["questionnaireResponse"])
+def larkspur_entries(scenario: Scenario) -> dict[str, str]:
     code = scenario.create["request"]["serviceCode"]
-    entries = {
+    return {
         "request_type": "OP",
         "code_system": code["system"].upper(),
         "procedure_code": code["code"],
-        "units": str(answers["service.units"]["valueInteger"]),
-        "start_date": answers["service.startDate"]["valueDate"],
+        "units": "1",
+        "start_date": "2026-12-01",
         "provider_npi": scenario.create["providerNpi"],
         "reference": "auth_1",
     }
-    assert check_service(entries) == (entries, {})
+
+
+def juniper_entries(scenario: Scenario) -> dict[str, str]:
+    request = scenario.create["request"]
+    return {
+        "setting": request["requestType"],
+        "codeSet": request["serviceCode"]["system"].upper(),
+        "code": request["serviceCode"]["code"],
+        "quantity": "1",
+        "serviceDate": "2026-12-01",
+        "npi": scenario.create["providerNpi"],
+        "reference": "auth_1",
+    }
+
+
+SERVICE_FORMS = {
+    "larkspur": (larkspur_entries, forms.check_service, ("units", "start_date")),
+    "juniper": (juniper_entries, questions.check_service, ("quantity", "serviceDate")),
+}
+
+
+@every_scenario
+def test_the_portal_takes_the_scenarios_service(scenario: Scenario) -> None:
+    entries_of, check, (quantity, start) = SERVICE_FORMS[portal_of(scenario)]
+    answers = answers_of(scenario.create["questionnaireResponse"])
+    said = {
+        quantity: str(answers["service.units"]["valueInteger"]),
+        start: answers["service.startDate"]["valueDate"],
+    }
+    entries = entries_of(scenario) | said
+    assert check(entries) == (entries, {})

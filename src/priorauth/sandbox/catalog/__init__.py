@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import yaml
 
-from priorauth.sandbox.larkspur.accounts import Account
+from priorauth.sandbox.accounts import Account
 
 JsonObject: TypeAlias = dict[str, Any]
 
@@ -39,9 +39,12 @@ class Portal:
     display_name: str
 
 
-PORTALS: tuple[Portal, ...] = (Portal(id="larkspur", display_name="Larkspur Provider Connection"),)
+PORTALS: tuple[Portal, ...] = (
+    Portal(id="larkspur", display_name="Larkspur Provider Connection"),
+    Portal(id="juniper", display_name="Juniper Ridge Workspace"),
+)
 
-# Public by design: they open nothing but the simulated portal. The first one is what the sandbox signs in with.
+# Public by design: they open nothing but the simulated portals. The first ones are what the sandbox signs in with.
 PORTAL_ACCOUNTS: dict[str, tuple[Account, ...]] = {
     "larkspur": (
         Account(user_name="cedar-hollow", password="larkspur-sandbox"),  # noqa: S106
@@ -50,11 +53,16 @@ PORTAL_ACCOUNTS: dict[str, tuple[Account, ...]] = {
             password="larkspur-sandbox-app",  # noqa: S106
             totp_secret="LKSPSANDBOXTOTPSECRET234567LKSPA",  # noqa: S106
         ),
+        Account(user_name="cedar-hollow-phone", password="larkspur-sandbox-phone", message_code="604218"),  # noqa: S106
+    ),
+    "juniper": (
+        Account(user_name="cedar-hollow", password="juniper-sandbox"),  # noqa: S106
         Account(
-            user_name="cedar-hollow-phone",
-            password="larkspur-sandbox-phone",  # noqa: S106
-            message_code="604218",
+            user_name="cedar-hollow-app",
+            password="juniper-sandbox-app",  # noqa: S106
+            totp_secret="JNPRSANDBOXTOTPSECRET234567JNPRA",  # noqa: S106
         ),
+        Account(user_name="cedar-hollow-phone", password="juniper-sandbox-phone", message_code="730164"),  # noqa: S106
     ),
 }
 
@@ -78,6 +86,19 @@ def providers() -> list[JsonObject]:
     """All providers that a case may be created for."""
     entries: list[JsonObject] = json.loads(_provider_text())
     return entries
+
+
+def members_at(portal_id: str) -> list[JsonObject]:
+    """All members, with how their cases go, whose payers use this portal."""
+    portals = {payer["id"]: payer["portal"]["id"] for payer in payers()}
+    told = [
+        each.portal
+        for each in scenarios()
+        # A scenario may be about somebody whom the plan does not know.
+        if each.portal["member"] is not None and portals[each.create["request"]["payerId"]] == portal_id
+    ]
+    at_payers = (payer.get("sandbox", {}).get("members", ()) for payer in payers() if portals[payer["id"]] == portal_id)
+    return [*told, *(member for members in at_payers for member in members)]
 
 
 def sample_document() -> bytes:

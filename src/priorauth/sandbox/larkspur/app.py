@@ -11,10 +11,10 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from priorauth.sandbox.larkspur import control, decisions, inquiries, messages, verification, wizard
-from priorauth.sandbox.larkspur.accounts import Account, account_of
-from priorauth.sandbox.larkspur.entities import Member, Submission
-from priorauth.sandbox.larkspur.forms import Values
+from priorauth.sandbox.accounts import Account, account_of
+from priorauth.sandbox.entities import Member, Submission
+from priorauth.sandbox.fields import Values
+from priorauth.sandbox.larkspur import control, inquiries, messages, verification, wizard
 from priorauth.sandbox.larkspur.pages import (
     COOKIE,
     Portal,
@@ -162,9 +162,9 @@ def _status(visit: Visit, submission: Submission) -> str:
     now = visit.portal.clock()
     decision = submission.decision(now)
     if decision is not None:
-        return decision.status
+        return inquiries.DECIDED[decision.outcome]
     asked = any(message.reply is None for message in visit.portal.records.messages(submission, now=now))
-    return inquiries.INFORMATION_NEEDED if asked else decisions.UNDER_REVIEW
+    return inquiries.INFORMATION_NEEDED if asked else inquiries.UNDER_REVIEW
 
 
 def _submission(visit: Visit) -> Submission:

@@ -1,30 +1,11 @@
-"""What the plan knows, as frozen values: members, sessions of its users, drafts, submissions, messages and replies."""
+"""What this plan knows beside what every one does, as frozen values: users' sessions, drafts, messages, replies."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from priorauth.sandbox.larkspur import decisions
-from priorauth.sandbox.larkspur.decisions import Decision
-from priorauth.sandbox.larkspur.forms import Values
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
-    """A member, and how the plan is told to treat the cases of that member."""
-
-    member_id: str
-    first_name: str
-    last_name: str
-    birth_date: str
-    plan: str
-    state: str
-    effective_from: str
-    behaviour: dict[str, Any]
-
-    @property
-    def name(self) -> str:
-        return f"{self.last_name}, {self.first_name}"
+from priorauth.sandbox.entities import Document
+from priorauth.sandbox.fields import Values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,23 +15,6 @@ class Session:
     token: str
     user_name: str | None
     form_token: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Upload:
-    """What is kept of an uploaded file: not its content."""
-
-    type: str
-    file_name: str
-    size_bytes: int
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Document(Upload):
-    """A file of a draft."""
-
-    document_id: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,30 +28,6 @@ class Draft:
     altered: Values
     """Label -> another value, where the portal has shown (and will submit) something else than was entered."""
     documents: tuple[Document, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Submission:
-    """A request that the plan has accepted."""
-
-    sequence: int
-    reference: str
-    member_id: str
-    member_name: str
-    case_reference: str
-    service: str
-    start_date: str
-    documents: list[dict[str, Any]]
-    received_at: datetime
-    told: dict[str, Any] | None
-    decided_at: datetime | None
-
-    def decision(self, now: datetime) -> Decision | None:
-        if self.told is None or self.decided_at is None or now < self.decided_at:
-            return None
-        return decisions.decide(
-            self.told, decided_at=self.decided_at, start_date=self.start_date, sequence=self.sequence
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

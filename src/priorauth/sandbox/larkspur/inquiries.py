@@ -10,7 +10,14 @@ from typing import Any
 from priorauth.sandbox.larkspur.entities import Message, Reply
 from priorauth.sandbox.larkspur.forms import DOCUMENT_TYPES
 
+UNDER_REVIEW = "Under review"
 INFORMATION_NEEDED = "Information needed"
+DECIDED = {
+    "approved": "Approved",
+    "modified": "Partially approved",
+    "denied": "Denied",
+    "not_required": "No authorization required",
+}
 
 
 def sent(

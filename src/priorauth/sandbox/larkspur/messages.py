@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from starlette.responses import Response
 from starlette.routing import Route
 
+from priorauth.sandbox.entities import Member, Submission, Upload
+from priorauth.sandbox.fields import Values
 from priorauth.sandbox.larkspur import forms
-from priorauth.sandbox.larkspur.entities import Member, Message, Submission, Upload
-from priorauth.sandbox.larkspur.forms import Values
+from priorauth.sandbox.larkspur.entities import Message
 from priorauth.sandbox.larkspur.pages import Interrupted, Visit, see_other, signed_in
-from priorauth.sandbox.larkspur.uploads import read_upload
+from priorauth.sandbox.uploads import read_upload
 
 _REPLY_LENGTH = 8000
 
@@ -97,7 +98,7 @@ async def documents(visit: Visit) -> Response:
             records.remove_reply_document(*work.key, int(number))
         return see_other(work.path)
     await visit.meet("upload", member=work.member, case_reference=work.submission.case_reference)
-    upload = await read_upload(visit)
+    upload = await read_upload(visit.form, document_types=forms.DOCUMENT_TYPES)
     if not isinstance(upload, Upload):
         values = {"document_type": visit.entries.get("document_type", "")}
         return _page(visit, work, values=values, errors=upload)

@@ -8,18 +8,19 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TypeAlias
+from typing import NoReturn, TypeAlias
 
 import jinja2
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from priorauth.sandbox.larkspur import faults
-from priorauth.sandbox.larkspur.accounts import Account
-from priorauth.sandbox.larkspur.entities import Member, Session
-from priorauth.sandbox.larkspur.faults import DroppedConnection, Fault
-from priorauth.sandbox.larkspur.forms import Values, us_date
+from priorauth.sandbox import faults
+from priorauth.sandbox.accounts import Account
+from priorauth.sandbox.entities import Member
+from priorauth.sandbox.faults import DroppedConnection, Fault
+from priorauth.sandbox.fields import Values, us_date
+from priorauth.sandbox.larkspur.entities import Session
 from priorauth.sandbox.larkspur.records import Records
 
 COOKIE = "LPCSESSION"
@@ -75,24 +76,14 @@ class Visit:
 
     async def meet(self, point: str, *, member: Member, case_reference: str = "") -> list[Fault]:
         """Meet the faults of this point; returns those that only twist what the handler does next."""
-        twists = []
         found = faults.due(self.portal.records, point=point, member=member, case_reference=case_reference)
-        for fault in found:
-            if fault.kind == "delay":
-                await self.portal.sleep(fault.seconds)
-            elif fault.kind in faults.ENDING_KINDS:
-                raise Interrupted(self._ending(fault.kind))
-            else:
-                twists.append(fault)
-        return twists
+        return await faults.meet(found, sleep=self.portal.sleep, end=self._end)
 
-    def _ending(self, kind: str) -> Response:
+    def _end(self, kind: str) -> NoReturn:
         if kind == "signed_out":
             self.portal.records.end_session(self.session.token)
-            return see_other("/login")
-        if kind == "error":
-            return failure(self.session)
-        return DroppedConnection(reset=kind == "reset")
+            raise Interrupted(see_other("/login"))
+        raise Interrupted(failure(self.session) if kind == "error" else DroppedConnection(reset=kind == "reset"))
 
 
 Handler: TypeAlias = Callable[[Visit], Awaitable[Response]]

@@ -6,8 +6,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from priorauth.sandbox.larkspur.accounts import Account, same
-from priorauth.sandbox.larkspur.entities import Member, Session
+from priorauth.sandbox.accounts import Account, same
+from priorauth.sandbox.entities import Member
+from priorauth.sandbox.larkspur.entities import Session
 from priorauth.sandbox.larkspur.pages import (
     Portal,
     Visit,

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from starlette.responses import Response
 from starlette.routing import Route
 
+from priorauth.sandbox.entities import Member, Upload
+from priorauth.sandbox.fields import Field, Values, check_fields, rejected, us_date
 from priorauth.sandbox.larkspur import forms
-from priorauth.sandbox.larkspur.entities import Draft, Member, Upload
-from priorauth.sandbox.larkspur.forms import Field, Values
+from priorauth.sandbox.larkspur.entities import Draft
 from priorauth.sandbox.larkspur.pages import Interrupted, Visit, see_other, signed_in
-from priorauth.sandbox.larkspur.uploads import read_upload
+from priorauth.sandbox.records import Package
+from priorauth.sandbox.uploads import read_upload
 
 STEPS = (
     ("service", "Service"),
@@ -86,7 +88,7 @@ async def service(visit: Visit) -> Response:
     values, errors = forms.check_service(visit.entries)
     await visit.meet("service", member=work.member, case_reference=values["reference"])
     told = work.member.behaviour
-    errors = errors or forms.rejected(forms.SERVICE_FIELDS, values, told)
+    errors = errors or rejected(forms.SERVICE_FIELDS, values, told)
     if errors:
         return _step_page(visit, work, step="service", values=values, errors=errors, fields=forms.SERVICE_FIELDS)
     if "notRequired" in told:
@@ -104,8 +106,8 @@ async def clinical(visit: Visit) -> Response:
     if visit.request.method != "POST":
         return _step_page(visit, work, step="clinical", values=work.clinical, errors={}, fields=fields)
     await visit.meet("clinical", member=work.member, case_reference=work.case_reference)
-    values, errors = forms.check_fields(fields, visit.entries)
-    errors = errors or forms.rejected(fields, values, work.member.behaviour)
+    values, errors = check_fields(fields, visit.entries)
+    errors = errors or rejected(fields, values, work.member.behaviour)
     if errors:
         return _step_page(visit, work, step="clinical", values=values, errors=errors, fields=fields)
     visit.portal.records.save_clinical(work.draft.draft_id, values)
@@ -134,7 +136,7 @@ async def documents(visit: Visit) -> Response:
 
 async def _upload(visit: Visit, work: _Work) -> Response:
     await visit.meet("upload", member=work.member, case_reference=work.case_reference)
-    upload = await read_upload(visit)
+    upload = await read_upload(visit.form, document_types=forms.DOCUMENT_TYPES)
     if not isinstance(upload, Upload):
         values = {"document_type": visit.entries.get("document_type", "")}
         return _step_page(visit, work, step="documents", values=values, errors=upload)
@@ -165,13 +167,18 @@ async def submit(visit: Visit) -> Response:
     """The final request: what it commits cannot be taken back."""
     work = _work(visit, at="review")
     await visit.meet("submit", member=work.member, case_reference=work.case_reference)
-    reference = visit.portal.records.accept(
-        work.draft,
-        member=work.member,
-        package=_package(work, altered=work.draft.altered),
+    rows = _package(work, altered=work.draft.altered)
+    facts = dict(rows)
+    package = Package(
+        draft_id=work.draft.draft_id,
+        member_id=facts["Member ID"],
+        case_reference=facts[forms.REFERENCE],
+        service=f"{facts['Code system']} {facts['Procedure code']}",
         start_date=work.service["start_date"],
-        now=visit.portal.clock(),
+        rows=rows,
+        documents=work.draft.documents,
     )
+    reference = visit.portal.records.accept(package, member=work.member, now=visit.portal.clock())
     await visit.meet("submit_response", member=work.member, case_reference=work.case_reference)
     return see_other(f"/requests/{reference}/confirmation")
 
@@ -180,7 +187,7 @@ def _package(work: _Work, *, altered: Values) -> list[tuple[str, str]]:
     rows = [
         ("Member ID", work.member.member_id),
         ("Member name", work.member.name),
-        ("Date of birth", forms.us_date(work.member.birth_date)),
+        ("Date of birth", us_date(work.member.birth_date)),
         *forms.review_rows(service=work.service, clinical=work.clinical, told=work.member.behaviour),
     ]
     return [(label, altered.get(label, value)) for label, value in rows]

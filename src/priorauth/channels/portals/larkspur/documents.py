@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from playwright.async_api import Page
 
 from priorauth.channels.contract import DocumentSource, JobDocument
-from priorauth.channels.portals.larkspur.wording import document_line
 from priorauth.channels.portals.pages import portal_faults, press, require_heading, table_rows
+from priorauth.channels.portals.wording import document_line
 
 
 async def upload(

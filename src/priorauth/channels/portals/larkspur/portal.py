@@ -8,7 +8,8 @@ from priorauth.channels.portals.guard import Boundary, Rule
 from priorauth.channels.portals.larkspur.replies import ReplyForm
 from priorauth.channels.portals.larkspur.requests import RequestForm
 from priorauth.channels.portals.larkspur.status import read_status, request_address, shown_receipt
-from priorauth.channels.portals.larkspur.verification import Verification, asks_for_code
+from priorauth.channels.portals.larkspur.verification import asks_for_code, pass_by
+from priorauth.channels.portals.one_time_codes import OneTimeCodes
 from priorauth.channels.portals.outgoing import Url
 from priorauth.channels.portals.pages import portal_faults, press, visit, visit_if_there
 from priorauth.domain.credentials import Credential
@@ -24,8 +25,8 @@ class LarkspurPortal:
 
     id = "larkspur"
 
-    def __init__(self, verification: Verification | None = None) -> None:
-        self._verification = verification or Verification()
+    def __init__(self, codes: OneTimeCodes | None = None) -> None:
+        self._codes = codes or OneTimeCodes()
 
     def boundary(self, base_url: str) -> Boundary:
         """Declare the portal's writes: signing in, searching, saving drafts; and those that submit or send a reply."""
@@ -47,7 +48,7 @@ class LarkspurPortal:
             await page.get_by_label("Password").fill(credential.password)
         await press(page, "Sign in")
         if await asks_for_code(page):
-            needed = await self._verification.pass_by(page, credential)
+            needed = await pass_by(page, credential, self._codes)
             if needed is not None:
                 return needed
         if not await self.is_signed_in(page):

@@ -15,11 +15,11 @@ from priorauth.channels.contract import (
     Rejected,
 )
 from priorauth.channels.portals.adapter import FINAL_PATIENCE_SECONDS, Package, Step
+from priorauth.channels.portals.forms import enter, unknown_questions
 from priorauth.channels.portals.larkspur.documents import shown_documents, upload
-from priorauth.channels.portals.larkspur.questions import unknown_questions
 from priorauth.channels.portals.larkspur.status import open_request, receipt_of, require_own, shown_receipt
 from priorauth.channels.portals.larkspur.verification import CODE_NEEDED, asks_for_code
-from priorauth.channels.portals.larkspur.wording import Entry, Wording
+from priorauth.channels.portals.larkspur.wording import Wording
 from priorauth.channels.portals.pages import (
     described,
     heading,
@@ -29,7 +29,6 @@ from priorauth.channels.portals.pages import (
     table_rows,
     visit,
 )
-from priorauth.domain.catalog import Widget
 from priorauth.domain.errors import Issue
 from priorauth.domain.submissions import PayerReceipt
 
@@ -58,7 +57,7 @@ class RequestForm:
             asked = await unknown_questions(page, known=wording.labels()) if title == _CLINICAL else ()
             if asked:
                 return Discovered(asked)
-            await _enter(page, entries)
+            await enter(page, entries)
             await step(title.lower())
             await press(page, "Save and continue")
             reached = await heading(page)
@@ -159,22 +158,6 @@ async def _require_empty_list(page: Page) -> None:
         said = await page.get_by_text("No requests found.", exact=True).count()
     if not said or await table_rows(page, "table.requests"):
         raise ChannelFault("unexpected_page", "The portal's search did not say whether it knows the case.")
-
-
-async def _enter(page: Page, entries: tuple[Entry, ...]) -> None:
-    async with portal_faults():
-        for entry in entries:
-            radio = entry.widget is Widget.RADIO
-            group = page.get_by_role("group", name=entry.label, exact=True)
-            field = group if radio else page.get_by_label(entry.label, exact=True)
-            if entry.is_discovered and not await field.count():
-                continue
-            if radio:
-                await field.get_by_label(entry.entered, exact=True).check()
-            elif entry.widget is Widget.SELECT:
-                await field.select_option(label=entry.entered)
-            else:
-                await field.fill(entry.entered)
 
 
 async def _message(page: Page) -> str:

@@ -1,4 +1,4 @@
-"""The users of the portal: how each signs in, and which one-time code is asked for after the password, if any.
+"""The users of a portal: how each signs in, and which one-time code is asked for after the password, if any.
 
 Pure: the time is an argument.
 """

@@ -8,32 +8,16 @@ anew after each submission of the member.
 import contextlib
 import socket
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from priorauth.sandbox.larkspur.entities import Member
-from priorauth.sandbox.larkspur.records import Records
+from priorauth.sandbox.entities import Member
+from priorauth.sandbox.records import PlanRecords
 
-POINTS = (
-    "member_search",
-    "start",
-    "service",
-    "clinical",
-    "documents",
-    "upload",
-    "review",
-    "submit",
-    "submit_response",
-    "requests",
-    "status",
-    "message",
-    "reply",
-    "reply_response",
-)
 ENDING_KINDS = ("error", "reset", "close", "signed_out")
 """After one of these the request has had its answer, or none."""
 KINDS = (*ENDING_KINDS, "delay", "change_value", "drop_document")
@@ -52,11 +36,11 @@ class Fault:
     value: str = ""
 
 
-def read_fault(told: Mapping[str, Any]) -> Fault:
-    """Raises ValueError with a sentence on what is wrong."""
+def read_fault(told: Mapping[str, Any], *, points: tuple[str, ...]) -> Fault:
+    """Raises ValueError with a sentence on what is wrong. `points` are those that the portal has."""
     fault = Fault(**_known(told))
-    if fault.at not in POINTS:
-        raise ValueError(f"a fault's 'at' must be one of {', '.join(POINTS)}")
+    if fault.at not in points:
+        raise ValueError(f"a fault's 'at' must be one of {', '.join(points)}")
     if fault.kind not in KINDS:
         raise ValueError(f"a fault's 'kind' must be one of {', '.join(KINDS)}")
     if fault.at != _ONLY_AT.get(fault.kind, fault.at):
@@ -78,16 +62,34 @@ def _known(told: Mapping[str, Any]) -> dict[str, Any]:
     return dict(told)
 
 
-def due(records: Records, *, point: str, member: Member, case_reference: str) -> Iterable[Fault]:
+def due(records: PlanRecords, *, point: str, member: Member, case_reference: str) -> Iterable[Fault]:
     """The faults that this request meets, in the order told, up to the first that ends it; each is counted now."""
     for number, told in enumerate(member.behaviour.get("faults", ())):
-        fault = read_fault(told)
+        fault = Fault(**told)
         if fault.at == point and records.meet_fault(
             member_id=member.member_id, case_reference=case_reference, fault=number, times=fault.times
         ):
             yield fault
             if fault.kind in ENDING_KINDS:
                 return
+
+
+async def meet(
+    found: Iterable[Fault],
+    *,
+    sleep: Callable[[float], Awaitable[object]],
+    end: Callable[[str], NoReturn],
+) -> list[Fault]:
+    """Wait, or end the request by raising what `end` does; returns those faults that only twist what comes next."""
+    twists = []
+    for fault in found:
+        if fault.kind == "delay":
+            await sleep(fault.seconds)
+        elif fault.kind in ENDING_KINDS:
+            end(fault.kind)
+        else:
+            twists.append(fault)
+    return twists
 
 
 class DroppedConnection(Response):

@@ -1,14 +1,14 @@
-"""What Larkspur's portal asks though nobody told: found on its page, and worded as items of a questionnaire."""
+"""Forms of any portal that labels its fields: what is put into them, and what they ask though nobody told."""
 
 import re
 from typing import TypedDict
 
-from playwright.async_api import Page
+from playwright.async_api import Frame, Page
 
 from priorauth.channels.portals.pages import portal_faults
+from priorauth.channels.portals.wording import DISCOVERED, Entry
+from priorauth.domain.catalog import Widget
 from priorauth.domain.questionnaires import Item, ItemType, Option
-
-DISCOVERED = "payer."
 
 _TYPES = {"date": ItemType.DATE, "textarea": ItemType.TEXT, "select": ItemType.CHOICE, "radio": ItemType.CHOICE}
 
@@ -43,8 +43,25 @@ _SCRIPT = """() => {
 }"""
 
 
-async def unknown_questions(page: Page, *, known: frozenset[str]) -> tuple[Item, ...]:
-    """Return what the open page requires under labels that are not among `known`. Raises ChannelFault."""
+async def enter(page: Page | Frame, entries: tuple[Entry, ...]) -> None:
+    """Put each entry into its field; what the portal itself once asked, and now does not, is left out."""
+    async with portal_faults():
+        for entry in entries:
+            radio = entry.widget is Widget.RADIO
+            group = page.get_by_role("group", name=entry.label, exact=True)
+            field = group if radio else page.get_by_label(entry.label, exact=True)
+            if entry.is_discovered and not await field.count():
+                continue
+            if radio:
+                await field.get_by_label(entry.entered, exact=True).check()
+            elif entry.widget is Widget.SELECT:
+                await field.select_option(label=entry.entered)
+            else:
+                await field.fill(entry.entered)
+
+
+async def unknown_questions(page: Page | Frame, *, known: frozenset[str]) -> tuple[Item, ...]:
+    """Return what a page, or a frame of it, requires under labels that are not among `known`. Raises ChannelFault."""
     async with portal_faults():
         controls: list[_Control] = await page.evaluate(_SCRIPT)
     return tuple(_item(control) for control in controls if control["label"] and control["label"] not in known)

@@ -1,0 +1,46 @@
+"""Documents at Juniper's portal: added one by one in a window that the page opens, shown by the page in one table."""
+
+from collections.abc import Iterable
+
+from playwright.async_api import Page, Response
+
+from priorauth.channels.contract import ChannelFault, DocumentSource, JobDocument
+from priorauth.channels.portals.juniper.views import settled
+from priorauth.channels.portals.pages import portal_faults, table_rows
+from priorauth.channels.portals.wording import document_line
+
+_TABLE = "table.documents"
+
+
+async def upload(page: Page, *, entries: Iterable[tuple[str, JobDocument]], documents: DocumentSource) -> None:
+    """Add each document as the portal's kind that stands before it. One that the portal refuses will be missing."""
+    for kind, document in entries:
+        content = await documents.get(document.stored_as)
+        payload = {"name": document.file_name, "mimeType": document.content_type, "buffer": content}
+        shown = len(await table_rows(page, _TABLE))
+        async with portal_faults():
+            async with page.expect_popup() as opening:
+                await page.get_by_role("button", name="Add document", exact=True).click()
+            window = await opening.value
+            await window.get_by_label("Kind of document", exact=True).select_option(label=kind)
+            await window.get_by_label("File", exact=True).set_input_files(payload)  # type: ignore[arg-type]
+            async with window.expect_response(_takes_document) as answering:
+                await window.get_by_role("button", name="Add", exact=True).click()
+            status = (await answering.value).status
+            if status == 201:
+                # The page hears of it from its window, which closes by itself.
+                await page.locator(f"{_TABLE} tbody tr").nth(shown).wait_for()
+            elif status == 422:
+                await window.close()
+            else:
+                raise ChannelFault("portal_error", f"The portal answered a document with an error ({status}).")
+        await settled(page)
+
+
+async def shown_documents(page: Page) -> tuple[str, ...]:
+    """Return the documents that the open view shows, a line each."""
+    return tuple(document_line(*row[:4]) for row in await table_rows(page, _TABLE))
+
+
+def _takes_document(response: Response) -> bool:
+    return response.request.method == "POST" and response.url.endswith("/documents")

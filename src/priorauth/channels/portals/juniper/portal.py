@@ -1,0 +1,86 @@
+"""Juniper Ridge Workspace as the portal channel operates it."""
+
+from playwright.async_api import Page
+
+from priorauth.channels.contract import ChannelFault, HumanNeeded, Job, Pending
+from priorauth.channels.portals.guard import Boundary, Rule
+from priorauth.channels.portals.juniper.requests import RequestForm
+from priorauth.channels.portals.juniper.status import open_reference, read_status
+from priorauth.channels.portals.juniper.verification import asks_for_code, pass_by
+from priorauth.channels.portals.juniper.views import open_view, press, settled
+from priorauth.channels.portals.one_time_codes import OneTimeCodes
+from priorauth.channels.portals.outgoing import Url
+from priorauth.channels.portals.pages import portal_faults
+from priorauth.domain.credentials import Credential
+from priorauth.domain.submissions import Decision, PayerReceipt
+
+_DRAFT = r"/api/drafts/\d+"
+
+
+def _rule(methods: str, path: str) -> Rule:
+    return Rule(frozenset(methods.split()), path)
+
+
+class JuniperPortal:
+    """The adapter of Juniper Ridge Workspace."""
+
+    id = "juniper"
+
+    def __init__(self, codes: OneTimeCodes | None = None) -> None:
+        self._codes = codes or OneTimeCodes()
+
+    def boundary(self, base_url: str) -> Boundary:
+        """Declare the portal's writes: signing in, searching, saving drafts; and the one that submits."""
+        return Boundary(
+            origins=(Url.parse(base_url).origin,),
+            writes=(
+                _rule("POST DELETE", r"/api/session"),
+                _rule("POST", r"/api/session/code|/api/members/search|/api/drafts"),
+                _rule("PATCH PUT", rf"{_DRAFT}/service"),
+                _rule("PUT", rf"{_DRAFT}/clinical"),
+                _rule("POST PUT", rf"{_DRAFT}/documents"),
+                _rule("DELETE", rf"{_DRAFT}/documents/\d+"),
+            ),
+            final=(_rule("POST", rf"{_DRAFT}/submission"),),
+        )
+
+    async def sign_in(self, page: Page, *, base_url: str, credential: Credential) -> HumanNeeded | None:
+        """Sign in with user name and password, and with the code of an authenticator app where that is asked for."""
+        await self.open_sign_in(page, base_url=base_url)
+        async with portal_faults():
+            await page.get_by_label("User name").fill(credential.user_name)
+            await page.get_by_label("Password").fill(credential.password)
+        await press(page, "Sign in")
+        if await asks_for_code(page):
+            needed = await pass_by(page, credential, self._codes)
+            if needed is not None:
+                return needed
+        if not await self.is_signed_in(page):
+            raise ChannelFault("sign_in_refused", "The portal did not accept the service's credentials.")
+        return None
+
+    async def open_sign_in(self, page: Page, *, base_url: str) -> None:
+        """Open the view in which a user signs in."""
+        await open_view(page, f"{base_url}/sign-in")
+
+    async def is_signed_in(self, page: Page) -> bool:
+        """Look for what the portal shows to its users alone."""
+        await settled(page)
+        async with portal_faults():
+            return await page.get_by_role("button", name="Sign out", exact=True).count() > 0
+
+    def form(self, job: Job, *, base_url: str) -> RequestForm:
+        """Return the form of a request. Raises ChannelFault for a reply: the plan asks nothing after its receipt."""
+        if job.reply is not None:
+            raise ChannelFault("reply_not_possible", "The portal takes no replies: answer this payer by other means.")
+        return RequestForm(job, base_url=base_url)
+
+    async def read_status(self, page: Page, *, base_url: str, job: Job, reference_number: str) -> Decision | Pending:
+        """Open the request and read its status."""
+        return await read_status(page, base_url=base_url, job=job, reference_number=reference_number)
+
+    async def open_reference(
+        self, page: Page, *, base_url: str, job: Job, reference_number: str
+    ) -> PayerReceipt | None:
+        """Open a request that a human reported; None when the portal does not know it, or it is of another case."""
+        return await open_reference(page, base_url=base_url, job=job, reference_number=reference_number)
