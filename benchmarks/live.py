@@ -23,7 +23,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from benchmarks import live_clients
 from benchmarks.live_pages import PAGES
-from priorauth.domain.live_views import Frame
+from priorauth.domain.live.views import Frame
 from priorauth.live import messages
 from tests.factories.live import INTERACTIVE, READ_ONLY, LiveServer, Session, launch, live_server, portal, serving
 

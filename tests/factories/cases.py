@@ -11,7 +11,7 @@ from priorauth.domain.lifecycle import Status
 from priorauth.domain.questionnaires import AnswerItem
 from priorauth.domain.replies import Inquiry
 from priorauth.domain.submissions import Decision, DenialReason, Outcome, PayerReceipt
-from priorauth.store.icd10cm import icd10cm
+from priorauth.formats.icd10cm import icd10cm
 from tests.factories import payers
 from tests.factories.answers import lumbar_answers
 from tests.factories.moments import Clock

@@ -21,8 +21,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from priorauth.channels.portals.chromium import find_chromium
 from priorauth.channels.portals.guard import Boundary, SubmitGuard
 from priorauth.channels.portals.screen import PortalScreen
+from priorauth.domain.live.views import Screen, View
 from priorauth.domain.live_sessions import AccessMode
-from priorauth.domain.live_views import Screen, View
 from priorauth.live import messages
 from priorauth.live.hub import Hub
 from priorauth.live.viewer import viewer_file

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 
-from priorauth.domain.live_views import Ending, Screen, Screens, View, ViewerSocket
+from priorauth.domain.live.views import Ending, Screen, Screens, View, ViewerSocket
 from tests.factories.screens import PaintedScreen
 
 VIEWER_FILES = {

@@ -4,8 +4,8 @@ import asyncio
 import json
 from typing import Any
 
-from priorauth.domain.live_inputs import Input
-from priorauth.domain.live_views import Frame, Scene, Watcher
+from priorauth.domain.live.inputs import Input
+from priorauth.domain.live.views import Frame, Scene, Watcher
 
 
 class PaintedScreen:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from priorauth.commands import access_grants
-from priorauth.domain.access_grants import secret_of
+from priorauth.domain.live.grants import secret_of
 from priorauth.store.ids import present
 from tests.http import moves
 from tests.http.customer import Customer, Json, refused, taken

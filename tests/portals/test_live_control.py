@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from priorauth.channels.portals.guard import PermitState
-from priorauth.domain.live_inputs import Text
-from priorauth.domain.live_views import Ending
+from priorauth.domain.live.inputs import Text
+from priorauth.domain.live.views import Ending
 from tests.factories.live import INTERACTIVE, READ_ONLY, RawViewer, portal, within
 from tests.portals.live_world import World, in_control
 

@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import FilePayload
 
-from priorauth.domain.live_views import Picker
+from priorauth.domain.live.views import Picker
 from tests.factories.live import READ_ONLY
 from tests.portals.live_world import LETTER, World, click, until_colour
 

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 from priorauth.commands import handoffs
 from priorauth.commands.processing import note
-from priorauth.domain.access_grants import AccessGrant, require_session
+from priorauth.domain.live.grants import AccessGrant, require_session
+from priorauth.domain.live.views import Screens
 from priorauth.domain.live_sessions import AccessMode
-from priorauth.domain.live_views import Screens
 from priorauth.domain.moment import Moment
 from priorauth.domain.organizations import Caller
 from priorauth.store.transaction import Transaction

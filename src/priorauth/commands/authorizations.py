@@ -14,7 +14,7 @@ from priorauth.domain.events import Actor, ActorType
 from priorauth.domain.moment import Moment
 from priorauth.domain.organizations import Caller
 from priorauth.domain.questionnaires import AnswerItem
-from priorauth.store.icd10cm import icd10cm
+from priorauth.formats.icd10cm import icd10cm
 from priorauth.store.transaction import Transaction
 
 

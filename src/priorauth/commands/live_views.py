@@ -9,9 +9,9 @@ from datetime import timedelta
 
 from priorauth.commands.access_grants import note_of
 from priorauth.commands.record import load
-from priorauth.domain.access_grants import AccessGrant, Viewer, judge, refusal, ticket_hash_of
 from priorauth.domain.errors import AccessGrantNotFound
-from priorauth.domain.live_views import Ending
+from priorauth.domain.live.grants import AccessGrant, Viewer, judge, refusal, ticket_hash_of
+from priorauth.domain.live.views import Ending
 from priorauth.domain.moment import Moment
 from priorauth.store.transaction import Transaction
 

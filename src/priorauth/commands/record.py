@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping
 
-from priorauth.domain.access_grants import AccessGrant
 from priorauth.domain.authorizations import Authorization, Knowledge
 from priorauth.domain.errors import AuthorizationNotFound
 from priorauth.domain.events import Actor, TimelineEntry
 from priorauth.domain.lifecycle import Status
+from priorauth.domain.live.grants import AccessGrant
 from priorauth.domain.live_sessions import AccessMode
 from priorauth.domain.moment import Moment
 from priorauth.domain.reviews import SnapshotStatus
-from priorauth.store.icd10cm import icd10cm
+from priorauth.formats.icd10cm import icd10cm
 from priorauth.store.transaction import Transaction
 from priorauth.store.work import Work, following, processing
 

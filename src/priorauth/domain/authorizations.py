@@ -20,7 +20,7 @@ from priorauth.domain.errors import (
     ReviewStale,
     VersionConflict,
 )
-from priorauth.domain.handoffs import HandoffState, ManualHandoff
+from priorauth.domain.handoffs import LEARNED, HandoffState, ManualHandoff
 from priorauth.domain.lifecycle import Event, Status, next_status
 from priorauth.domain.moment import Moment
 from priorauth.domain.questionnaires import AnswerItem, Item, Questionnaire
@@ -236,16 +236,6 @@ def reply_of(case: Authorization, payer: Payer) -> Reply | None:
     )
 
 
-# What ended a human's turn, by the status that it led to.
-_LEARNED = {
-    Status.WAITING_ON_PAYER: "The payer has the case.",
-    Status.COMPLETED: "The case has come to its end.",
-    Status.REQUIRES_INPUT: "The payer wants more than it was given.",
-    Status.REQUIRES_CONFIRMATION: "The package waits for an approval.",
-    Status.REQUIRES_ACTION: "A human is needed again.",
-}
-
-
 def evolve(case: Authorization, event: Event, moment: Moment, **changes: object) -> Authorization:
     """Return `case` after `event` with `changes`; version and updated_at move when a client can see a difference.
 
@@ -254,8 +244,8 @@ def evolve(case: Authorization, event: Event, moment: Moment, **changes: object)
     """
     changed = replace(case, status=next_status(case.status, event), **changes)  # type: ignore[arg-type]
     handoff = changed.journal.open_handoff
-    if handoff is not None and handoff.state is HandoffState.CLOSING and changed.status in _LEARNED:
-        closed = handoff.closed(now=moment.now, message=_LEARNED[changed.status])
+    if handoff is not None and handoff.state is HandoffState.CLOSING and changed.status in LEARNED:
+        closed = handoff.closed(now=moment.now, message=LEARNED[changed.status])
         changed = replace(changed, journal=changed.journal.with_handoff(closed))
     if replace(changed, journal=case.journal) == case and changed.active_handoff == case.active_handoff:
         return changed

@@ -4,9 +4,21 @@ A report is what somebody says, never what is true at the payer. Whatever a clos
 itself; what it read is the reconciliation's end.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from priorauth.domain.lifecycle import Status
+
+# What the service learned after a human's turn, by the status that the case has then.
+LEARNED: Mapping[Status, str] = {
+    Status.WAITING_ON_PAYER: "The payer has the case.",
+    Status.COMPLETED: "The case has come to its end.",
+    Status.REQUIRES_INPUT: "The payer wants more than it was given.",
+    Status.REQUIRES_CONFIRMATION: "The package waits for an approval.",
+    Status.REQUIRES_ACTION: "A human is needed again.",
+}
 
 
 class OfferReason(StrEnum):

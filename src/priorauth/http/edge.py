@@ -14,9 +14,9 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from priorauth.commands.organizations import authenticate, note_use
-from priorauth.domain.access_grants import secret_of
 from priorauth.domain.errors import AttachmentNotFound, IdempotencyKeyRequired, IdempotencyKeyReused, Unauthorized
-from priorauth.domain.live_views import Screens
+from priorauth.domain.live.grants import secret_of
+from priorauth.domain.live.views import Screens
 from priorauth.domain.moment import Moment
 from priorauth.domain.organizations import Caller, Environment, Scope
 from priorauth.http.answers import Answer

@@ -15,7 +15,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from priorauth.commands import live_views as commands
 from priorauth.commands.live_views import Connected
 from priorauth.domain.errors import NotFoundError, PriorAuthError, whereabouts
-from priorauth.domain.live_views import Ending, Screens, View, ViewerSocket
+from priorauth.domain.live.views import Ending, Screens, View, ViewerSocket
 from priorauth.domain.moment import Moment
 from priorauth.queries.access_grants import standing
 from priorauth.store.changes import Watch

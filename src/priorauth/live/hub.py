@@ -12,7 +12,7 @@ from typing import Final
 
 import structlog
 
-from priorauth.domain.live_views import Ending, Screen, Screens, View, ViewerSocket
+from priorauth.domain.live.views import Ending, Screen, Screens, View, ViewerSocket
 from priorauth.live import messages
 from priorauth.live.rooms import Room
 from priorauth.live.viewers import Viewer

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from priorauth.domain.live_inputs import (
+from priorauth.domain.live.inputs import (
     FILES_LIMIT,
     AnswerDialog,
     ChooseOptions,
@@ -28,7 +28,7 @@ from priorauth.domain.live_inputs import (
     Text,
     Wheel,
 )
-from priorauth.domain.live_views import Frame, Scene, View
+from priorauth.domain.live.views import Frame, Scene, View
 
 PROTOCOL: Final = "priorauth.live.v1"
 MESSAGE_LIMIT: Final = 1024 * 1024

@@ -4,8 +4,8 @@ The first viewer who may act is in control until another one takes it or it leav
 its view before each single message.
 """
 
-from priorauth.domain.live_inputs import GiveFiles
-from priorauth.domain.live_views import Ending, Frame, Scene, Screen
+from priorauth.domain.live.inputs import GiveFiles
+from priorauth.domain.live.views import Ending, Frame, Scene, Screen
 from priorauth.live import messages
 from priorauth.live.viewers import Viewer
 

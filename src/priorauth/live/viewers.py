@@ -7,8 +7,8 @@ viewer has painted the one before: a slow viewer sees fewer frames, never old on
 import asyncio
 from collections import Counter, deque
 
-from priorauth.domain.live_inputs import FILES_LIMIT, PickedFile
-from priorauth.domain.live_views import View, ViewerSocket
+from priorauth.domain.live.inputs import FILES_LIMIT, PickedFile
+from priorauth.domain.live.views import View, ViewerSocket
 from priorauth.live import messages
 
 

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from priorauth.domain.access_grants import Viewer, judge, ticket_hash_of
 from priorauth.domain.errors import AuthorizationNotFound
-from priorauth.domain.live_views import Ending
+from priorauth.domain.live.grants import Viewer, judge, ticket_hash_of
+from priorauth.domain.live.views import Ending
 from priorauth.domain.moment import Moment
 from priorauth.domain.organizations import Caller
 from priorauth.store.transaction import Transaction

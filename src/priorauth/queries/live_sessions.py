@@ -1,9 +1,9 @@
 """Reading the live session of a case."""
 
-from priorauth.domain.access_grants import hindrance
 from priorauth.domain.authorizations import Authorization
+from priorauth.domain.live.grants import hindrance
+from priorauth.domain.live.views import Screens
 from priorauth.domain.live_sessions import LiveSession, project
-from priorauth.domain.live_views import Screens
 from priorauth.domain.moment import Moment
 from priorauth.domain.organizations import Caller
 from priorauth.store.transaction import Transaction

@@ -5,8 +5,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from priorauth.domain.access_grants import AccessGrant, Viewer
 from priorauth.domain.errors import AccessGrantNotFound
+from priorauth.domain.live.grants import AccessGrant, Viewer
 from priorauth.domain.live_sessions import AccessMode
 from priorauth.store import tables
 from priorauth.store.documents import decode, encode, sortable

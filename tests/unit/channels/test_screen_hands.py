@@ -3,7 +3,7 @@
 import pytest
 
 from priorauth.channels.portals.screens.hands import key_event
-from priorauth.domain.live_inputs import Key, Modifier, Motion
+from priorauth.domain.live.inputs import Key, Modifier, Motion
 
 
 def down(key: str, code: str, modifiers: int = 0) -> dict[str, object]:

@@ -6,11 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from priorauth.domain.access_grants import AccessGrant, Hindrance, hindrance, is_secret_of, judge, refusal, secret_of
 from priorauth.domain.authorizations import Authorization
 from priorauth.domain.lifecycle import Status
+from priorauth.domain.live.grants import AccessGrant, Hindrance, hindrance, is_secret_of, judge, refusal, secret_of
+from priorauth.domain.live.views import Ending
 from priorauth.domain.live_sessions import AccessMode, BoundaryState, SessionClaim, needs_session
-from priorauth.domain.live_views import Ending
 from tests.factories import cases
 from tests.factories.live_views import DarkScreens
 from tests.factories.moments import START, Clock

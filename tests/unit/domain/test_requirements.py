@@ -10,7 +10,7 @@ from priorauth.domain.catalog import CodeVerdict, RequiredDocument
 from priorauth.domain.errors import Issue, Severity
 from priorauth.domain.questionnaires import AnswerItem, Coding, Concept, ItemType, Operator
 from priorauth.domain.requirements import Finding, Requirements, assess, still_open
-from priorauth.store.icd10cm import icd10cm
+from priorauth.formats.icd10cm import icd10cm
 from tests.factories import cases, payers
 from tests.factories.answers import (
     DIAGNOSIS,

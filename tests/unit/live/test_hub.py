@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from priorauth.domain.live_inputs import GiveFiles, PickedFile, Text
+from priorauth.domain.live.inputs import GiveFiles, PickedFile, Text
+from priorauth.domain.live.views import Ending, Scene, Screen, View
 from priorauth.domain.live_sessions import AccessMode
-from priorauth.domain.live_views import Ending, Scene, Screen, View
 from priorauth.live import messages
 from priorauth.live.hub import Hub
 from tests.factories.screens import PaintedScreen, Pipe

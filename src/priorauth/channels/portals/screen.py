@@ -20,7 +20,7 @@ from priorauth.channels.portals.screens.hands import Hands
 from priorauth.channels.portals.screens.overlays import Overlays
 from priorauth.channels.portals.screens.pickers import Field, Pick
 from priorauth.channels.portals.screens.tab import Listener, ScreenTab
-from priorauth.domain.live_inputs import (
+from priorauth.domain.live.inputs import (
     AnswerDialog,
     ChooseOptions,
     CloseTab,
@@ -35,7 +35,7 @@ from priorauth.domain.live_inputs import (
     Text,
     Wheel,
 )
-from priorauth.domain.live_views import Frame, Scene, Tab, Watcher
+from priorauth.domain.live.views import Frame, Scene, Tab, Watcher
 
 _ROOT: Final = 1
 _PATIENCE_SECONDS: Final = 2.0

@@ -6,13 +6,13 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from priorauth.commands import access_grants as commands
-from priorauth.domain.access_grants import AccessGrant, secret_of
 from priorauth.domain.errors import (
     AuthorizationNotFound,
     LiveSessionNotAvailable,
     ManualHandoffNotActive,
     ManualHandoffNotFound,
 )
+from priorauth.domain.live.grants import AccessGrant, secret_of
 from priorauth.domain.moment import Moment
 from priorauth.domain.organizations import Scope
 from priorauth.http.answers import Answer, answer

@@ -8,9 +8,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.websockets import WebSocket
 
 from priorauth.commands import live_views as commands
-from priorauth.domain.access_grants import is_secret_of, refusal
 from priorauth.domain.errors import AccessGrantNotFound, NotFoundError, PathNotFound
-from priorauth.domain.live_views import Ending
+from priorauth.domain.live.grants import is_secret_of, refusal
+from priorauth.domain.live.views import Ending
 from priorauth.http.edge import Services
 from priorauth.http.reference import refused_access_page
 from priorauth.queries.access_grants import judged

@@ -17,7 +17,7 @@ from playwright.async_api import CDPSession
 from playwright.async_api import Error as PlaywrightError
 
 from priorauth.domain.errors import whereabouts
-from priorauth.domain.live_inputs import FILES_LIMIT
+from priorauth.domain.live.inputs import FILES_LIMIT
 
 _log = structlog.get_logger(__name__)
 _NAME_LIMIT: Final = 200

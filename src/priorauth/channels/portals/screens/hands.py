@@ -10,7 +10,7 @@ from typing import Any, Final
 from playwright.async_api import CDPSession
 
 from priorauth.channels.portals.screens.gone import unless_gone
-from priorauth.domain.live_inputs import Button, Composition, Key, Modifier, Motion, Pointer, Text, Wheel
+from priorauth.domain.live.inputs import Button, Composition, Key, Modifier, Motion, Pointer, Text, Wheel
 
 # A page that hangs is sent no more than this; a mouse that moves on is forgotten first.
 _ON_THE_WAY_LIMIT: Final = 256

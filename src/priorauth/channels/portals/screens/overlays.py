@@ -13,8 +13,8 @@ from playwright.async_api import FileChooser
 
 from priorauth.channels.portals.screens.gone import unless_gone
 from priorauth.channels.portals.screens.pickers import Field, Pick
-from priorauth.domain.live_inputs import Answer, AnswerDialog, ChooseOptions, Dismiss, GiveFiles, SetValue
-from priorauth.domain.live_views import Chooser, Dialog, DialogKind, Download, Overlay, Picker
+from priorauth.domain.live.inputs import Answer, AnswerDialog, ChooseOptions, Dismiss, GiveFiles, SetValue
+from priorauth.domain.live.views import Chooser, Dialog, DialogKind, Download, Overlay, Picker
 
 # What a page writes into a dialog is shown up to here.
 _MESSAGE_LIMIT: Final = 4_000

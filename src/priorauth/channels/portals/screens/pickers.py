@@ -13,8 +13,8 @@ from typing import Any, Final
 import msgspec
 from playwright.async_api import CDPSession, Frame
 
-from priorauth.domain.live_inputs import ChooseOptions, SetValue
-from priorauth.domain.live_views import Box, Option
+from priorauth.domain.live.inputs import ChooseOptions, SetValue
+from priorauth.domain.live.views import Box, Option
 
 _WORLD: Final = "priorauth"
 _BINDING: Final = "priorauthTell"

@@ -18,7 +18,7 @@ from priorauth.channels.portals.screens.gone import unless_gone
 from priorauth.channels.portals.screens.hands import Hands
 from priorauth.channels.portals.screens.pickers import Field, Pick, Pickers
 from priorauth.domain.errors import whereabouts
-from priorauth.domain.live_views import Frame
+from priorauth.domain.live.views import Frame
 
 _log = structlog.get_logger(__name__)
 

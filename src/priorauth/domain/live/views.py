@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from priorauth.domain.live_inputs import Input
+from priorauth.domain.live.inputs import Input
 from priorauth.domain.live_sessions import AccessMode
 
 

@@ -23,8 +23,8 @@ from priorauth.domain.errors import (
 from priorauth.domain.events import SERVICE, Actor, ActorType
 from priorauth.domain.handoffs import HandoffState
 from priorauth.domain.lifecycle import Status
+from priorauth.domain.live.views import Ending, Screens
 from priorauth.domain.live_sessions import AccessMode, SessionClaim, needs_session
-from priorauth.domain.live_views import Ending, Screens
 from priorauth.domain.reviews import SnapshotStatus
 
 
