@@ -6,9 +6,17 @@ from pathlib import Path
 import pytest
 
 from priorauth.sandbox import catalog
+from tests.factories.humans import Human, human
 from tests.factories.servers import Integrator, ServerProcess, path_of, state_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def somebody() -> Iterator[Human]:
+    """Whoever acts where only a human can."""
+    with human() as found:
+        yield found
 
 
 NOTHING_TO_SUBMIT = {"not_required", "payer_rejects_member"}
@@ -23,12 +31,16 @@ def integrator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Integrator]
 
 
 @pytest.mark.parametrize("scenario", catalog.scenarios(), ids=lambda scenario: scenario.id)
-def test_a_scenario_ends_as_it_says(integrator: Integrator, scenario: catalog.Scenario) -> None:
+def test_a_scenario_ends_as_it_says(integrator: Integrator, somebody: Human, scenario: catalog.Scenario) -> None:
     expected = [(each["status"], each["nextActionType"], each["outcome"]) for each in scenario.expects]
 
     case = integrator.create(scenario.id)
     seen = integrator.drive(
-        case, scenario.id, until=lambda case: state_of(case) == expected[-1], seconds=scenario.timeout_seconds
+        case,
+        scenario.id,
+        until=lambda case: state_of(case) == expected[-1],
+        seconds=scenario.timeout_seconds,
+        somebody=somebody,
     )
 
     states = [state_of(each) for each in seen]

@@ -7,6 +7,10 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from priorauth.channels.portals.chromium import find_chromium, keeps_sandbox, launch_arguments
 
+VERIFY, REVIEW, RECEIVED = "Verify your identity", "Review", "Request received"
+# At its portal a person attests, and is asked whether to submit.
+ATTESTS = "Juniper Ridge"
+
 
 class Human:
     """Somebody who has been given addresses of live sessions."""
@@ -28,6 +32,23 @@ class Human:
         """Type where the portal's cursor stands, and press Enter."""
         self.page.keyboard.type(text)
         self.page.keyboard.press("Enter")
+
+    def enter_code(self, code: str) -> None:
+        """Enter a one-time code where the portal asks for it, and wait until the portal has let them go on."""
+        self.sees(VERIFY)
+        self.enter(code)
+        expect(self.page.locator("#tabs")).not_to_contain_text(VERIFY)
+
+    def submit(self) -> None:
+        """Press the portal's last button, whatever it asks on the way, and wait until the portal has received it."""
+        self.sees(REVIEW)
+        if ATTESTS in (self.page.locator("#tabs").text_content() or ""):
+            for key in ("Space", "Tab", "Tab", "Enter"):
+                self.page.keyboard.press(key)
+            self.page.get_by_role("alertdialog").get_by_role("button", name="OK").click()
+        else:
+            self.enter()
+        self.sees(RECEIVED)
 
     def is_in_the_dark(self) -> None:
         """Wait until the view has ended, a second at most."""

@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 
 from priorauth.sandbox import catalog
+from tests.factories.humans import Human
 
 PROGRAM = (sys.executable, "-m", "priorauth.cli")
 Case = dict[str, Any]
@@ -112,13 +113,27 @@ class Integrator:
         found: Case = self.get(path_of(case))
         return found
 
-    def drive(self, case: Case, scenario_id: str, *, until: Callable[[Case], bool], seconds: float = 60) -> list[Case]:
-        """Follow the case until `until` says enough; return it as it was at each new version that was seen."""
+    def drive(
+        self,
+        case: Case,
+        scenario_id: str,
+        *,
+        until: Callable[[Case], bool],
+        seconds: float = 60,
+        somebody: Human | None = None,
+    ) -> list[Case]:
+        """Follow the case until `until` says enough; return it as it was at each new version that was seen.
+
+        Where only a human can go on, `somebody` does what the scenario wants of one.
+        """
         seen = [case]
         deadline = time.monotonic() + seconds
         while not until(case):
             assert time.monotonic() < deadline, f"{case['status']} {case['statusReason']} {self._server.log}"
-            case = self._move(case, scenario_id) if case["nextAction"] else self._next_version(case)
+            if case["status"] == "requires_action" and somebody is not None:
+                case = self._let_a_human_act(case, scenario_id, somebody)
+            else:
+                case = self._move(case, scenario_id) if case["nextAction"] else self._next_version(case)
             if case["version"] != seen[-1]["version"]:
                 seen.append(case)
         return seen
@@ -172,6 +187,19 @@ class Integrator:
         used = {each["id"]: each["portal"]["id"] for each in catalog.payers()}.get(payer_id, "larkspur")
         portals: list[dict[str, Any]] = self.get("/v1/sandbox/portals")["data"]
         return next(each for each in portals if each["id"] == used)
+
+    def _let_a_human_act(self, case: Case, scenario_id: str, somebody: Human) -> Case:
+        scenario = catalog.scenario(scenario_id)
+        assert scenario is not None
+        taken = self.take_over(case)
+        somebody.take_control(self.grant(taken)["url"])
+        code = scenario.resolves["oneTimeCode"]
+        if code is not None:
+            somebody.enter_code(code)
+        else:
+            somebody.submit()
+        self.give_back(taken, "complete", reportedOutcome="signed_in" if code is not None else "submitted")
+        return self.read(taken)
 
     def _move(self, case: Case, scenario_id: str) -> Case:
         version = {"If-Match": f'"{case["version"]}"'}

@@ -85,6 +85,7 @@ async function draw() {
       try {
         const drawn = await render(app, ...match.slice(1));
         if (drawn) view.replaceChildren(...drawn);
+        entitle();
       } catch (error) {
         if (!(error instanceof ApiError) || error.status === 401) throw error;
         view.replaceChildren(problem(error.status === 404 ? "Not found" : "Something went wrong", error.message));
@@ -94,6 +95,12 @@ async function draw() {
     }
   }
   view.replaceChildren(problem("Not found", "There is nothing at this address."));
+}
+
+// What tabs and screen readers call the page that is shown.
+function entitle() {
+  const shown = view.querySelector("h1")?.textContent.trim();
+  document.title = shown ? `${shown} - Juniper Ridge Workspace` : "Juniper Ridge Workspace";
 }
 
 function problem(title, text) {

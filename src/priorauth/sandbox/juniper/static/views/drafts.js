@@ -152,6 +152,7 @@ export async function review(app, id) {
   const send = button("Submit request", submit, "primary final");
   const attest = h("input", { type: "checkbox", id: "attest", onchange: () => { send.disabled = !attest.checked; } });
   send.disabled = true;
+  if (shown.personRequired) requestAnimationFrame(() => attest.focus());
 
   function submit() {
     if (!confirm(CANNOT_UNDO)) return;
