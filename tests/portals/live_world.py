@@ -27,7 +27,12 @@ input,textarea,select,button{position:absolute;left:40px;width:400px;height:32px
 window.world=Object.keys(window).filter(name=>/priorauth/i.test(name))</script>"""
 LETTER = b"%PDF-1.4 letter" * 20_000
 FRAMED = "<body style='margin:0'><select style='position:absolute;left:20px;top:30px'><option>x<option>y</select>"
-PAGES = {"/": FORM, "/framed": FRAMED, "/popup": "<title>Help</title><body style='margin:0;background:#20a040'>help"}
+PAGES = {
+    "/": FORM,
+    "/framed": FRAMED,
+    "/untitled/member%2042": "<body>nothing",
+    "/popup": "<title>Help</title><body style='margin:0;background:#20a040'>help",
+}
 
 
 @dataclass

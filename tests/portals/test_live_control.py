@@ -1,13 +1,16 @@
 """Who may act in a live session, for how long, and what is left when the turn is over."""
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from playwright.async_api import Error as PlaywrightError
+from playwright.async_api import async_playwright
 
 from priorauth.channels.portals.guard import PermitState
 from priorauth.domain.live_inputs import Text
 from priorauth.domain.live_views import Ending
-from tests.factories.live import INTERACTIVE, READ_ONLY, RawViewer, portal, within
+from tests.factories.live import INTERACTIVE, READ_ONLY, RawViewer, Session, launch, portal, within
 from tests.portals.live_world import World, in_control
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
@@ -97,6 +100,23 @@ async def test_a_lost_session_ends_its_views(world: World) -> None:
     await world.session.page.close()
 
     await viewer.get_by_role("heading", name="The session has ended").wait_for()
+
+
+async def test_a_browser_that_dies_ends_its_views(world: World) -> None:
+    async with async_playwright() as driver:
+        dying = await launch(driver)
+        session = await Session.open(dying)
+        world.server.sessions.current = session.screen
+        view = world.server.views.open(READ_ONLY)
+        async with world.server.connect(view) as carrier:
+            await RawViewer(carrier).next()
+            devtools = await dying.new_browser_cdp_session()
+            with suppress(PlaywrightError):
+                await devtools.send("Browser.crash")
+            await within(5, carrier.wait_closed())
+
+        assert (carrier.close_code, view.ending) == (4003, Ending.SESSION_LOST)
+        await session.screen.close()
 
 
 async def test_a_broken_connection_comes_back_by_itself(world: World) -> None:

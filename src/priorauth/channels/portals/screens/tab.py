@@ -145,9 +145,9 @@ class ScreenTab:
         task.add_done_callback(self._working.discard)
 
     async def _read_title(self) -> None:
-        info = (await self._cdp.send("Target.getTargetInfo"))["targetInfo"]
-        # A page without a title goes by its address there, which must not be shown.
-        title = "" if info["title"] in info["url"] else info["title"]
+        # Of a page without a title the history says so; elsewhere it goes by its address, which must not be shown.
+        history = await self._cdp.send("Page.getNavigationHistory")
+        title = history["entries"][history["currentIndex"]]["title"]
         if title != self.title:
             self.title = title
             self._told.on_title()
