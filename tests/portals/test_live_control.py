@@ -11,7 +11,7 @@ from priorauth.channels.portals.guard import PermitState
 from priorauth.domain.live_inputs import Text
 from priorauth.domain.live_views import Ending
 from tests.factories.live import INTERACTIVE, READ_ONLY, RawViewer, Session, launch, portal, within
-from tests.portals.live_world import World, in_control
+from tests.portals.live_world import World, in_control, place
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
@@ -44,6 +44,21 @@ async def test_control_is_one_persons_and_can_be_taken(world: World) -> None:
     await second.locator("#keys").focus()
     await second.keyboard.type("second")
     await world.portal_has("document.getElementById('name').value === 'second'")
+
+
+async def test_what_one_person_holds_down_is_not_done_when_another_takes_control(world: World) -> None:
+    first = await world.act_in("name")
+    second = await world.view(INTERACTIVE)
+    # Held: the left button on a button of the portal.
+    await first.mouse.move(*await place(first, 60, 216))
+    await first.mouse.down()
+    await world.portal_has("document.querySelector('#ask:active')")
+
+    await second.get_by_role("button", name="Take control").click()
+
+    await world.portal_has("!document.querySelector('#ask:active')")
+    await world.session.screen.settled()
+    assert world.session.screen.scene().overlays == ()
 
 
 async def test_an_ended_view_goes_dark_at_once_and_its_input_is_dead(world: World) -> None:
