@@ -29,7 +29,7 @@ FRAMED = "<body style='margin:0'><select style='position:absolute;left:20px;top:
 PAGES = {
     "/": FORM,
     "/framed": FRAMED,
-    "/popup": "<title>Help</title><body style='margin:0;background:#20a040'>help",
+    "/popup": "<title>Help</title><body style='margin:0;background:#20a040'><input id=q style='width:300px'>",
     "/untitled/member%2042": "<body>nothing",
 }
 

@@ -137,6 +137,7 @@ async def test_a_browser_that_dies_ends_its_views(world: World) -> None:
 async def test_a_broken_connection_comes_back_by_itself(world: World) -> None:
     viewer = await world.act_in("name")
     await viewer.keyboard.type("one")
+    await world.portal_has("document.getElementById('name').value === 'one'")
 
     await world.server.restart()
     await viewer.locator("#who", has_text="Connecting…").wait_for()

@@ -151,6 +151,11 @@ async def test_a_popup_is_followed_and_its_end_leads_back(world: World) -> None:
 
     await until_colour(viewer, (0x20, 0xA0, 0x40))
     assert await viewer.get_by_role("tab", selected=True).text_content() == "Help"
+    popup = world.session.context.pages[1]
+    await world.session.screen.settled()
+    await click(viewer, 40, 12)
+    await viewer.keyboard.type("found")
+    await popup.wait_for_function("document.getElementById('q').value === 'found'")
     await viewer.get_by_role("button", name="Close Help").click()
 
     await until_colour(viewer, (0xC0, 0x20, 0x40))
