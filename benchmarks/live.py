@@ -11,12 +11,13 @@ import os
 import statistics
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from playwright.async_api import Browser, Playwright, async_playwright
+from playwright.async_api import Error as PlaywrightError
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -106,23 +107,21 @@ async def cast_per_viewer(bench: Bench) -> list[str]:
     async def show(carrier: WebSocket) -> None:
         await carrier.accept(subprotocol=carrier.scope["subprotocols"][0])
         devtools = await session.context.new_cdp_session(session.page)
-        frames: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        frames: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
         devtools.on("Page.screencastFrame", frames.put_nowait)
+        devtools.on("close", lambda _: frames.put_nowait(None))
         await devtools.send("Page.startScreencast", {"format": "jpeg", "quality": 70})
         sequence = 0
-        try:
-            while True:
-                event = await frames.get()
+        with suppress(WebSocketDisconnect, RuntimeError, PlaywrightError):
+            while (event := await frames.get()) is not None:
                 sequence += 1
                 frame = Frame(tab=1, width=1280, height=800, jpeg=base64.b64decode(event["data"]))
                 await carrier.send_bytes(messages.frame(frame, sequence))
                 await devtools.send("Page.screencastFrameAck", {"sessionId": event["sessionId"]})
-        except (WebSocketDisconnect, RuntimeError):
-            await devtools.detach()
 
     async with serving(Starlette(routes=[WebSocketRoute("/", show)])) as url:
         got = await clients(bench, [(url.replace("http", "ws"), "any")] * _VIEWERS, shared=False)
-    await session.close()
+        await session.close()
     rate = statistics.median(got["frames"]) / bench.seconds
     return [*columns([each for one in got["latencies"] for each in one]), f"{rate:.1f} frames/s each"]
 

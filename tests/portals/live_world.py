@@ -23,11 +23,15 @@ input,textarea,select,button{position:absolute;left:40px;width:400px;height:32px
 <button id=open style="top:480px" onclick="window.open('/popup')">Open</button>
 <a id=get href=/letter.pdf download style="position:absolute;left:40px;top:530px">Letter</a>
 <button id=paint style="top:580px" onclick="document.body.style.background='#2060c0'">Paint</button>
-<script>window.keys=[];addEventListener('keydown',e=>keys.push([e.key,e.keyCode,e.ctrlKey,e.shiftKey]));
-window.world=Object.keys(window).filter(name=>/priorauth/i.test(name))</script>"""
+<script>window.keys=[];addEventListener('keydown',e=>keys.push([e.key,e.keyCode,e.ctrlKey,e.shiftKey]));</script>"""
 LETTER = b"%PDF-1.4 letter" * 20_000
 FRAMED = "<body style='margin:0'><select style='position:absolute;left:20px;top:30px'><option>x<option>y</select>"
-PAGES = {"/": FORM, "/framed": FRAMED, "/popup": "<title>Help</title><body style='margin:0;background:#20a040'>help"}
+PAGES = {
+    "/": FORM,
+    "/framed": FRAMED,
+    "/popup": "<title>Help</title><body style='margin:0;background:#20a040'><input id=q style='width:300px'>",
+    "/untitled/member%2042": "<body>nothing",
+}
 
 
 @dataclass

@@ -1,14 +1,17 @@
 """Who may act in a live session, for how long, and what is left when the turn is over."""
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from playwright.async_api import Error as PlaywrightError
+from playwright.async_api import async_playwright
 
 from priorauth.channels.portals.guard import PermitState
 from priorauth.domain.live.inputs import Text
 from priorauth.domain.live.views import Ending
-from tests.factories.live import INTERACTIVE, READ_ONLY, RawViewer, portal, within
-from tests.portals.live_world import World, in_control
+from tests.factories.live import INTERACTIVE, READ_ONLY, RawViewer, Session, launch, portal, within
+from tests.portals.live_world import World, in_control, place
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
@@ -41,6 +44,21 @@ async def test_control_is_one_persons_and_can_be_taken(world: World) -> None:
     await second.locator("#keys").focus()
     await second.keyboard.type("second")
     await world.portal_has("document.getElementById('name').value === 'second'")
+
+
+async def test_what_one_person_holds_down_is_not_done_when_another_takes_control(world: World) -> None:
+    first = await world.act_in("name")
+    second = await world.view(INTERACTIVE)
+    # Held: the left button on a button of the portal.
+    await first.mouse.move(*await place(first, 60, 216))
+    await first.mouse.down()
+    await world.portal_has("document.querySelector('#ask:active')")
+
+    await second.get_by_role("button", name="Take control").click()
+
+    await world.portal_has("!document.querySelector('#ask:active')")
+    await world.session.screen.settled()
+    assert world.session.screen.scene().overlays == ()
 
 
 async def test_an_ended_view_goes_dark_at_once_and_its_input_is_dead(world: World) -> None:
@@ -99,9 +117,27 @@ async def test_a_lost_session_ends_its_views(world: World) -> None:
     await viewer.get_by_role("heading", name="The session has ended").wait_for()
 
 
+async def test_a_browser_that_dies_ends_its_views(world: World) -> None:
+    async with async_playwright() as driver:
+        dying = await launch(driver)
+        session = await Session.open(dying)
+        world.server.sessions.current = session.screen
+        view = world.server.views.open(READ_ONLY)
+        async with world.server.connect(view) as carrier:
+            await RawViewer(carrier).next()
+            devtools = await dying.new_browser_cdp_session()
+            with suppress(PlaywrightError):
+                await devtools.send("Browser.crash")
+            await within(5, carrier.wait_closed())
+
+        assert (carrier.close_code, view.ending) == (4003, Ending.SESSION_LOST)
+        await session.screen.close()
+
+
 async def test_a_broken_connection_comes_back_by_itself(world: World) -> None:
     viewer = await world.act_in("name")
     await viewer.keyboard.type("one")
+    await world.portal_has("document.getElementById('name').value === 'one'")
 
     await world.server.restart()
     await viewer.locator("#who", has_text="Connecting…").wait_for()

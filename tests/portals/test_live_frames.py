@@ -18,6 +18,21 @@ async def test_a_viewer_sees_what_the_portal_shows(world: World) -> None:
     assert await viewer.text_content("#who") == "The service is working; you are watching"
 
 
+async def test_watching_changes_nothing_for_the_automation(world: World) -> None:
+    page = world.session.page
+    await page.locator("#name").focus()
+    look = "[innerWidth, innerHeight, devicePixelRatio, document.hasFocus(), document.activeElement.id]"
+    before = await page.evaluate(look)
+
+    await world.view(READ_ONLY)
+
+    assert await page.evaluate(look) == before
+    assert await page.evaluate("confirm('Sure?')") is False
+    async with page.expect_download() as refused:
+        await page.locator("#get").click()
+    assert await (await refused.value).failure() is not None
+
+
 async def test_who_comes_later_is_shown_the_last_frame_at_once(world: World) -> None:
     await world.view(READ_ONLY)
 

@@ -86,6 +86,39 @@ async def test_a_dialog_waits_for_the_person_and_gets_the_answer(world: World) -
     await watcher.get_by_text("Really send?").wait_for(state="detached")
 
 
+async def test_a_prompt_takes_what_the_person_writes(world: World) -> None:
+    ask = "document.getElementById('ask').onclick = () => { window.answer = prompt('Which?', 'one') }"
+    await world.session.page.evaluate(f"() => {{ {ask} }}")
+    viewer = await world.act_in("ask")
+
+    await viewer.locator("#overlays input").fill("two")
+    await viewer.get_by_role("button", name="OK").click()
+
+    await world.portal_has("answer === 'two'")
+
+
+async def test_leaving_a_page_with_unsaved_entries_is_asked_for(world: World) -> None:
+    await world.session.page.evaluate(
+        """() => { addEventListener('beforeunload', event => event.preventDefault());
+        document.getElementById('ask').onclick = () => location.href = '/popup' }"""
+    )
+    viewer = await world.act_in("ask")
+
+    await viewer.get_by_role("heading", name="Leave this page?").wait_for()
+    await viewer.get_by_role("button", name="Leave", exact=True).click()
+
+    await world.session.page.wait_for_url("**/popup")
+
+
+async def test_a_page_without_a_title_does_not_show_its_address(world: World) -> None:
+    open_it = "document.getElementById('open').onclick = () => { window.open('/untitled/member%2042') }"
+    await world.session.page.evaluate(f"() => {{ {open_it} }}")
+    viewer = await world.act_in("open")
+
+    await viewer.get_by_role("tab", selected=True, name="Untitled page").wait_for()
+    assert "member" not in await viewer.content()
+
+
 async def test_a_file_of_the_person_reaches_the_portal(world: World) -> None:
     viewer = await world.act_in("file")
     content = bytes(range(256)) * 1024
@@ -118,6 +151,11 @@ async def test_a_popup_is_followed_and_its_end_leads_back(world: World) -> None:
 
     await until_colour(viewer, (0x20, 0xA0, 0x40))
     assert await viewer.get_by_role("tab", selected=True).text_content() == "Help"
+    popup = world.session.context.pages[1]
+    await world.session.screen.settled()
+    await click(viewer, 40, 12)
+    await viewer.keyboard.type("found")
+    await popup.wait_for_function("document.getElementById('q').value === 'found'")
     await viewer.get_by_role("button", name="Close Help").click()
 
     await until_colour(viewer, (0xC0, 0x20, 0x40))

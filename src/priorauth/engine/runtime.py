@@ -7,6 +7,7 @@ new one would strand the work that is under way.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 
 import structlog
@@ -78,6 +79,8 @@ class Engine:
             with suppress(asyncio.CancelledError):
                 await task
         await asyncio.to_thread(DBOS.destroy, workflow_completion_timeout_sec=within_seconds)
+        # DBOS leaves the loop with its own executor, which takes no work any more; what stops after it needs one.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
 
     def is_running(self, work_id: str) -> bool:
         """Say whether this process runs the work now, whatever the engine's tables believe."""

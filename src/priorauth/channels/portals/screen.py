@@ -207,6 +207,7 @@ class PortalScreen:
                 self._watcher.lose()
             return
         self._overlays.forget_pickers(tab.id)
+        self._overlays.forget_page(tab.page)
         if tab.id == self._active:
             self._activate(tab.opener if tab.opener in self._tabs else _ROOT)
         else:

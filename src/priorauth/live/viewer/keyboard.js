@@ -6,6 +6,9 @@ const APPLE = /Mac|iPhone|iPad/.test(navigator.platform);
 // Something to delete, so that the keyboards of phones tell of it.
 const GROUND = "\u200b\u200b\u200b\u200b";
 
+// As much as a message takes.
+const AT_ONCE = 100_000;
+
 export class Keyboard {
   constructor({ field, send, may, leave }) {
     Object.assign(this, { field, send, may, leave });
@@ -92,8 +95,14 @@ export class Keyboard {
   }
 
   write(text) {
-    const whole = text.replaceAll("\r\n", "\n");
-    if (whole) this.send({ type: "text", text: whole });
+    let rest = text.replaceAll("\r\n", "\n");
+    if (rest.toWellFormed) rest = rest.toWellFormed();
+    while (rest) {
+      // A character of two halves is not cut through.
+      const half = /[\ud800-\udbff]/.test(rest[AT_ONCE - 1] || "");
+      this.send({ type: "text", text: rest.slice(0, half ? AT_ONCE - 1 : AT_ONCE) });
+      rest = rest.slice(half ? AT_ONCE - 1 : AT_ONCE);
+    }
   }
 
   paste(event) {

@@ -5,6 +5,7 @@ whose handler opens a dialog is answered only when the dialog is; waiting for it
 """
 
 import asyncio
+from dataclasses import replace
 from typing import Any, Final
 
 from playwright.async_api import CDPSession
@@ -35,6 +36,7 @@ _KEY_NUMBERS: Final = {
     **{f"Numpad{digit}": 96 + digit for digit in range(10)},
     **{f"Key{letter}": ord(letter) for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"},
 }  # fmt: skip
+_MODIFIER_KEYS: Final = frozenset({"Shift", "Control", "Alt", "AltGraph", "Meta"})
 # Keyboards without places, as those of phones, name what a key means.
 _NAMED_KEYS: Final = {"Enter": 13, "Backspace": 8, "Delete": 46, "Tab": 9, "Escape": 27, " ": 32}
 
@@ -104,13 +106,19 @@ class Hands:
         self._send("Input.imeSetComposition", event)
 
     def let_go(self) -> None:
-        """Lift all buttons and keys that are down."""
-        for pointer in list(self._buttons.values()):
-            self.point(
-                Pointer(motion=Motion.UP, tab=pointer.tab, x=pointer.x, y=pointer.y, button=pointer.button, clicks=0)
-            )
-        for key in list(self._keys.values()):
-            self.press(Key(motion=Motion.UP, key=key.key, code=key.code, location=key.location))
+        """Lift what is down without doing what it was pressed for: beside the page, and no key that presses buttons."""
+        if self._drag is not None:
+            self._send_drag("dragCancel", Pointer(motion=Motion.MOVE, tab=0, x=-1, y=-1))
+            self._drag = None
+        for button in self._buttons:
+            for kind in ("mouseMoved", "mouseReleased"):
+                event = {"type": kind, "x": -1, "y": -1, "button": button.value, "clickCount": 0}
+                self._send("Input.dispatchMouseEvent", event)
+        for key in self._keys.values():
+            if key.key in _MODIFIER_KEYS:
+                self._send("Input.dispatchKeyEvent", key_event(replace(key, motion=Motion.UP, modifiers=0)))
+        self._buttons.clear()
+        self._keys.clear()
 
     def _named_button(self, pointer: Pointer) -> str:
         # A move while a button is down drags only if the event names the button.

@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from playwright.async_api import Dialog as PageDialog
-from playwright.async_api import FileChooser
+from playwright.async_api import FileChooser, Page
 
 from priorauth.channels.portals.screens.gone import unless_gone
 from priorauth.channels.portals.screens.pickers import Field, Pick
@@ -92,6 +92,12 @@ class Overlays:
             del self._pickers[key]
         if gone:
             self._changed()
+
+    def forget_page(self, page: Page) -> None:
+        """Put away what a page asked that has closed."""
+        self._dialogs = {key: held for key, held in self._dialogs.items() if held[1].page is not page}
+        self._choosers = {key: asked for key, asked in self._choosers.items() if asked[1].page is not page}
+        self._changed()
 
     def put_away(self) -> None:
         """Put away all that is open, for nobody will answer."""

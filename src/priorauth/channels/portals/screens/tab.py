@@ -40,6 +40,9 @@ class Listener:
         self.on_title = on_title
 
 
+_TITLE_SECONDS = 0.25
+
+
 class ScreenTab:
     """A page of the session as a viewer knows it."""
 
@@ -59,6 +62,7 @@ class ScreenTab:
         self._has_cast = False
         self._has_hands = False
         self._settling: asyncio.Task[None] | None = None
+        self._retitling: asyncio.TimerHandle | None = None
         page.on("domcontentloaded", self._retitle)
         page.on("load", self._retitle)
         page.on("framenavigated", self._reach)
@@ -133,6 +137,13 @@ class ScreenTab:
 
     def _framed(self, jpeg: bytes, width: int, height: int) -> None:
         self._told.on_frame(Frame(tab=self.id, width=width, height=height, jpeg=jpeg))
+        # A page of a single address says where it is by its title alone, and tells nobody when it changes it.
+        if self._retitling is None:
+            self._retitling = asyncio.get_running_loop().call_later(_TITLE_SECONDS, self._look_at_title)
+
+    def _look_at_title(self) -> None:
+        self._retitling = None
+        self._retitle()
 
     def _retitle(self, _: Page | None = None) -> None:
         # Only for those who look: it asks the browser, not the page, and so disturbs nobody.
@@ -145,9 +156,9 @@ class ScreenTab:
         task.add_done_callback(self._working.discard)
 
     async def _read_title(self) -> None:
-        info = (await self._cdp.send("Target.getTargetInfo"))["targetInfo"]
-        # A page without a title goes by its address there, which must not be shown.
-        title = "" if info["title"] in info["url"] else info["title"]
+        # Of a page without a title the history says so; elsewhere it goes by its address, which must not be shown.
+        history = await self._cdp.send("Page.getNavigationHistory")
+        title = history["entries"][history["currentIndex"]]["title"]
         if title != self.title:
             self.title = title
             self._told.on_title()
