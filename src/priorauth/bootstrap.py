@@ -37,6 +37,7 @@ from priorauth.formats.payers import payer_of, provider_of
 from priorauth.http.app import create_app
 from priorauth.http.edge import ApiSettings, SandboxPortal, Services
 from priorauth.http.limits import Limits
+from priorauth.http.protocol import EnvelopingProtocol
 from priorauth.sandbox import catalog as sandbox_catalog
 from priorauth.sandbox.larkspur.control import check_portal
 from priorauth.sandbox.server import PortalServer, seed_members
@@ -334,6 +335,7 @@ async def _serving(app: FastAPI, listener: socket.socket) -> AsyncIterator[async
     server = _ApiServer(
         uvicorn.Config(
             app,
+            http=EnvelopingProtocol,
             ws="none",
             lifespan="off",
             log_config=None,

@@ -137,6 +137,7 @@ class Database:
             for write in batch:
                 write.fail(error)
             return
+        # First of all: whoever begins to wait after its own write must not be woken by it.
+        self.changes.announce(transaction.authorizations.changed)
         for write in done:
             write.outcome.set_result(write.result)
-        self.changes.announce(transaction.authorizations.changed)
