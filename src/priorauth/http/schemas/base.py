@@ -65,7 +65,8 @@ def demanding(*names: str) -> Callable[[dict[str, Any]], None]:
     return demand
 
 
-QueryInteger = Annotated[int, BeforeValidator(_digits)]
+# It stands last, behind an integer's bounds: else the document would not name them.
+IN_DIGITS = BeforeValidator(_digits)
 QueryMoment = Annotated[AwareDatetime, BeforeValidator(_moment), Field(examples=["2026-05-22T18:30:00Z"])]
 
 
@@ -80,7 +81,7 @@ class NoBody(Body):
 class PageQuery(Query):
     """The parameters of a list."""
 
-    limit: Annotated[QueryInteger, Field(ge=1, le=100)] = Field(
+    limit: Annotated[int, Field(ge=1, le=100), IN_DIGITS] = Field(
         default=25, description="How many entries a page has at most."
     )
     cursor: str | None = Field(
