@@ -46,6 +46,7 @@ from priorauth.http.app import create_app
 from priorauth.http.edge import ApiSettings, SandboxPortal, Services
 from priorauth.http.limits import Limits
 from priorauth.http.live_views import LiveViews
+from priorauth.http.protocol import EnvelopingProtocol
 from priorauth.live.hub import Hub
 from priorauth.live.viewer import viewer_file
 from priorauth.sandbox import catalog as sandbox_catalog
@@ -366,6 +367,7 @@ async def _serving(app: FastAPI, listener: socket.socket) -> AsyncIterator[async
     server = _ApiServer(
         uvicorn.Config(
             app,
+            http=EnvelopingProtocol,
             ws="websockets-sansio",
             ws_max_size=_VIEWER_MESSAGE_BYTES,
             # Pictures are compressed already.

@@ -165,6 +165,8 @@ NOT_FOUND = "prior_authorization_not_found"
         ({"afterVersion": -1}, "afterVersion"),
         ({"afterVersion": '"1"'}, "afterVersion"),
         ({"afterVersion": ""}, "afterVersion"),
+        ({"afterVersion": "1_0"}, "afterVersion"),
+        ({"afterVersion": 1, "waitSeconds": "1.5"}, "waitSeconds"),
     ],
 )
 async def test_a_senseless_wait_is_refused(customer: Customer, params: Json, field: str) -> None:

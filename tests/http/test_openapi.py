@@ -102,6 +102,19 @@ def test_an_operation_describes_its_parameters_and_headers(operation: Operation)
     assert shown["description"]
 
 
+def test_bounds_of_numbers_are_named() -> None:
+    parameters = {
+        each["name"]: each["schema"]
+        for operation in OPERATIONS
+        for each in described(operation).get("parameters", [])
+        if each["in"] == "query"
+    }
+
+    assert (parameters["limit"]["minimum"], parameters["limit"]["maximum"]) == (1, 100)
+    assert (parameters["waitSeconds"]["minimum"], parameters["waitSeconds"]["maximum"]) == (0, 60)
+    assert parameters["afterVersion"]["minimum"] == 0
+
+
 def test_bodies_refuse_unknown_fields_and_answers_describe_all_of_theirs() -> None:
     schemas = DOCUMENT["components"]["schemas"]
 

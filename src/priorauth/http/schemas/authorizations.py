@@ -13,6 +13,7 @@ from priorauth.domain.lifecycle import Status
 from priorauth.domain.submissions import Outcome
 from priorauth.http.schemas.attachments import AttachmentView
 from priorauth.http.schemas.base import (
+    IN_DIGITS,
     NO_NUL,
     Body,
     IssueView,
@@ -119,10 +120,10 @@ class ListQuery(PageQuery):
 class ReadQuery(Query):
     """How long the answer may wait for a later version."""
 
-    after_version: Annotated[int, Field(ge=0)] | None = Field(
+    after_version: Annotated[int, Field(ge=0), IN_DIGITS] | None = Field(
         default=None, description="The version that you have: the answer is 304 unless there is a later one."
     )
-    wait_seconds: Annotated[int, Field(ge=0, le=60)] = Field(
+    wait_seconds: Annotated[int, Field(ge=0, le=60), IN_DIGITS] = Field(
         default=0,
         description="How many seconds a 304 may be held back in case a later version appears meanwhile. It waits for "
         "whatever is later than `afterVersion` or the ETag in If-None-Match; without either it waits for nothing.",

@@ -42,6 +42,12 @@ def _moment(value: object) -> object:
         raise ValueError("There is no such time: check the month, the day, the hour and the offset.") from None
 
 
+def _digits(value: object) -> object:
+    if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value) is None:
+        raise ValueError("Write a whole number, in digits alone.")
+    return value
+
+
 def demanding(*names: str) -> Callable[[dict[str, Any]], None]:
     """Return what describes fields as required that are read as optional: without them a code of its own is given.
 
@@ -59,6 +65,8 @@ def demanding(*names: str) -> Callable[[dict[str, Any]], None]:
     return demand
 
 
+# It stands last, behind an integer's bounds: else the document would not name them.
+IN_DIGITS = BeforeValidator(_digits)
 QueryMoment = Annotated[AwareDatetime, BeforeValidator(_moment), Field(examples=["2026-05-22T18:30:00Z"])]
 
 
@@ -73,7 +81,9 @@ class NoBody(Body):
 class PageQuery(Query):
     """The parameters of a list."""
 
-    limit: Annotated[int, Field(ge=1, le=100)] = Field(default=25, description="How many entries a page has at most.")
+    limit: Annotated[int, Field(ge=1, le=100), IN_DIGITS] = Field(
+        default=25, description="How many entries a page has at most."
+    )
     cursor: str | None = Field(
         default=None,
         json_schema_extra={"pattern": CURSOR},

@@ -3,19 +3,14 @@
 import re
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import (
     BeforeValidator,
     Field,
-    GetJsonSchemaHandler,
-    SerializerFunctionWrapHandler,
     StringConstraints,
-    model_serializer,
     model_validator,
 )
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
 
 from priorauth.domain.questionnaires import Answer, AnswerItem, Coding, EnableBehavior, EnableWhen, ItemType, Operator
 from priorauth.http.schemas.base import NO_NUL, Body, Number, Text, View
@@ -116,19 +111,9 @@ class QuestionnaireResponseBody(Body):
         return tuple(each.to_domain() for each in self.item)
 
 
-class _Sparse(View):
-    """A FHIR element: what is absent is left out, as FHIR wants it."""
-
-    @model_serializer(mode="wrap")
-    def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {name: value for name, value in handler(self).items() if value is not None and value != []}
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """Describe the fields, which the serializer above would hide; each may be absent."""
-        described = handler({**core, "serialization": None} if "serialization" in core else core)
-        described.pop("required", None)
-        return described
+def _absent(value: object) -> bool:
+    """Say whether a FHIR element is not there: it is left out then, as FHIR wants it."""
+    return value is None or value == []
 
 
 class CodingView(View):
@@ -137,23 +122,27 @@ class CodingView(View):
     code: str = Field(description="The option's code.", examples=["neurologic_deficit"])
 
 
-class AnswerView(_Sparse):
+class AnswerView(View):
     """One answer: exactly one of the fields is there."""
 
-    value_string: str | None = Field(default=None, description="Of an item of type string, text or open-choice.")
-    value_boolean: bool | None = Field(default=None, description="Of an item of type boolean.")
-    value_date: date | None = Field(default=None, description="Of an item of type date.")
-    value_integer: int | None = Field(default=None, description="Of an item of type integer.")
-    value_decimal: Number | None = Field(default=None, description="Of an item of type decimal.")
-    value_coding: CodingView | None = Field(default=None, description="Of an item of type choice or open-choice.")
+    value_string: str | None = Field(
+        default=None, exclude_if=_absent, description="Of an item of type string, text or open-choice."
+    )
+    value_boolean: bool | None = Field(default=None, exclude_if=_absent, description="Of an item of type boolean.")
+    value_date: date | None = Field(default=None, exclude_if=_absent, description="Of an item of type date.")
+    value_integer: int | None = Field(default=None, exclude_if=_absent, description="Of an item of type integer.")
+    value_decimal: Number | None = Field(default=None, exclude_if=_absent, description="Of an item of type decimal.")
+    value_coding: CodingView | None = Field(
+        default=None, exclude_if=_absent, description="Of an item of type choice or open-choice."
+    )
 
 
-class AnswerItemView(_Sparse):
+class AnswerItemView(View):
     """The answers of one item; what is empty is left out."""
 
     link_id: str = Field(description="The item of the questionnaire.", examples=["clinical.summary"])
-    answer: list[AnswerView] = Field(default_factory=list, description="Its answers.")
-    item: list["AnswerItemView"] = Field(default_factory=list, description="The items below it.")
+    answer: list[AnswerView] = Field(default_factory=list, exclude_if=_absent, description="Its answers.")
+    item: list["AnswerItemView"] = Field(default_factory=list, exclude_if=_absent, description="The items below it.")
 
 
 class QuestionnaireResponseView(View):
@@ -169,19 +158,21 @@ class OptionView(View):
     display: str = Field(description="What people read.", examples=["None"])
 
 
-class EnableWhenView(_Sparse):
+class EnableWhenView(View):
     """One comparison of a condition, with one answer key as in FHIR (`answerBoolean`, `answerCoding`, …)."""
 
     question: str = Field(description="The linkId of the item whose answers are compared.")
     operator: Operator = Field(description="How they are compared.")
-    answer_string: str | None = Field(default=None, description="Compared with a text.")
+    answer_string: str | None = Field(default=None, exclude_if=_absent, description="Compared with a text.")
     answer_boolean: bool | None = Field(
-        default=None, description="Compared with yes or no; with `exists`: whether there is an answer."
+        default=None,
+        exclude_if=_absent,
+        description="Compared with yes or no; with `exists`: whether there is an answer.",
     )
-    answer_date: date | None = Field(default=None, description="Compared with a day.")
-    answer_integer: int | None = Field(default=None, description="Compared with a whole number.")
-    answer_decimal: Number | None = Field(default=None, description="Compared with a number.")
-    answer_coding: CodingView | None = Field(default=None, description="Compared with a choice.")
+    answer_date: date | None = Field(default=None, exclude_if=_absent, description="Compared with a day.")
+    answer_integer: int | None = Field(default=None, exclude_if=_absent, description="Compared with a whole number.")
+    answer_decimal: Number | None = Field(default=None, exclude_if=_absent, description="Compared with a number.")
+    answer_coding: CodingView | None = Field(default=None, exclude_if=_absent, description="Compared with a choice.")
 
     @model_validator(mode="before")
     @classmethod
