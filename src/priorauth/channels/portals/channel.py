@@ -34,7 +34,6 @@ from priorauth.channels.portals.adapter import PortalForm
 from priorauth.channels.portals.entrance import Entrance
 from priorauth.channels.portals.pages import portal_faults
 from priorauth.channels.portals.sessions import PortalSession, SessionHost
-from priorauth.domain.catalog import PortalAuthMode
 from priorauth.domain.errors import whereabouts
 from priorauth.domain.handoffs import OfferReason
 from priorauth.domain.live_sessions import BoundaryState
@@ -80,9 +79,7 @@ class PortalChannel:
                 return boundary
             if not await intend():
                 return Withheld()
-            submitted = await self._cross(session)
-            await self._keep_customers(session)
-            return submitted
+            return await self._cross(session)
 
     async def find(self, job: Job) -> Evidence | Absent | HumanNeeded:
         """Search the case at the portal by its own reference, or read the message that it answers."""
@@ -97,7 +94,6 @@ class PortalChannel:
                     raise
                 return await self._for_human(job, HumanNeeded(OfferReason.SUBMISSION_UNRESOLVED, fault.message))
             await self._host.step(session, "case searched")
-            await self._keep_customers(session)
             return found or Absent()
 
     async def read_status(self, job: Job, *, reference_number: str) -> Decision | Inquiry | Pending | HumanNeeded:
@@ -111,8 +107,6 @@ class PortalChannel:
                 session.page, base_url=access.base_url, job=job, reference_number=reference_number
             )
             await self._host.step(session, "status read")
-            if isinstance(status, Pending):
-                await self._keep_customers(session)
             return status
 
     async def reconcile(
@@ -132,7 +126,6 @@ class PortalChannel:
             found = await self._looked_for(session, job, reference_number)
             await self._host.step(session, "case searched")
             if not isinstance(found, NothingFound):
-                await self._keep_customers(session)
                 return found
             await self._host.hold(session, for_human=not found.searched)
             return replace(found, unsent=unsent)
@@ -254,20 +247,21 @@ class PortalChannel:
         await self._host.hold(session, for_human=True)
         return needed
 
-    async def _keep_customers(self, session: PortalSession) -> None:
-        """Keep a session that its customer has signed in: the next look at the payer must not ask for it again."""
-        if session.job.portal_auth_mode is PortalAuthMode.CUSTOMER_LOGIN and session.is_up:
-            session.is_given_back = True
-            await self._host.hold(session, for_human=True)
-
     @asynccontextmanager
     async def _ending_unless_held(self, job: Job) -> AsyncIterator[None]:
-        """End the job's session on leaving, before anybody hears of the outcome and starts the case's next work."""
+        """End the job's session on leaving, before anybody hears of the outcome and starts the case's next work.
+
+        One that its customer has signed in stays, so that the next look at the payer does not ask for it again.
+        """
         try:
             yield
         finally:
             session = self._host.of(job.authorization_id)
-            if session is None or session.held_until is None:
+            if session is None:
+                await self._host.close(job.authorization_id)
+            elif session.held_until is None and session.is_customers:
+                await self._host.hold(session, for_human=True)
+            elif session.held_until is None:
                 await self._host.close(job.authorization_id)
 
     def _stepper(self, session: PortalSession) -> Callable[[str], Awaitable[None]]:

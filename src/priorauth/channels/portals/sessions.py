@@ -74,6 +74,11 @@ class PortalSession:
         return self._browser.is_connected() and not self.page.is_closed()
 
     @property
+    def is_customers(self) -> bool:
+        """Whether its customer signs in in person."""
+        return self.job.portal_auth_mode is PortalAuthMode.CUSTOMER_LOGIN
+
+    @property
     def pages(self) -> tuple[Page, ...]:
         """The open pages, the one that automation works in first."""
         others = (page for page in self.page.context.pages if page is not self.page)
@@ -190,9 +195,8 @@ class SessionHost:
 
         Of too many that are held, the one ends that would end first: reviewers' before those that wait for a human.
         """
-        customers = session.job.portal_auth_mode is PortalAuthMode.CUSTOMER_LOGIN
-        session.is_given_back = session.is_given_back or customers
-        long = for_human or customers
+        session.is_given_back = session.is_given_back or session.is_customers
+        long = for_human or session.is_customers
         seconds = self._settings.human_hold_seconds if long else self._settings.hold_seconds
         session.held_until = datetime.now(UTC) + timedelta(seconds=seconds)
         held = sorted(
