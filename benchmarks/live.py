@@ -10,6 +10,7 @@ import json
 import os
 import statistics
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -52,6 +53,16 @@ class Bench:
 
 
 # --- measurements ----------------------------------------------------------------------------------------------------
+
+
+async def machine(bench: Bench) -> list[str]:
+    """How late a timer rings: what the machine adds by itself to each step of a frame's way."""
+    late, over = [], time.monotonic() + bench.seconds / 2
+    while time.monotonic() < over:
+        due = time.monotonic() + 0.01
+        await asyncio.sleep(0.01)
+        late.append((time.monotonic() - due) * 1000)
+    return [*columns(late), f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"]
 
 
 async def latency(bench: Bench, page: str) -> list[str]:
@@ -228,6 +239,7 @@ async def main() -> None:
     async with async_playwright() as driver, portal(PAGES) as url:
         browser = await launch(driver)
         bench = Bench(driver, browser, url, seconds)
+        row("a timer, for comparison", await machine(bench))
         row("frame, sparse", await latency(bench, "/sparse"))
         row("frame, busy", await latency(bench, "/busy"))
         row("frame, busy, on the canvas of the viewer's page", await page_latency(bench))

@@ -159,29 +159,33 @@ async def test_a_view_goes_dark_when_its_time_is_over(world: World) -> None:
 
 async def test_the_embedding_page_hands_over_a_fresh_grant_without_a_reload(world: World) -> None:
     view = world.server.views.open(READ_ONLY)
-    async with portal(
-        {"/": f"<iframe id=live src='{world.server.page_url(view)}' width=900 height=600></iframe>"}
-    ) as url:
+    embedding = f"<iframe id=live src='{world.server.page_url(view)}' width=900 height=600></iframe>"
+    post = "message => document.getElementById('live').contentWindow.postMessage(message, '*')"
+    async with portal({"/": embedding}) as url:
         page = await (await world.viewers.new_context()).new_page()
         world.pages.append(page)
         await page.add_init_script("window.heard = []; addEventListener('message', event => heard.push(event.data))")
         await page.goto(url.replace("127.0.0.1", "localhost"))
         await page.wait_for_function("heard.length === 1")
 
+        # Only an address of the server itself is asked for its ticket.
         grants = [f"{url}/elsewhere", f"{world.server.url}/runtime/access/fresh"]
         for grant in grants:
-            message = {"type": "priorauth.grant", "url": grant}
-            await page.evaluate(
-                "message => document.getElementById('live').contentWindow.postMessage(message, '*')", message
-            )
+            await page.evaluate(post, {"type": "priorauth.grant", "url": grant})
         await within(5, world.server.views.heard.wait())
         view.end(Ending.REVOKED)
         await page.wait_for_function("heard.length === 2")
+
+        # Where access has ended already, the fresh grant opens the view again.
+        world.server.views.open(READ_ONLY, ticket="fresh-ticket")
+        await page.evaluate(post, {"type": "priorauth.grant", "url": grants[1]})
+        await page.wait_for_function("heard.length === 3")
 
         assert world.server.views.renewed == [(view.id, "fresh-ticket")]
         assert await page.evaluate("heard") == [
             {"type": "priorauth.view", "state": "live", "reason": "connected"},
             {"type": "priorauth.view", "state": "dark", "reason": "revoked"},
+            {"type": "priorauth.view", "state": "live", "reason": "connected"},
         ]
 
 

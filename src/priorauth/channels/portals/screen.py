@@ -169,6 +169,8 @@ class PortalScreen:
         with suppress(TimeoutError):
             async with asyncio.timeout(_PATIENCE_SECONDS):
                 await self.settled()
+        if self._downloads is not None:
+            self._downloads.forget()
 
     # --- tabs --------------------------------------------------------------------------------------------------------
 

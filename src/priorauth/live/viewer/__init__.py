@@ -1,4 +1,8 @@
-"""The viewer's page: plain files, no build, nothing from another host, and no script or style inside the document."""
+"""The viewer's page: plain files, no build, nothing from another host, and no script or style inside the document.
+
+`index.html` is served as `/runtime/live`, without a slash at its end; it asks for the other files below `live/`, and
+for the socket as `live/socket`.
+"""
 
 from pathlib import Path
 from typing import Final

@@ -1,10 +1,11 @@
 """Files that the portal gives to a human: taken while a human has the session, refused at any other time.
 
 A file is on this machine's disk only while the browser writes it, in a folder that nobody else can read; it is offered
-from memory, and gone with the human's turn.
+from memory, and gone with the human's turn. A process that was killed leaves its folders; the next turn removes them.
 """
 
 import asyncio
+import os
 import shutil
 import tempfile
 from collections.abc import Awaitable, Callable
@@ -21,6 +22,27 @@ from priorauth.domain.live.inputs import FILES_LIMIT
 
 _log = structlog.get_logger(__name__)
 _NAME_LIMIT: Final = 200
+_PREFIX: Final = "priorauth-download-"
+
+
+def new_folder(place: Path) -> Path:
+    """Make a folder for this process's downloads, and remove those of processes that are no more."""
+    for left in place.glob(f"{_PREFIX}*"):
+        owner = left.name.removeprefix(_PREFIX).partition("-")[0]
+        if owner.isdecimal() and not _runs(int(owner)):
+            # Another user's folder stays: it is not ours to remove.
+            shutil.rmtree(left, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=place))
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
 
 
 class Downloads:
@@ -42,19 +64,21 @@ class Downloads:
             return
         info = await self._cdp.send("Target.getTargetInfo")
         self._context_id = info["targetInfo"]["browserContextId"]
-        self._folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="priorauth-download-"))
+        self._folder = await asyncio.to_thread(new_folder, Path(tempfile.gettempdir()))
         await self._behave("allowAndName", downloadPath=str(self._folder), eventsEnabled=True)
 
     async def end(self) -> None:
         """Refuse downloads again, and leave nothing of those that were under way."""
+        if self._folder is not None:
+            self.forget()
+            await self._behave("deny", eventsEnabled=True)
+
+    def forget(self) -> None:
+        """Leave nothing on the disk, whatever the browser does now."""
         folder, self._folder = self._folder, None
         self._names.clear()
-        try:
-            if folder is not None:
-                await self._behave("deny", eventsEnabled=True)
-        finally:
-            if folder is not None:
-                await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
 
     async def _behave(self, behavior: str, **how: object) -> None:
         await self._cdp.send(
