@@ -48,6 +48,7 @@ from priorauth.http.limits import Limits
 from priorauth.http.live_views import LiveViews
 from priorauth.http.protocol import EnvelopingProtocol
 from priorauth.live.hub import Hub
+from priorauth.live.messages import MESSAGE_LIMIT
 from priorauth.live.viewer import viewer_file
 from priorauth.sandbox import catalog as sandbox_catalog
 from priorauth.sandbox.server import PortalServer, check_portal, seed_members
@@ -61,9 +62,6 @@ from priorauth.store.ids import present
 from priorauth.store.transaction import Transaction
 
 _ADAPTERS: dict[str, PortalAdapter] = {adapter.id: adapter for adapter in (LarkspurPortal(), JuniperPortal())}
-
-# What a viewer may send at once: a paste, or one event of a pointer.
-_VIEWER_MESSAGE_BYTES = 1024 * 1024
 
 
 class CannotListen(Exception):
@@ -369,7 +367,7 @@ async def _serving(app: FastAPI, listener: socket.socket) -> AsyncIterator[async
             app,
             http=EnvelopingProtocol,
             ws="websockets-sansio",
-            ws_max_size=_VIEWER_MESSAGE_BYTES,
+            ws_max_size=MESSAGE_LIMIT,
             # Pictures are compressed already.
             ws_per_message_deflate=False,
             lifespan="off",
