@@ -5,27 +5,22 @@ what the browser does at the payer's portal, the review snapshot before it is ap
 With `--watch` somebody can look on, and with `--handoff` somebody has to act: whoever runs it, in a browser.
 """
 
-import json
-import os
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import httpx
 import typer
 
+from priorauth.cli.demo_server import new_key, serving
 from priorauth.cli.demo_sessions import Access, wait_for_enter
 from priorauth.sandbox import catalog
 
 _SCENARIO = "approved_after_review"
 _HANDOFF_SCENARIO = "handoff_review_backed"
 _PATIENCE_SECONDS = 90.0
-_PROGRAM = (sys.executable, "-m", "priorauth.cli")
 
 
 def demo(
@@ -43,10 +38,10 @@ def demo(
     folder = Path(tempfile.mkdtemp(prefix="priorauth-demo-"))
     say = _narrator()
     say("Starting the server, its engine and a simulated health plan.")
-    with _server(folder) as base_url:
+    with serving(folder) as base_url:
         say(f"Serving at {base_url}")
         client = httpx.Client(
-            base_url=base_url, headers={"Authorization": f"Bearer {_api_key(folder)}"}, timeout=10, trust_env=False
+            base_url=base_url, headers={"Authorization": f"Bearer {new_key(folder)}"}, timeout=10, trust_env=False
         )
         with client:
             scenario = _HANDOFF_SCENARIO if handoff else _SCENARIO
@@ -258,43 +253,6 @@ def _narrator() -> Callable[[str], None]:
         typer.echo(f"{time.monotonic() - began:6.1f} s  {text}")
 
     return say
-
-
-@contextmanager
-def _server(folder: Path) -> Iterator[str]:
-    log = folder / "server.log"
-    command = [*_PROGRAM, "serve", "--port", "0", "--data-dir", str(folder / "data")]
-    with log.open("wb") as errors:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=_environment(folder))
-    with process:
-        try:
-            line = process.stdout.readline() if process.stdout else ""
-            if not line:
-                typer.echo(f"The server did not start:\n{log.read_text()}", err=True)
-                raise typer.Exit(1)
-            yield line.split()[-1]
-        finally:
-            process.terminate()
-
-
-def _environment(folder: Path) -> dict[str, str]:
-    return {**os.environ, "PRIORAUTH_SCREENSHOTS_DIR": str(folder / "screenshots"), "PRIORAUTH_ENVIRONMENT": "sandbox"}
-
-
-def _api_key(folder: Path) -> str:
-    command = [
-        *_PROGRAM,
-        "keys",
-        "create",
-        "--data-dir",
-        str(folder / "data"),
-        "--organization",
-        "Demo Clinic",
-        "--json",
-    ]
-    made = subprocess.run(command, check=True, capture_output=True, text=True)
-    key: str = json.loads(made.stdout)["key"]
-    return key
 
 
 def _checked(response: httpx.Response) -> httpx.Response:

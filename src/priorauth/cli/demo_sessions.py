@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 import httpx
+import typer
 
 # How long before its end an address is replaced.
 _AHEAD_SECONDS = 30.0
@@ -56,22 +57,18 @@ class Access:
 
 def wait_for_enter(prompt: str, *, keeping: list[Access]) -> bool:
     """Wait until Enter is pressed, with fresh addresses all the while; False when nobody is there to press it."""
-    sys.stdout.write(f"          {prompt} … ")
-    sys.stdout.flush()
     while sys.stdin is not None:
         seconds = min([each.keep_fresh() for each in keeping], default=float("inf"))
+        typer.echo(f"          {prompt} …")
         readable, _, _ = select.select([sys.stdin], [], [], None if seconds == float("inf") else max(seconds, 0.0))
         if readable:
-            return _line_ends()
-    sys.stdout.write("\n")
+            return _line_ends(sys.stdin.fileno())
     return False
 
 
-def _line_ends() -> bool:
+def _line_ends(descriptor: int) -> bool:
     """Read up to the end of a line, and nothing of the next one; False when the input ends instead."""
-    descriptor = sys.stdin.fileno()
-    while byte := os.read(descriptor, 1):
-        if byte == b"\n":
-            return True
-    sys.stdout.write("\n")
-    return False
+    byte = os.read(descriptor, 1)
+    while byte not in (b"", b"\n"):
+        byte = os.read(descriptor, 1)
+    return byte == b"\n"
