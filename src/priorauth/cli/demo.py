@@ -5,6 +5,7 @@ what the browser does at the payer's portal, the review snapshot before it is ap
 With `--watch` somebody can look on, and with `--handoff` somebody has to act: whoever runs it, in a browser.
 """
 
+import signal
 import tempfile
 import time
 from collections.abc import Callable
@@ -37,6 +38,8 @@ def demo(
     """Take one case from creation to the payer's decision, and show each step."""
     folder = Path(tempfile.mkdtemp(prefix="priorauth-demo-"))
     say = _narrator()
+    # Whoever stops the demo stops its server too, however they do it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     say("Starting the server, its engine and a simulated health plan.")
     with serving(folder) as base_url:
         say(f"Serving at {base_url}")
