@@ -1,13 +1,18 @@
 """The commands as an operator meets them."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.factories.humans import human
 from tests.factories.servers import PROGRAM, Integrator, ServerProcess, new_key
 
 pytestmark = pytest.mark.slow
@@ -73,6 +78,116 @@ def test_the_demo_ends_with_the_decision_and_leaves_pictures() -> None:
     assert "has counted 1 submission of this case" in shown.stdout
     folder = Path(shown.stdout.rsplit("Pictures of the payer's pages: ", 1)[1].strip())
     assert len(list(folder.glob("*.png"))) >= 8
+
+
+class Demo:
+    """A demo that runs, and whoever sits at its terminal."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
+        self.shown = ""
+
+    def tells(self, what: str) -> str:
+        """Read until a line that has `what`; return the line after it, where the demo writes an address."""
+        assert self._process.stdout is not None
+        is_found = False
+        for line in self._process.stdout:
+            self.shown += line
+            if is_found:
+                return line.split()[-1]
+            is_found = what in line
+        raise AssertionError(f"the demo has ended without {what!r}: {self.shown}")
+
+    def presses_enter(self) -> None:
+        """Press Enter once."""
+        assert self._process.stdin is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+
+    def ends(self) -> int:
+        """Read what is left; return the exit status."""
+        self.shown += self._process.communicate()[0]
+        return self._process.returncode
+
+
+@contextmanager
+def demo(*arguments: str, **settings: object) -> Iterator[Demo]:
+    """Run the demo at a terminal of its own."""
+    environment = {**os.environ, **{f"PRIORAUTH_{name.upper()}": str(value) for name, value in settings.items()}}
+    with subprocess.Popen(
+        [*PROGRAM, "demo", *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment,
+    ) as process:
+        try:
+            yield Demo(process)
+        finally:
+            # As Ctrl+C does, so that it stops its server.
+            process.send_signal(signal.SIGINT)
+
+
+@pytest.mark.browser
+def test_the_demo_lets_a_human_press_the_last_button() -> None:
+    with human() as somebody, demo("--handoff", access_grant_seconds=12) as running:
+        watching, first = running.tells("watch it at (read-only"), running.tells("act in it at (interactive")
+        somebody.page.goto(watching)
+        somebody.sees("Review and submit")
+        fresh = running.tells("act in it at (interactive")
+        assert fresh != first
+        somebody.take_control(fresh)
+        somebody.enter()
+        somebody.sees("Request received")
+        running.presses_enter()
+        somebody.is_in_the_dark()
+
+        assert running.ends() == 0, running.shown
+    assert "press the button “Submit request”" in running.shown
+    assert "After the human's turn, at the payer: The payer has the case." in running.shown
+    assert "the payer's receipt: LHP-" in running.shown
+    assert "has counted 1 submission of this case" in running.shown
+
+
+@pytest.mark.browser
+def test_a_press_that_never_was_is_found_out_and_the_demo_offers_the_case_again() -> None:
+    with demo("--handoff") as running:
+        first = running.tells("act in it at (interactive")
+        running.presses_enter()
+        second = running.tells("act in it at (interactive")
+        assert second != first
+        assert "After the human's turn, at the payer: The payer shows nothing new of the case" in running.shown
+        assert running.ends() == 1
+    assert "has counted 0 submission of this case" in running.shown
+
+
+@pytest.mark.browser
+def test_the_demo_can_be_watched_until_the_approval() -> None:
+    with human() as somebody, demo("--watch") as running:
+        somebody.page.goto(running.tells("watch it at (read-only"))
+        running.tells("to be approved")
+        somebody.sees("Review and submit")
+        running.presses_enter()
+
+        assert running.ends() == 0, running.shown
+    assert "outcome approved" in running.shown
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("option", "status", "told"),
+    [
+        ("--watch", 0, "Nobody is at the terminal: approved at once."),
+        ("--handoff", 1, "Nobody is at the terminal to say when the human is done"),
+    ],
+)
+def test_a_demo_that_nobody_attends_says_so_and_ends(option: str, status: int, told: str) -> None:
+    closed = ("sh", "-c", 'exec "$@" <&-', "sh")
+    done = subprocess.run([*closed, *PROGRAM, "demo", option], capture_output=True, text=True, check=False)
+    assert done.returncode == status, done.stdout + done.stderr
+    assert told in done.stdout
+    assert done.stderr == ""
 
 
 def told(data: Path, *arguments: str) -> str:

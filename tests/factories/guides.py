@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ import httpx
 
 from priorauth.sandbox import catalog
 from tests.factories.guide_answers import Names, match
+from tests.factories.humans import Human, human
 from tests.factories.servers import ServerProcess
 
 HOST = "http://127.0.0.1:8080"
@@ -70,6 +72,8 @@ class Reader:
         self.names = Names({HOST: server.url})
         self.files = {"notes.pdf": catalog.sample_document()}
         self.executed = 0
+        self.at_the_end = ExitStack()
+        self._human: Human | None = None
         self._hooks = hooks
         self._answer: httpx.Response | str | None = None
         self._unread: int | None = None
@@ -81,12 +85,18 @@ class Reader:
 
     def read(self, guide: str) -> None:
         """Do everything that the guide says; name the line where something else happened."""
-        with self._client:
+        with self._client, self.at_the_end:
             for step in [*steps_of(guide), _END]:
                 try:
                     self._do(step)
                 except (AssertionError, ValueError) as failure:
                     raise AssertionError(f"line {step.line}: {failure}") from failure
+
+    def human(self) -> Human:
+        """Return the one who acts in a browser, until the guide has been read."""
+        if self._human is None:
+            self._human = self.at_the_end.enter_context(human())
+        return self._human
 
     def call(self, method: str, target: str, *, headers: dict[str, str], body: bytes = b"") -> httpx.Response:
         """Send a request as it is, with the key where it goes to the API; a wait whose time is up is repeated."""

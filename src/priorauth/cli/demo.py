@@ -2,77 +2,95 @@
 
 It starts a server of its own on free ports, in a folder of its own, and says what it sees: each status as it comes,
 what the browser does at the payer's portal, the review snapshot before it is approved, and what the payer has counted.
+With `--watch` somebody can look on, and with `--handoff` somebody has to act: whoever runs it, in a browser.
 """
 
-import json
-import os
-import subprocess
-import sys
+import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import httpx
 import typer
 
+from priorauth.cli.demo_server import new_key, serving
+from priorauth.cli.demo_sessions import Access, wait_for_enter
 from priorauth.sandbox import catalog
 
 _SCENARIO = "approved_after_review"
+_HANDOFF_SCENARIO = "handoff_review_backed"
 _PATIENCE_SECONDS = 90.0
-_PROGRAM = (sys.executable, "-m", "priorauth.cli")
 
 
 def demo(
     *,
-    watch: Annotated[bool, typer.Option("--watch", help="Wait for Enter before the submission is approved.")] = False,
+    watch: Annotated[
+        bool,
+        typer.Option("--watch", help="Tell where to watch the browser, and wait for Enter before the approval."),
+    ] = False,
+    handoff: Annotated[
+        bool,
+        typer.Option("--handoff", help="Let you press the payer's last button yourself, in the service's session."),
+    ] = False,
 ) -> None:
     """Take one case from creation to the payer's decision, and show each step."""
     folder = Path(tempfile.mkdtemp(prefix="priorauth-demo-"))
     say = _narrator()
+    # Whoever stops the demo stops its server too, however they do it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     say("Starting the server, its engine and a simulated health plan.")
-    with _server(folder) as base_url:
+    with serving(folder) as base_url:
         say(f"Serving at {base_url}")
         client = httpx.Client(
-            base_url=base_url, headers={"Authorization": f"Bearer {_api_key(folder)}"}, timeout=10, trust_env=False
+            base_url=base_url, headers={"Authorization": f"Bearer {new_key(folder)}"}, timeout=10, trust_env=False
         )
         with client:
-            decided = _Integrator(client, say, watch=watch).run()
+            scenario = _HANDOFF_SCENARIO if handoff else _SCENARIO
+            is_as_expected = _Integrator(client, say, scenario=scenario, watch=watch).run()
     say(f"Pictures of the payer's pages: {folder / 'screenshots'}")
-    raise typer.Exit(0 if decided else 1)
+    raise typer.Exit(0 if is_as_expected else 1)
 
 
 class _Integrator:
     """A client that follows `status` and `nextAction`, and narrates."""
 
-    def __init__(self, client: httpx.Client, say: Callable[[str], None], *, watch: bool) -> None:
+    def __init__(self, client: httpx.Client, say: Callable[[str], None], *, scenario: str, watch: bool) -> None:
         self._client = client
         self._say = say
         self._watch = watch
         self._seen: set[str] = set()
-        self._scenario = self._get(f"/v1/sandbox/scenarios/{_SCENARIO}")
+        self._scenario = self._get(f"/v1/sandbox/scenarios/{scenario}")
+        self._watching: Access | None = None
+        self._deadline = time.monotonic() + _PATIENCE_SECONDS
 
     def run(self) -> bool:
-        """Drive the case to its end; say whether the payer's decision is the expected one."""
+        """Drive the case to its end; say whether it is the one that the scenario expects."""
         self._say(f"Scenario: {self._scenario['title']}. {self._scenario['description']}")
         case = self._post("/v1/prior-authorizations", self._scenario["create"], key="demo-create")
         self._say(f"POST /v1/prior-authorizations: {case['id']}, {_state(case)}")
-        deadline = time.monotonic() + _PATIENCE_SECONDS
-        while case["status"] not in ("completed", "canceled") and time.monotonic() < deadline:
+        while not self._is_over(case) and time.monotonic() < self._deadline:
             case = self._move(case) if case["nextAction"] else self._wait(case)
-        expected = self._scenario["expects"][-1]
         self._show_end(case)
+        return self._is_expected(case)
+
+    def _is_over(self, case: dict[str, Any]) -> bool:
+        return case["status"] in ("completed", "canceled") or self._is_expected(case)
+
+    def _is_expected(self, case: dict[str, Any]) -> bool:
+        expected = self._scenario["expects"][-1]
         return bool(case["status"] == expected["status"] and case["outcome"] == expected["outcome"])
 
     def _move(self, case: dict[str, Any]) -> dict[str, Any]:
         if case["nextAction"]["type"] == "provide_requirements":
             return self._provide(case)
+        if case["nextAction"]["type"] == "complete_payer_interaction":
+            return self._hand_over(case)
         if case["nextAction"]["type"] == "approve_submission":
-            self._show_review(case["submission"]["reviewSnapshot"])
-            if self._watch:
-                input("          Press Enter to approve the submission … ")
+            self._show_review(case["submission"]["reviewSnapshot"], "to be approved")
+            if self._watch and not self._wait_for_enter("Press Enter to approve the submission", self._watching):
+                self._say("Nobody is at the terminal: approved at once.")
         confirmed = self._post(
             f"/v1/prior-authorizations/{case['id']}/confirm",
             {"nextActionId": case["nextAction"]["id"]},
@@ -81,6 +99,60 @@ class _Integrator:
         )
         self._say(f"POST …/confirm ({case['nextAction']['type']}): {_state(confirmed)}")
         return confirmed
+
+    def _hand_over(self, case: dict[str, Any]) -> dict[str, Any]:
+        """Let a human have the session, until they say that they are done; return the case after that."""
+        self._say(f"Only a human can go on: {case['nextAction']['reason']['message']}")
+        path = f"/v1/prior-authorizations/{case['id']}"
+        accepted = case["nextAction"]["covers"]["reviewSnapshotId"]
+        if accepted:
+            self._show_review(case["submission"]["reviewSnapshot"], "accepted by whoever takes over")
+        body = {"acceptedReviewSnapshotId": accepted} if accepted else {}
+        key = f"demo-{case['nextAction']['id']}"
+        handoff = self._post(f"{path}/manual-handoffs", body, key=key, version=case["version"])
+        self._say(f"POST …/manual-handoffs: {handoff['id']}, {handoff['state']}")
+        seen = self._access(case["id"], mode="read-only")
+        used = self._access(case["id"], mode="interactive", handoff_id=handoff["id"])
+        if not (seen.tell() and used.tell()):
+            self._say("The session has just ended. The service brings it up again, and offers it anew.")
+            return self._wait(case)
+        code = self._scenario["resolves"]["oneTimeCode"]
+        todo = f"type the code {code} and press Enter" if code else "press the button “Submit request”"
+        self._say(f"Open the interactive address in a browser, and in the payer's page {todo}. Then come back.")
+        self._say("Whoever opens the read-only one sees the same and can do nothing.")
+        done, report = "complete", {"reportedOutcome": "signed_in" if code else "submitted"}
+        if not self._wait_for_enter("Press Enter here once you are done", seen, used):
+            self._say("Nobody is at the terminal to say when the human is done: the case is given up.")
+            done, report = "unable-to-complete", {"reason": "operator_abandoned_case"}
+        closed = self._client.post(f"{path}/manual-handoffs/{handoff['id']}/{done}", json=report)
+        if closed.status_code == httpx.codes.CONFLICT:
+            self._say(f"POST …/{done}: {closed.json()['error']['message']}")
+        else:
+            result = _checked(closed).json()["result"]
+            self._say(f"POST …/{done}: {result}; the service reads at the payer what is true.")
+        return self._follow(case, handoff["id"])
+
+    def _follow(self, case: dict[str, Any], handoff_id: str) -> dict[str, Any]:
+        """Wait until the service has read at the payer what became of a human's turn; return the case after that."""
+        path = f"/v1/prior-authorizations/{case['id']}"
+        handoff = self._get(f"{path}/manual-handoffs/{handoff_id}")
+        while handoff["state"] != "closed" and time.monotonic() < self._deadline:
+            time.sleep(0.15)
+            self._show_events(case["id"])
+            handoff = self._get(f"{path}/manual-handoffs/{handoff_id}")
+        self._say(f"After the human's turn, at the payer: {handoff['message']}")
+        return self._show_progress(case, self._get(path))
+
+    def _wait_for_enter(self, prompt: str, *keeping: Access | None) -> bool:
+        """Wait for a person; what they take counts for nothing."""
+        pressed = wait_for_enter(prompt, keeping=[each for each in keeping if each is not None and each.is_told])
+        self._deadline = time.monotonic() + _PATIENCE_SECONDS
+        return pressed
+
+    def _access(self, authorization_id: str, *, mode: str, handoff_id: str | None = None) -> Access:
+        kind = f"manual-handoffs/{handoff_id}" if handoff_id else "live-session"
+        path = f"/v1/prior-authorizations/{authorization_id}/{kind}/access-grants"
+        return Access(self._client.post, self._say, mode=mode, path=path)
 
     def _provide(self, case: dict[str, Any]) -> dict[str, Any]:
         for question in case["requirements"]["questions"]:
@@ -111,13 +183,24 @@ class _Integrator:
     def _wait(self, case: dict[str, Any]) -> dict[str, Any]:
         time.sleep(0.15)
         self._show_events(case["id"])
-        now = self._get(f"/v1/prior-authorizations/{case['id']}")
+        if self._watch and self._watching is None:
+            self._show_session(case["id"])
+        return self._show_progress(case, self._get(f"/v1/prior-authorizations/{case['id']}"))
+
+    def _show_progress(self, case: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
         if now["version"] != case["version"]:
             self._say(f"Status: {_state(now)}")
             receipt = now["submission"]["payerReceipt"]
             if receipt and not case["submission"]["payerReceipt"]:
                 self._say(f"  the payer's receipt: {receipt['referenceNumber']}, received {receipt['receivedAt']}")
         return now
+
+    def _show_session(self, authorization_id: str) -> None:
+        """Tell where the session can be watched, as soon as it can be."""
+        live = self._get(f"/v1/prior-authorizations/{authorization_id}/live-session")
+        if live["access"]["available"]:
+            watching = self._access(authorization_id, mode="read-only")
+            self._watching = watching if watching.tell() else None
 
     def _show_events(self, authorization_id: str) -> None:
         entries = self._get(f"/v1/prior-authorizations/{authorization_id}/events?limit=50")["data"]
@@ -128,8 +211,8 @@ class _Integrator:
                 self._say("  the intent to submit is on disk; one final request is released")
             self._seen.add(entry["id"])
 
-    def _show_review(self, snapshot: dict[str, Any]) -> None:
-        self._say(f"Review snapshot {snapshot['id']} ({snapshot['status']}), to be approved:")
+    def _show_review(self, snapshot: dict[str, Any], purpose: str) -> None:
+        self._say(f"Review snapshot {snapshot['id']} ({snapshot['status']}), {purpose}:")
         summary = snapshot["summary"]
         for group in ("patient", "coverage", "provider", "service", "destination"):
             values = ", ".join(str(value) for value in summary[group].values() if value is not None)
@@ -144,7 +227,8 @@ class _Integrator:
 
     def _show_end(self, case: dict[str, Any]) -> None:
         decision = case["submission"]["decision"]
-        self._say(f"The end: {case['status']}, outcome {case['outcome']}")
+        reason = f", {case['statusReason']['message']}" if case["statusReason"] else ""
+        self._say(f"The end: {case['status']}, outcome {case['outcome']}{reason}")
         if decision:
             shown = ("authorizationNumber", "approvedUnits", "effectiveFrom", "effectiveTo", "message")
             self._say("  " + ", ".join(f"{name} {decision[name]}" for name in shown if decision[name] is not None))
@@ -172,43 +256,6 @@ def _narrator() -> Callable[[str], None]:
         typer.echo(f"{time.monotonic() - began:6.1f} s  {text}")
 
     return say
-
-
-@contextmanager
-def _server(folder: Path) -> Iterator[str]:
-    log = folder / "server.log"
-    command = [*_PROGRAM, "serve", "--port", "0", "--data-dir", str(folder / "data")]
-    with log.open("wb") as errors:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=_environment(folder))
-    with process:
-        try:
-            line = process.stdout.readline() if process.stdout else ""
-            if not line:
-                typer.echo(f"The server did not start:\n{log.read_text()}", err=True)
-                raise typer.Exit(1)
-            yield line.split()[-1]
-        finally:
-            process.terminate()
-
-
-def _environment(folder: Path) -> dict[str, str]:
-    return {**os.environ, "PRIORAUTH_SCREENSHOTS_DIR": str(folder / "screenshots"), "PRIORAUTH_ENVIRONMENT": "sandbox"}
-
-
-def _api_key(folder: Path) -> str:
-    command = [
-        *_PROGRAM,
-        "keys",
-        "create",
-        "--data-dir",
-        str(folder / "data"),
-        "--organization",
-        "Demo Clinic",
-        "--json",
-    ]
-    made = subprocess.run(command, check=True, capture_output=True, text=True)
-    key: str = json.loads(made.stdout)["key"]
-    return key
 
 
 def _checked(response: httpx.Response) -> httpx.Response:
