@@ -12,6 +12,7 @@ import pytest_asyncio
 from playwright.async_api import Page
 
 from priorauth.channels.contract import AtBoundary, HumanNeeded, Job, NothingFound, Pending, Unresolved
+from priorauth.channels.portals.guard import PermitState
 from priorauth.domain.catalog import PortalAuthMode
 from priorauth.domain.handoffs import OfferReason
 from priorauth.domain.live_sessions import BoundaryState
@@ -173,6 +174,48 @@ async def test_where_the_portal_cannot_be_searched_the_live_page_is_the_evidence
         assert isinstance(await found_after(world, job), PayerReceipt)
     finally:
         await world.tell(PLAIN)
+
+
+async def test_a_permit_ends_with_its_humans_turn_before_anybody_has_read_what_is_true(
+    world: PortalWorld, case: str
+) -> None:
+    await prepared_for_a_person(world, case)
+    session = world.session(case)
+    session.screen.hand_over(may_submit=True)
+
+    world.channel.take_back(case)
+    await submit(session.page)
+
+    assert await world.counted(case) == 0
+    assert world.session(case) is session, "what is open there is still to be read"
+
+
+async def test_only_a_human_is_sent_away_and_not_automation_with_its_own_permit(world: PortalWorld, case: str) -> None:
+    await prepared_for_a_person(world, case)
+    session = world.session(case)
+    session.guard.release()
+
+    world.channel.take_back(case)
+
+    assert session.guard.state is PermitState.RELEASED
+
+
+async def test_what_a_human_sent_before_a_cancel_is_read_where_the_portal_cannot_be_searched(
+    world: PortalWorld, case: str
+) -> None:
+    await world.tell(BY_PERSON, searchUnavailable=True)
+    try:
+        job = await prepared_for_a_person(world, case)
+        session = world.session(case)
+        session.screen.hand_over(may_submit=True)
+        await submit(session.page)
+
+        found = await world.channel.find(job)
+    finally:
+        await world.tell(BY_PERSON)
+
+    assert isinstance(found, PayerReceipt)
+    assert await world.counted(case) == 1
 
 
 async def test_the_customer_signs_in_once_and_the_service_goes_on_to_the_decision(

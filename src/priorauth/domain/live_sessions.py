@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from priorauth.domain.authorizations import ActionType, Authorization, FinalSubmission
+from priorauth.domain.handoffs import HandoffState
 from priorauth.domain.lifecycle import Status
 from priorauth.domain.processing import may_submit
 from priorauth.domain.reviews import SnapshotStatus
@@ -83,6 +84,12 @@ def needs_session(case: Authorization) -> bool:
         return case.next_action is not None and case.next_action.type is ActionType.APPROVE_SUBMISSION
     working = case.status in (Status.PROCESSING, Status.WAITING_ON_PAYER, Status.REQUIRES_ACTION)
     return working or case.journal.open_attempt is not None
+
+
+def is_in_human_hands(case: Authorization) -> bool:
+    """Say whether the interaction is a human's now; one who gives it back has it no more."""
+    handoff = case.active_handoff if case.status is Status.REQUIRES_ACTION else None
+    return handoff is not None and handoff.state is HandoffState.ACTIVE
 
 
 _REASONS = {

@@ -13,6 +13,7 @@ import structlog
 
 from priorauth.channels.contract import (
     Absent,
+    Answered,
     AtBoundary,
     ChannelFault,
     DocumentSource,
@@ -40,7 +41,7 @@ from priorauth.domain.handoffs import OfferReason
 from priorauth.domain.live_sessions import BoundaryState
 from priorauth.domain.replies import Inquiry
 from priorauth.domain.reviews import Difference
-from priorauth.domain.submissions import Decision
+from priorauth.domain.submissions import Decision, PayerReceipt
 
 _log = structlog.get_logger(__name__)
 
@@ -85,8 +86,14 @@ class PortalChannel:
             return submitted
 
     async def find(self, job: Job) -> Evidence | Absent | HumanNeeded:
-        """Search the case at the portal by its own reference, or read the message that it answers."""
+        """Read what is left open of the case, then search it by its own reference, or read the message that it answers.
+
+        What is left open is a human's page, where the case was canceled meanwhile.
+        """
         async with self._ending_unless_held(job):
+            shown = await self._left_open(job)
+            if isinstance(shown, PayerReceipt | Answered):
+                return shown
             session = await self._entrance.enter(job)
             if not isinstance(session, PortalSession):
                 return await self._for_human(job, session)
@@ -122,7 +129,7 @@ class PortalChannel:
         async with self._ending_unless_held(job):
             left = self._host.of(job.authorization_id)
             unsent = left is not None and left.take_back()
-            shown = await self._shown(left, job) if left is not None else None
+            shown = await self._left_open(job)
             if shown is not None:
                 return shown
             session = await self._entrance.enter(job)
@@ -140,6 +147,13 @@ class PortalChannel:
     def sessions(self) -> tuple[str, ...]:
         """Return the cases that have a browser session."""
         return self._host.sessions()
+
+    def take_back(self, authorization_id: str) -> None:
+        """End a human's turn at once; what they left open stays, for `reconcile` to read."""
+        session = self._host.of(authorization_id)
+        # Only a human's: automation may be about to use a permit of its own.
+        if session is not None and session.screen.is_in_hand:
+            session.screen.take_back()
 
     async def let_go(self, authorization_id: str) -> None:
         """End the case's browser session."""
@@ -214,8 +228,12 @@ class PortalChannel:
         wanted = await form.person_required(session.page)
         return HumanNeeded(OfferReason.FINAL_SUBMIT, wanted, differences) if wanted else AtBoundary(differences)
 
-    async def _shown(self, session: PortalSession, job: Job) -> Evidence | NotRequired | None:
-        """Return what any of the pages shows that a human has left open."""
+    async def _left_open(self, job: Job) -> Evidence | NotRequired | None:
+        """Take the case's session back, if one is up, and return what any of the pages shows that were left open."""
+        session = self._host.of(job.authorization_id)
+        if session is None:
+            return None
+        session.take_back()
         for page in session.pages:
             try:
                 shown = await self._form(job).shown(page)
