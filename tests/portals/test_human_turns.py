@@ -48,6 +48,10 @@ async def yes() -> bool:
     return True
 
 
+async def no() -> bool:
+    return False
+
+
 async def enter_code(page: Page, code: str) -> None:
     await page.get_by_label("One-time code").fill(code)
     await page.get_by_role("button", name="Verify").click()
@@ -216,6 +220,46 @@ async def test_what_a_human_sent_before_a_cancel_is_read_where_the_portal_cannot
 
     assert isinstance(found, PayerReceipt)
     assert await world.counted(case) == 1
+
+
+async def test_who_pressed_in_vain_gets_a_browser_in_which_the_button_works_again(
+    world: PortalWorld, case: str
+) -> None:
+    await world.tell(BY_PERSON, faults=[{"at": "submit", "kind": "error", "times": 1}])
+    try:
+        job = await prepared_for_a_person(world, case)
+        world.session(case).screen.hand_over(may_submit=True)
+        await submit(world.session(case).page)
+        assert await found_after(world, job) == NothingFound(searched=True, unsent=False)
+
+        again = await world.channel.prepare(replace(job, run=2))
+
+        assert isinstance(again, HumanNeeded)
+        assert again.reason is OfferReason.FINAL_SUBMIT
+        world.session(case).screen.hand_over(may_submit=True)
+        await submit(world.session(case).page)
+        assert await world.counted(case) == 1
+    finally:
+        await world.tell(BY_PERSON)
+
+
+async def test_a_customers_session_whose_request_came_to_nothing_is_not_submitted_in_again(
+    world: PortalWorld, case: str
+) -> None:
+    await world.tell(CUSTOMERS, faults=[{"at": "submit", "kind": "error", "times": 1}])
+    try:
+        job = replace(job_of(CUSTOMERS, case=case), portal_auth_mode=PortalAuthMode.CUSTOMER_LOGIN, credential_id=None)
+        await world.channel.prepare(job)
+        await enter_code(world.session(case).page, "604218")
+        await found_after(world, job)
+        assert isinstance(await world.channel.submit(replace(job, run=2), allowed=(), intend=yes), Unresolved)
+
+        again = await world.channel.submit(replace(job, run=3), allowed=(), intend=no)
+    finally:
+        await world.tell(CUSTOMERS)
+
+    assert isinstance(again, HumanNeeded)
+    assert again.reason is OfferReason.SIGN_IN
 
 
 async def test_the_customer_signs_in_once_and_the_service_goes_on_to_the_decision(

@@ -190,6 +190,7 @@ class PortalChannel:
         if (
             session is not None
             and session.claim.boundary is BoundaryState.AT_BOUNDARY
+            and not session.guard.is_spent
             and _same_package(session.job, job)
         ):
             # No longer held before it is used: what is held may be ended at any moment to make room.
@@ -205,6 +206,10 @@ class PortalChannel:
         return await self._walk(job)
 
     async def _walk(self, job: Job) -> PortalSession | Obstacle:
+        left = self._host.of(job.authorization_id)
+        if left is not None and left.guard.is_spent:
+            # Its one request has left, and the payer has nothing of it: nobody could submit in this browser any more.
+            await self._host.close(job.authorization_id)
         session = await self._entrance.enter(job)
         if not isinstance(session, PortalSession):
             return await self._for_human(job, session)
