@@ -11,14 +11,15 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page
 
-from priorauth.channels.contract import AtBoundary, HumanNeeded, Job, NothingFound, Pending, Unresolved
+from priorauth.channels.contract import AtBoundary, HumanNeeded, Job, NothingFound, NotRequired, Pending, Unresolved
 from priorauth.channels.portals.guard import PermitState
+from priorauth.channels.portals.larkspur.portal import LarkspurPortal
 from priorauth.domain.catalog import PortalAuthMode
 from priorauth.domain.handoffs import OfferReason
 from priorauth.domain.live_sessions import BoundaryState
 from priorauth.domain.submissions import Decision, Outcome, PayerReceipt
 from tests.factories.channels import PortalWorld, portal_world
-from tests.factories.jobs import job_of
+from tests.factories.jobs import Documents, job_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
@@ -159,6 +160,23 @@ async def test_a_reported_reference_of_another_case_is_not_adopted(world: Portal
     found = await found_after(world, job, reported=taken.reference_number)
 
     assert found == NothingFound(searched=True, unsent=True)
+
+
+async def test_that_another_service_needs_no_authorization_is_not_said_of_this_one(
+    world: PortalWorld, case: str
+) -> None:
+    await world.tell("not_required")
+    job = await prepared_for_a_person(world, case)
+    other = job_of("not_required", case=case)
+    page = world.session(case).page
+    form = LarkspurPortal().form(other, base_url=world.base_url)
+
+    async def step(_: str) -> None:
+        """Nothing to note."""
+
+    assert isinstance(await form.fill(page, documents=Documents(), step=step), NotRequired)
+
+    assert await found_after(world, job) == NothingFound(searched=True, unsent=True)
 
 
 async def test_where_the_portal_cannot_be_searched_the_live_page_is_the_evidence(world: PortalWorld, case: str) -> None:

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import structlog
+from playwright.async_api import Page
 
 from priorauth.channels.contract import (
     Absent,
@@ -32,7 +33,7 @@ from priorauth.channels.contract import (
     Withheld,
 )
 from priorauth.channels.portals.adapter import PortalForm
-from priorauth.channels.portals.entrance import Entrance
+from priorauth.channels.portals.entrance import Entrance, PortalAccess
 from priorauth.channels.portals.pages import portal_faults
 from priorauth.channels.portals.sessions import PortalSession, SessionHost
 from priorauth.domain.catalog import PortalAuthMode
@@ -130,7 +131,7 @@ class PortalChannel:
             left = self._host.of(job.authorization_id)
             unsent = left is not None and left.take_back()
             shown = await self._left_open(job)
-            if shown is not None:
+            if isinstance(shown, PayerReceipt | Answered):
                 return shown
             session = await self._entrance.enter(job)
             if not isinstance(session, PortalSession):
@@ -141,6 +142,9 @@ class PortalChannel:
             if not isinstance(found, NothingFound):
                 await self._keep_customers(session)
                 return found
+            if shown is not None and (unsent or found.searched):
+                # The payer wants no authorization; what a human may have sent all the same would have been found.
+                return shown
             await self._host.hold(session, for_human=not found.searched)
             return replace(found, unsent=unsent)
 
@@ -255,10 +259,9 @@ class PortalChannel:
         """Look the case up in a page of our own: the human's may be the one to go on from."""
         access = self._entrance.access(job)
         async with session.another_page() as page:
-            if reference_number is not None:
-                reported = await access.adapter.open_reference(
-                    page, base_url=access.base_url, job=job, reference_number=reference_number
-                )
+            # That the payer has the request says nothing of a reply to its message.
+            if reference_number is not None and job.reply is None:
+                reported = await self._reported(page, access, job, reference_number)
                 if reported is not None:
                     return reported
             try:
@@ -267,6 +270,16 @@ class PortalChannel:
                 if fault.code != "search_unavailable":
                     raise
                 return NothingFound(searched=False, unsent=False)
+
+    async def _reported(self, page: Page, access: PortalAccess, job: Job, reference_number: str) -> PayerReceipt | None:
+        """Open a number that a human reported. It may be anything, so no fault of opening it keeps from searching."""
+        try:
+            return await access.adapter.open_reference(
+                page, base_url=access.base_url, job=job, reference_number=reference_number
+            )
+        except ChannelFault as fault:
+            _log.info("reported_number_not_opened", authorization_id=job.authorization_id, code=fault.code)
+            return None
 
     async def _for_human(self, job: Job, needed: HumanNeeded) -> HumanNeeded:
         """Keep the session up for a human at the page where it stands."""
