@@ -49,7 +49,10 @@ class Settings(BaseSettings):
         900, ge=0, description="How long a browser session stays up while a review waits for its approval."
     )
     held_sessions: int = Field(
-        8, ge=1, description="How many browsers stay up at most while reviews wait; the oldest ends first."
+        8,
+        ge=1,
+        description="How many browsers stay up at most while reviews or humans wait; the oldest ends first, and one "
+        "in which a human acts last.",
     )
     handoff_hold_seconds: float = Field(
         86_400, gt=0, description="How long a browser session that is offered to a human, or that one has, stays up."

@@ -299,3 +299,12 @@ async def test_a_browser_that_dies_is_a_fault_and_its_claim_goes(world: World, c
 
 def _with(answers: tuple[AnswerItem, ...], changed: AnswerItem) -> tuple[AnswerItem, ...]:
     return tuple(changed if each.link_id == changed.link_id else each for each in answers)
+
+
+@pytest.mark.parametrize("number", ["..", "%00", "a/../b c", "ü"])
+async def test_a_reported_number_that_no_portal_understands_keeps_nobody_from_searching(
+    world: World, case: str, number: str
+) -> None:
+    receipt = await world.channel.submit(world.job(case), allowed=(), intend=yes)
+
+    assert await world.channel.reconcile(world.job(case), reference_number=number) == receipt

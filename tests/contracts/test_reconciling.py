@@ -19,7 +19,8 @@ from priorauth.channels.contract import (
 )
 from priorauth.commands import handoffs
 from priorauth.commands.record import next_work
-from priorauth.domain.authorizations import Authorization
+from priorauth.domain import interactions
+from priorauth.domain.authorizations import Authorization, FinalSubmission
 from priorauth.domain.files import FileStatus, StoredFile
 from priorauth.domain.handoffs import (
     HandoffResult,
@@ -194,6 +195,64 @@ async def test_what_cannot_be_done_fails_with_the_reason_when_the_payer_has_noth
     assert case.status_reason.code == report.unable
 
 
+@pytest.mark.parametrize("report", UNABLES, ids=named)
+async def test_who_cannot_sign_in_is_not_asked_for_ever(stored: Store, report: Report) -> None:
+    steps = stored(given_back(report))
+    steps.channel.reconciled = HumanNeeded(OfferReason.SIGN_IN, "A code is needed.")
+
+    await steps.reconcile()
+
+    case = steps.now()
+    assert (case.status, case.outcome) == (Status.COMPLETED, Outcome.FAILED)
+    assert case.status_reason is not None
+    assert case.status_reason.code == report.unable
+
+
+@pytest.mark.parametrize("report", UNABLES, ids=named)
+@pytest.mark.parametrize("found", [UNSEARCHABLE, HumanNeeded(OfferReason.SIGN_IN, "A code is needed.")], ids=str)
+async def test_who_may_have_sent_it_and_says_unable_is_followed_by_one_who_looks(
+    stored: Store, report: Report, found: NothingFound | HumanNeeded
+) -> None:
+    steps = stored(given_back(report, reason=OfferReason.FINAL_SUBMIT))
+    steps.channel.reconciled = found
+
+    await steps.reconcile()
+
+    assert steps.now().status is Status.REQUIRES_ACTION
+    assert steps.now().journal.open_attempt is not None
+
+    def look(tx: Transaction) -> Authorization:
+        moment = steps.home.clock.moment()
+        case = interactions.take(steps.now(), moment, accepted_review_snapshot_id=None)
+        closed = interactions.close(case, moment, handoff_id=case.journal.handoffs[-1].id, report=report)
+        tx.authorizations.save(closed)
+        return closed
+
+    steps.home.database.write_now(look)
+    await steps.reconcile()
+
+    case = steps.now()
+    assert (case.status, case.outcome) == (Status.COMPLETED, Outcome.FAILED)
+    assert case.status_reason is not None
+    assert case.status_reason.code == "submission_unresolved", "nobody says that the payer has nothing"
+
+
+@every_report
+async def test_what_the_payer_has_is_not_given_up_by_a_page_or_a_report(stored: Store, report: Report) -> None:
+    def waiting(clock: Clock) -> Authorization:
+        offered = cases.offer_of(cases.submitted(clock), clock, reason=OfferReason.SIGN_IN)
+        taken = interactions.take(offered, clock.moment(), accepted_review_snapshot_id=None)
+        return interactions.close(taken, clock.moment(), handoff_id=taken.journal.handoffs[-1].id, report=report)
+
+    steps = stored(waiting)
+    steps.channel.reconciled = NotRequired("No authorization is needed.")
+
+    await steps.reconcile()
+
+    assert steps.now().status is Status.WAITING_ON_PAYER
+    assert steps.now().active_handoff is None
+
+
 @every_report
 async def test_what_the_payer_does_not_require_is_its_word(stored: Store, report: Report) -> None:
     steps = stored(given_back(report))
@@ -226,6 +285,37 @@ async def test_the_final_submit_is_a_humans_again_and_never_the_services(stored:
     assert snapshot is not None
     assert before is not None
     assert snapshot.id == case.next_action.review_snapshot_id != before.id
+
+
+async def test_what_a_human_was_let_send_is_never_the_services_even_where_the_policy_is_automatic(
+    stored: Store,
+) -> None:
+    report = Report(result=HandoffResult.REVOKED)
+
+    def automatic(clock: Clock) -> Authorization:
+        given = cases.given_back(clock, report, reason=OfferReason.FINAL_SUBMIT)
+        return replace(given, final_submission=FinalSubmission.AUTOMATIC)
+
+    steps = stored(automatic)
+    steps.channel.reconciled = NOTHING
+    await steps.reconcile()
+    steps.channel.preparation = AtBoundary(())
+
+    await steps.advance()
+
+    assert steps.channel.asked == ["reconcile", "prepare"]
+    assert steps.now().status is Status.REQUIRES_ACTION
+
+
+async def test_what_a_later_browser_did_not_send_says_nothing_of_the_humans(stored: Store) -> None:
+    steps = stored(given_back(OTHERS[2], reason=OfferReason.FINAL_SUBMIT))
+    steps.channel.reconciled = SENT_PERHAPS
+    assert await steps.reconcile() == Verdict.AGAIN
+    # The human's browser has died; this is the one in which the service has looked.
+    steps.channel.reconciled = NOTHING
+
+    assert await steps.reconcile() == Verdict.AGAIN
+    assert steps.now().journal.attempts[-1].state is AttemptState.INTENDED
 
 
 async def test_what_may_have_left_is_absent_only_after_two_looks(stored: Store) -> None:

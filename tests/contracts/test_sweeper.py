@@ -1,5 +1,6 @@
 """The sweeper's promise: no case is stuck, none is carried on twice, and what the payer has is never given up."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -7,10 +8,13 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from priorauth.commands import authorizations as commands
 from priorauth.commands import processing as moves
 from priorauth.domain import authorizations, processing
 from priorauth.domain.authorizations import Authorization, FinalSubmission
+from priorauth.domain.handoffs import HandoffResult, OfferReason, Report
 from priorauth.domain.lifecycle import Status
+from priorauth.domain.live_sessions import BoundaryState, SessionClaim
 from priorauth.domain.submissions import Outcome
 from priorauth.engine.retries import Bounds
 from priorauth.engine.sweeper import Sweeper
@@ -21,6 +25,7 @@ from priorauth.store.work import Work, WorkState
 from tests.factories import cases
 from tests.factories.databases import Home
 from tests.factories.moments import Clock
+from tests.factories.scripted import ScriptedChannel
 
 AT_MOST = 3
 WAITING = ("ENQUEUED", "DELAYED")
@@ -56,6 +61,7 @@ class Swept:
     home: Home
     id: str
     sweeper: Sweeper
+    channel: ScriptedChannel
 
     async def sweep(self, *running: str) -> int:
         """Sweep while this process runs the work `running`."""
@@ -99,14 +105,15 @@ def swept(home: Home) -> Callable[[Build], Swept]:
         organization_id, payer_version = home.caller.organization_id, home.payer_version
         case = replace(build(home.clock), organization_id=organization_id, payer_version=payer_version)
         home.database.write_now(lambda tx: tx.authorizations.add(case))
+        channel = ScriptedChannel(up=(case.id,))
         sweeper = Sweeper(
             database=home.database,
-            channels={},
+            channels={"portal": channel},
             present=home.clock.moment,
             bounds=Bounds(at_most=AT_MOST),
             interval_seconds=60,
         )
-        return Swept(home, case.id, sweeper)
+        return Swept(home, case.id, sweeper, channel)
 
     return store
 
@@ -275,6 +282,68 @@ async def test_a_step_ahead_renews_the_budget(swept: Store) -> None:
         world.enqueue("ERROR")
         assert await world.sweep() == 1
     assert world.case().status is Status.PROCESSING
+
+
+def final_submit(clock: Clock) -> Authorization:
+    return cases.taken_over(clock, reason=OfferReason.FINAL_SUBMIT)
+
+
+def revoked(clock: Clock) -> Authorization:
+    return cases.given_back(clock, Report(result=HandoffResult.REVOKED), reason=OfferReason.FINAL_SUBMIT)
+
+
+def canceled_in_hand(clock: Clock) -> Authorization:
+    return cases.canceled(final_submit(clock), clock)
+
+
+@pytest.mark.parametrize("build", [revoked, canceled_in_hand, cases.offered])
+async def test_what_no_human_has_any_more_is_taken_back_with_its_permit(swept: Store, build: Build) -> None:
+    world = swept(build)
+
+    await world.sweep()
+
+    assert world.channel.taken_back == [world.id]
+    assert world.channel.let_gone == [], "what the human left open is still to be read"
+
+
+async def test_what_a_human_has_is_left_to_them(swept: Store, home: Home) -> None:
+    world = swept(final_submit)
+    claim = SessionClaim(
+        authorization_id=world.id,
+        session_id="sess_1",
+        worker="worker_1",
+        channel="portal",
+        boundary=BoundaryState.AT_BOUNDARY,
+        expires_at=home.clock.now + timedelta(days=1),
+    )
+    home.database.write_now(lambda tx: tx.sessions.put(claim))
+
+    await world.sweep()
+
+    assert (world.channel.taken_back, world.channel.let_gone) == ([], [])
+
+
+async def test_a_session_is_taken_back_as_soon_as_its_case_was_canceled(swept: Store) -> None:
+    world = swept(final_submit)
+    attending = asyncio.create_task(world.sweeper.attend_sessions())
+    await asyncio.sleep(0)
+    case = world.case()
+
+    world.home.database.write_now(
+        lambda tx: commands.cancel(
+            tx,
+            world.home.caller,
+            world.home.clock.moment(),
+            authorization_id=case.id,
+            expected_version=None,
+            reason=None,
+        )
+    )
+
+    async with asyncio.timeout(5):
+        await world.channel.took_back.wait()
+    attending.cancel()
+    assert world.state() is WorkState.WAITING, "what the human may have sent is looked for"
 
 
 async def test_answers_are_kept_for_their_time_and_then_deleted(swept: Store) -> None:

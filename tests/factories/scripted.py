@@ -1,5 +1,6 @@
 """A channel that does as it was told, for whatever is decided above channels."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -31,6 +32,10 @@ class ScriptedChannel:
     fault: Exception | None = None
     asked: list[str] = field(default_factory=list)
     references: list[str | None] = field(default_factory=list)
+    up: tuple[str, ...] = ()
+    taken_back: list[str] = field(default_factory=list)
+    let_gone: list[str] = field(default_factory=list)
+    took_back: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def prepare(self, job: Job) -> Preparation:  # noqa: ARG002
         """As told."""
@@ -81,11 +86,17 @@ class ScriptedChannel:
         return self.reconciled
 
     def sessions(self) -> tuple[str, ...]:
-        """None."""
-        return ()
+        """The cases that it was told to have sessions of."""
+        return self.up
+
+    def take_back(self, authorization_id: str) -> None:
+        """Remember."""
+        self.taken_back.append(authorization_id)
+        self.took_back.set()
 
     async def let_go(self, authorization_id: str) -> None:
-        """There is nothing to let go."""
+        """Remember."""
+        self.let_gone.append(authorization_id)
 
     def _note(self, name: str) -> None:
         self.asked.append(name)

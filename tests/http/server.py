@@ -129,7 +129,8 @@ class Server:
     async def need_human(self, authorization_id: str, reason: OfferReason = OfferReason.SIGN_IN) -> None:
         """Only a human can go on in the session, which stays up."""
         run = await self._run(authorization_id)
-        await self.claim_session(authorization_id, BoundaryState.NOT_REACHED)
+        final = reason is OfferReason.FINAL_SUBMIT
+        await self.claim_session(authorization_id, BoundaryState.AT_BOUNDARY if final else BoundaryState.NOT_REACHED)
         await self.database.write(
             lambda tx: handoffs.offer(
                 tx,

@@ -11,13 +11,15 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page
 
-from priorauth.channels.contract import AtBoundary, HumanNeeded, Job, NothingFound, Pending, Unresolved
+from priorauth.channels.contract import AtBoundary, HumanNeeded, Job, NothingFound, NotRequired, Pending, Unresolved
+from priorauth.channels.portals.guard import PermitState
+from priorauth.channels.portals.larkspur.portal import LarkspurPortal
 from priorauth.domain.catalog import PortalAuthMode
 from priorauth.domain.handoffs import OfferReason
 from priorauth.domain.live_sessions import BoundaryState
 from priorauth.domain.submissions import Decision, Outcome, PayerReceipt
 from tests.factories.channels import PortalWorld, portal_world
-from tests.factories.jobs import job_of
+from tests.factories.jobs import Documents, job_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
@@ -45,6 +47,10 @@ async def case(world: PortalWorld, request: pytest.FixtureRequest) -> AsyncItera
 
 async def yes() -> bool:
     return True
+
+
+async def no() -> bool:
+    return False
 
 
 async def enter_code(page: Page, code: str) -> None:
@@ -156,6 +162,23 @@ async def test_a_reported_reference_of_another_case_is_not_adopted(world: Portal
     assert found == NothingFound(searched=True, unsent=True)
 
 
+async def test_that_another_service_needs_no_authorization_is_not_said_of_this_one(
+    world: PortalWorld, case: str
+) -> None:
+    await world.tell("not_required")
+    job = await prepared_for_a_person(world, case)
+    other = job_of("not_required", case=case)
+    page = world.session(case).page
+    form = LarkspurPortal().form(other, base_url=world.base_url)
+
+    async def step(_: str) -> None:
+        """Nothing to note."""
+
+    assert isinstance(await form.fill(page, documents=Documents(), step=step), NotRequired)
+
+    assert await found_after(world, job) == NothingFound(searched=True, unsent=True)
+
+
 async def test_where_the_portal_cannot_be_searched_the_live_page_is_the_evidence(world: PortalWorld, case: str) -> None:
     await world.tell(PLAIN, searchUnavailable=True)
     try:
@@ -173,6 +196,88 @@ async def test_where_the_portal_cannot_be_searched_the_live_page_is_the_evidence
         assert isinstance(await found_after(world, job), PayerReceipt)
     finally:
         await world.tell(PLAIN)
+
+
+async def test_a_permit_ends_with_its_humans_turn_before_anybody_has_read_what_is_true(
+    world: PortalWorld, case: str
+) -> None:
+    await prepared_for_a_person(world, case)
+    session = world.session(case)
+    session.screen.hand_over(may_submit=True)
+
+    world.channel.take_back(case)
+    await submit(session.page)
+
+    assert await world.counted(case) == 0
+    assert world.session(case) is session, "what is open there is still to be read"
+
+
+async def test_only_a_human_is_sent_away_and_not_automation_with_its_own_permit(world: PortalWorld, case: str) -> None:
+    await prepared_for_a_person(world, case)
+    session = world.session(case)
+    session.guard.release()
+
+    world.channel.take_back(case)
+
+    assert session.guard.state is PermitState.RELEASED
+
+
+async def test_what_a_human_sent_before_a_cancel_is_read_where_the_portal_cannot_be_searched(
+    world: PortalWorld, case: str
+) -> None:
+    await world.tell(BY_PERSON, searchUnavailable=True)
+    try:
+        job = await prepared_for_a_person(world, case)
+        session = world.session(case)
+        session.screen.hand_over(may_submit=True)
+        await submit(session.page)
+
+        found = await world.channel.find(job)
+    finally:
+        await world.tell(BY_PERSON)
+
+    assert isinstance(found, PayerReceipt)
+    assert await world.counted(case) == 1
+
+
+async def test_who_pressed_in_vain_gets_a_browser_in_which_the_button_works_again(
+    world: PortalWorld, case: str
+) -> None:
+    await world.tell(BY_PERSON, faults=[{"at": "submit", "kind": "error", "times": 1}])
+    try:
+        job = await prepared_for_a_person(world, case)
+        world.session(case).screen.hand_over(may_submit=True)
+        await submit(world.session(case).page)
+        assert await found_after(world, job) == NothingFound(searched=True, unsent=False)
+
+        again = await world.channel.prepare(replace(job, run=2))
+
+        assert isinstance(again, HumanNeeded)
+        assert again.reason is OfferReason.FINAL_SUBMIT
+        world.session(case).screen.hand_over(may_submit=True)
+        await submit(world.session(case).page)
+        assert await world.counted(case) == 1
+    finally:
+        await world.tell(BY_PERSON)
+
+
+async def test_a_customers_session_whose_request_came_to_nothing_is_not_submitted_in_again(
+    world: PortalWorld, case: str
+) -> None:
+    await world.tell(CUSTOMERS, faults=[{"at": "submit", "kind": "error", "times": 1}])
+    try:
+        job = replace(job_of(CUSTOMERS, case=case), portal_auth_mode=PortalAuthMode.CUSTOMER_LOGIN, credential_id=None)
+        await world.channel.prepare(job)
+        await enter_code(world.session(case).page, "604218")
+        await found_after(world, job)
+        assert isinstance(await world.channel.submit(replace(job, run=2), allowed=(), intend=yes), Unresolved)
+
+        again = await world.channel.submit(replace(job, run=3), allowed=(), intend=no)
+    finally:
+        await world.tell(CUSTOMERS)
+
+    assert isinstance(again, HumanNeeded)
+    assert again.reason is OfferReason.SIGN_IN
 
 
 async def test_the_customer_signs_in_once_and_the_service_goes_on_to_the_decision(

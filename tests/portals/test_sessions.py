@@ -331,6 +331,19 @@ async def test_holding_again_makes_a_session_the_youngest() -> None:
         assert set(world.host.sessions()) == {"auth_1", "auth_3"}
 
 
+async def test_nobody_loses_the_session_in_hand_to_those_that_only_wait() -> None:
+    async with hosting(held_at_most=2) as world:
+        await world.hold("auth_1")
+        acting = world.host.of("auth_1")
+        assert acting is not None
+        acting.screen.hand_over(may_submit=True)
+
+        await world.hold("auth_2", "auth_3")
+
+        assert set(world.host.sessions()) == {"auth_1", "auth_3"}
+        assert world.host.of("auth_1") is acting
+
+
 # --- what is left ----------------------------------------------------------------------------------------------------
 
 

@@ -210,6 +210,10 @@ class Channel(Protocol):
         """Return the cases that have a session at the payer now."""
         ...
 
+    def take_back(self, authorization_id: str) -> None:
+        """End a human's turn in the case's session at once, if one has it: nothing final leaves in it any more."""
+        ...
+
     async def let_go(self, authorization_id: str) -> None:
         """End the case's session at the payer, if there is one."""
         ...

@@ -133,15 +133,14 @@ def reconcile(tx: Transaction, moment: Moment, seen: Observation) -> Authorizati
     """Record that the payer shows nothing new after a human's turn.
 
     The case fails when the human said that it cannot be done; it waits for a human again when nobody knows whether the
-    payer has it; else the service goes on.
+    payer has what this one may have sent; else the service goes on.
     """
     case = load(tx, seen.authorization_id)
     handoff = case.journal.open_handoff
     if handoff is None or not is_in_hand(case, seen.run, Status.PROCESSING):
         return case
-    gave_up = interactions.reason_of(handoff) if case.submission.payer_receipt is None else None
-    if gave_up is not None:
-        changed, event = processing.fail(case, moment, reason=gave_up), "failed"
+    if interactions.gives_up(case):
+        changed, event = processing.fail(case, moment, reason=interactions.reason_of(case)), "failed"
     elif case.journal.open_attempt is not None:
         unresolved = OfferReason.SUBMISSION_UNRESOLVED
         return offer(tx, moment, seen, reason=unresolved, message=_UNRESOLVED)

@@ -53,7 +53,7 @@ def record(
     tx.timeline.append(after.id, entry, observation_id=observation_id)
     _let_reviewers_watch(tx, moment, before=before, after=after)
     entered = before is None or before.status is not after.status or before.journal.run != after.journal.run
-    if entered and not after.status.is_final:
+    if entered:
         enqueue_next(tx, after)
     return after
 

@@ -362,6 +362,9 @@ def cancel(case: Authorization, moment: Moment, *, reason: str | None) -> Author
     handoff, journal = case.journal.open_handoff, case.journal
     if handoff is not None:
         journal = journal.with_handoff(handoff.canceled(now=moment.now))
+    if case.status is Status.REQUIRES_ACTION:
+        # Nothing works on the case while a human may: what they may have sent is looked for by work of its own.
+        journal = replace(journal, run=journal.run + 1, turn=0, faults=0)
     return evolve(
         case,
         Event.CANCELED,

@@ -177,13 +177,28 @@ def go_on(case: Authorization, moment: Moment) -> Authorization:
     return evolve(case, event, moment, journal=_next_run(journal))
 
 
-def reason_of(handoff: ManualHandoff) -> Reason | None:
-    """Return why the case fails when nothing of it is at the payer: a human said that it cannot be done."""
-    report = handoff.report
-    if report is None or report.unable is None:
-        return None
-    said = f"A human took the case over at the payer and could not finish: {_UNABLE[report.unable]}."
-    return Reason(report.unable.value, said)
+def gives_up(case: Authorization) -> bool:
+    """Say whether the case ends with its human's turn, when the payer shows nothing of it.
+
+    A human said that it cannot be done, and nobody else can do it. What the payer has is not given up; what this very
+    human may have sent is looked for by another one first.
+    """
+    handoff, attempt = case.journal.open_handoff, case.journal.open_attempt
+    if handoff is None or handoff.report is None or case.submission.payer_receipt is not None:
+        return False
+    return handoff.report.unable is not None and (attempt is None or attempt.handoff_id != handoff.id)
+
+
+def reason_of(case: Authorization) -> Reason:
+    """Return why a case that is given up fails."""
+    handoff, attempt = case.journal.open_handoff, case.journal.open_attempt
+    unable = handoff.report.unable if handoff is not None and handoff.report is not None else None
+    if unable is None:
+        raise LookupError("no human gave the case up")
+    said = f"A human took the case over at the payer and could not finish: {_UNABLE[unable]}."
+    if attempt is None:
+        return Reason(unable.value, said)
+    return Reason("submission_unresolved", f"{said} The payer may have it: look for it there before you send it again.")
 
 
 def conclude_unknown(case: Authorization) -> Authorization:

@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from priorauth.domain.authorizations import ActionType, Authorization, FinalSubmission
+from priorauth.domain.handoffs import HandoffState
 from priorauth.domain.lifecycle import Status
 from priorauth.domain.processing import may_submit
 from priorauth.domain.reviews import SnapshotStatus
@@ -85,6 +86,12 @@ def needs_session(case: Authorization) -> bool:
     return working or case.journal.open_attempt is not None
 
 
+def is_in_human_hands(case: Authorization) -> bool:
+    """Say whether the interaction is a human's now; one who gives it back has it no more."""
+    handoff = case.active_handoff if case.status is Status.REQUIRES_ACTION else None
+    return handoff is not None and handoff.state is HandoffState.ACTIVE
+
+
 _REASONS = {
     Status.REQUIRES_INPUT: HandoffReason.CUSTOMER_OWNS_CASE,
     Status.REQUIRES_CONFIRMATION: HandoffReason.CUSTOMER_OWNS_CASE,
@@ -108,7 +115,6 @@ def project(case: Authorization, claim: SessionClaim | None, *, now: datetime) -
         state = HandoffAvailability.OFFERED
     snapshot = case.submission.review_snapshot
     current = snapshot if snapshot is not None and snapshot.status is SnapshotStatus.CURRENT else None
-    demanded = case.final_submission is FinalSubmission.REQUIRES_CONFIRMATION and not may_submit(case)
     return LiveSession(
         is_live=live,
         channel=claim.channel if live and claim else None,
@@ -117,10 +123,28 @@ def project(case: Authorization, claim: SessionClaim | None, *, now: datetime) -
         handoff_state=state,
         handoff_reason=HandoffReason.HANDOFF_ACTIVE if handoff is not None else _REASONS[case.status],
         boundary=_boundary(case, claim if live else None),
-        final_submit_capable=bool(live and case.journal.open_attempt),
-        requires_approval=demanded and not case.status.is_final,
+        final_submit_capable=_may_cross(case, claim if live else None),
+        requires_approval=_demands_approval(case),
         review_snapshot_id=current.id if current else None,
     )
+
+
+def _may_cross(case: Authorization, claim: SessionClaim | None) -> bool:
+    """Say whether the final request may leave the session: an intent stands, of whoever has the session now."""
+    attempt = case.journal.open_attempt
+    if attempt is None or claim is None or claim.boundary is not BoundaryState.AT_BOUNDARY:
+        return False
+    if attempt.handoff_id is None:
+        return case.status is Status.PROCESSING
+    return is_in_human_hands(case) and case.journal.handoffs[-1].id == attempt.handoff_id
+
+
+def _demands_approval(case: Authorization) -> bool:
+    """Say whether something may still be sent, and only after an approval that was not given yet."""
+    if case.status.is_final or not case.is_unsent:
+        return False
+    offered = case.next_action is not None and case.next_action.review_snapshot_id is not None
+    return offered or (case.final_submission is FinalSubmission.REQUIRES_CONFIRMATION and not may_submit(case))
 
 
 def _boundary(case: Authorization, claim: SessionClaim | None) -> BoundaryState:

@@ -86,7 +86,9 @@ class Processing:
             return Verdict.ENDED
         channel = self._channels[case.route.channel]
         try:
-            outcome = await (self._submit(channel, case, job) if may_submit(case) else channel.prepare(job))
+            # What a human was let send stops at the boundary for another human, whatever the policy says.
+            submits = may_submit(case) and not case.journal.human_attempted
+            outcome = await (self._submit(channel, case, job) if submits else channel.prepare(job))
         except Exception as error:  # noqa: BLE001 - an adapter's fault, whatever it is, is tried again
             await self._retries.after_error(case, error)
             return Verdict.AGAIN

@@ -11,6 +11,7 @@ from priorauth.commands import handoffs, submissions
 from priorauth.commands import processing as moves
 from priorauth.commands.processing import Observation
 from priorauth.commands.record import load
+from priorauth.domain import interactions
 from priorauth.domain.authorizations import Authorization
 from priorauth.domain.handoffs import ManualHandoff
 from priorauth.domain.moment import Moment
@@ -64,12 +65,14 @@ class Reconciling:
         moment, journal = self._present(), case.journal
         seen = Observation(case.id, journal.run, f"reconcile:{journal.run}.{journal.turn}")
         match found:
-            case PayerReceipt() if case.submission.payer_receipt is not None:
+            case PayerReceipt() | NotRequired() if case.submission.payer_receipt is not None:
                 handoffs.reconcile(tx, moment, seen)
             case PayerReceipt() | Answered():
                 record_evidence(tx, moment, case, found)
             case NotRequired(message):
                 moves.conclude_not_required(tx, moment, seen, message=message)
+            case HumanNeeded() if interactions.gives_up(case):
+                handoffs.reconcile(tx, moment, seen)
             case HumanNeeded(reason, message, differences):
                 handoffs.offer(tx, moment, seen, reason=reason, message=message, differences=differences)
             case NothingFound():
@@ -87,7 +90,9 @@ class Reconciling:
     ) -> str:
         case, handoff, found = looked
         attempt = case.journal.open_attempt
-        if attempt is not None and attempt.handoff_id == handoff.id and found.unsent:
+        # Once the payer was asked, nobody could tell; a later browser of the case knows no more than that.
+        knows = attempt is not None and attempt.handoff_id == handoff.id and attempt.missed_at is None
+        if knows and found.unsent:
             submissions.conclude_unsent(tx, moment, authorization_id=case.id)
         elif (
             attempt is not None

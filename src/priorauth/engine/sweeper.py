@@ -2,7 +2,8 @@
 
 Whatever is the service's or the payer's move has work under way, or gets it again; what waits for a human has a
 session, or is taken back; a handoff that its human has abandoned is closed. A session that its case no longer needs,
-because it was canceled or rewritten at the review, is let go. So are answers that were kept long enough.
+because it was canceled or rewritten at the review, is let go, and one that a human has no more is taken back at once.
+Answers that were kept long enough are forgotten.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ from priorauth.commands.record import load
 from priorauth.domain.authorizations import Reason
 from priorauth.domain.errors import whereabouts
 from priorauth.domain.lifecycle import Status
-from priorauth.domain.live_sessions import needs_session
+from priorauth.domain.live_sessions import is_in_human_hands, needs_session
 from priorauth.domain.moment import Moment
 from priorauth.engine.retries import Bounds
 from priorauth.store.database import Database
@@ -72,7 +73,7 @@ class Sweeper:
             # Reads are quick but many: requests are served in between.
             await asyncio.sleep(0)
         self._suspects = suspects
-        await self._let_go_unneeded()
+        await self._attend_sessions()
         expired = self._present().now - self._answers_kept_for
         await self._database.write(lambda tx: tx.idempotency.forget(before=expired))
         return resumed
@@ -89,18 +90,21 @@ class Sweeper:
             await asyncio.sleep(self._interval_seconds)
 
     async def attend_sessions(self) -> None:
-        """Let each session go as soon as its case needs it no more, until canceled or the database ends."""
+        """Let each session go as soon as its case needs it no more, and take each back as soon as no human has it.
+
+        It ends when it is canceled, or with the database.
+        """
         with self._database.changes.watched() as watch:
             while await watch.following(until=math.inf):
                 try:
-                    await self._let_go_unneeded()
+                    await self._attend_sessions()
                 except Exception as error:  # noqa: BLE001 - the next sweep does it
                     _log.error("sessions_not_attended", **whereabouts(error))
 
-    async def _let_go_unneeded(self) -> None:
+    async def _attend_sessions(self) -> None:
         for channel in self._channels.values():
             for authorization_id in channel.sessions():
-                await self._let_go(channel, authorization_id)
+                await self._attend_session(channel, authorization_id)
 
     async def _lost_work(self, authorization_id: str, is_running: IsRunning, suspects: set[str]) -> str | None:
         """Return the id of the work that the case has lost, or None when it is under way.
@@ -138,7 +142,10 @@ class Sweeper:
             )
         )
 
-    async def _let_go(self, channel: Channel, authorization_id: str) -> None:
+    async def _attend_session(self, channel: Channel, authorization_id: str) -> None:
         case = await self._database.read(lambda tx: load(tx, authorization_id))
         if not needs_session(case):
             await channel.let_go(authorization_id)
+        elif not is_in_human_hands(case):
+            # Not left to the work that reads what is true: it may wait in the queue, and a page's script does not.
+            channel.take_back(authorization_id)

@@ -20,6 +20,7 @@ from priorauth.live.viewers import Viewer
 CLOSE_RESTARTING: Final = 4000
 CLOSE_CODES: Final = {Ending.EXPIRED: 4001, Ending.REVOKED: 4002, Ending.SESSION_LOST: 4003}
 _CLOSE_MALFORMED: Final = 1008
+_MALFORMED: Final = "malformed"
 _REPORT_SECONDS: Final = 1.0
 # A viewer that does not take its goodbye is left alone with it.
 _GOODBYE_SECONDS: Final = 5.0
@@ -33,8 +34,8 @@ OnRenew = Callable[[View, str], Awaitable[None]]
 class Hub:
     """Shows the sessions of `screens`.
 
-    `on_refused` hears of a view's message that may not pass and of its type, at most once a second a view; `on_renew`
-    of the ticket that a viewer got for a fresh grant.
+    `on_refused` hears of a view's message that may not pass and of its type, at most once a second a view, and of one
+    that no viewer sends as `malformed`; `on_renew` of the ticket that a viewer got for a fresh grant.
     """
 
     def __init__(
@@ -112,6 +113,8 @@ class Hub:
             outcomes = await asyncio.gather(*tasks, return_exceptions=True)
         for outcome in outcomes:
             if isinstance(outcome, messages.Malformed):
+                if self._on_refused is not None:
+                    self._on_refused(viewer.view, _MALFORMED)
                 return _CLOSE_MALFORMED, "malformed message"
             if isinstance(outcome, Exception) and not isinstance(outcome, ConnectionError):
                 raise outcome

@@ -129,7 +129,7 @@ def read(message: str | bytes) -> Message:
     try:
         fields = msgspec.json.decode(message, type=dict[str, Any])
         return msgspec.convert(fields, _TYPES[fields["type"]], strict=True)  # type: ignore[no-any-return]
-    except (msgspec.MsgspecError, KeyError, TypeError, UnicodeError):
+    except (msgspec.MsgspecError, KeyError, TypeError, UnicodeError, RecursionError):
         # Without what it says, which may be what somebody typed.
         raise Malformed from None
 

@@ -204,6 +204,7 @@ async def test_a_session_that_gets_lost_ends_all_its_views(office: Office) -> No
         "no json",
         "[]",
         '{"type": "jump"}',
+        '{"type":' + "[" * 100_000,
         '{"type": "text"}',
         '{"type": "text", "text": 7}',
         '{"type": "pointer", "motion": "down", "tab": 1, "x": 1e9, "y": 0, "button": "left"}',
@@ -215,12 +216,14 @@ async def test_a_session_that_gets_lost_ends_all_its_views(office: Office) -> No
     ],
 )
 async def test_a_message_that_no_viewer_sends_ends_the_connection(office: Office, message: str | bytes) -> None:
-    async with office.attending(office.view(INTERACTIVE)) as pipe:
+    view = office.view(INTERACTIVE)
+    async with office.attending(view) as pipe:
         pipe.say_raw(message)
         await until(lambda: pipe.closed)
 
         assert pipe.closed == (1008, "malformed message")
     assert office.painted.acted == []
+    assert office.refused == [(view.id, "malformed")]
 
 
 async def test_a_slow_viewer_misses_frames_and_delays_nobody(office: Office) -> None:

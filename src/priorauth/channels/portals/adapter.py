@@ -4,7 +4,7 @@ An adapter knows pages and nothing else: no session, no guard, no case. Each of 
 is open and says what it saw.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -48,6 +48,11 @@ class Package:
         if sorted(map(_plain, self.documents)) == sorted(map(_plain, shown.documents)):
             return fields
         return (*fields, Difference("Documents", "; ".join(self.documents), "; ".join(shown.documents)))
+
+    def is_named_by(self, shown: Mapping[str, str], labels: tuple[str, ...]) -> bool:
+        """Say whether a page shows all of these labels, each with what this package says."""
+        expected = dict(self.fields)
+        return all(label in shown and _plain(shown[label]) == _plain(expected[label]) for label in labels)
 
 
 def _plain(text: str) -> str:

@@ -10,9 +10,11 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import structlog
+from playwright.async_api import Page
 
 from priorauth.channels.contract import (
     Absent,
+    Answered,
     AtBoundary,
     ChannelFault,
     DocumentSource,
@@ -31,7 +33,7 @@ from priorauth.channels.contract import (
     Withheld,
 )
 from priorauth.channels.portals.adapter import PortalForm
-from priorauth.channels.portals.entrance import Entrance
+from priorauth.channels.portals.entrance import Entrance, PortalAccess
 from priorauth.channels.portals.pages import portal_faults
 from priorauth.channels.portals.sessions import PortalSession, SessionHost
 from priorauth.domain.errors import whereabouts
@@ -39,7 +41,7 @@ from priorauth.domain.handoffs import OfferReason
 from priorauth.domain.live_sessions import BoundaryState
 from priorauth.domain.replies import Inquiry
 from priorauth.domain.reviews import Difference
-from priorauth.domain.submissions import Decision
+from priorauth.domain.submissions import Decision, PayerReceipt
 
 _log = structlog.get_logger(__name__)
 
@@ -82,8 +84,14 @@ class PortalChannel:
             return await self._cross(session)
 
     async def find(self, job: Job) -> Evidence | Absent | HumanNeeded:
-        """Search the case at the portal by its own reference, or read the message that it answers."""
+        """Read what is left open of the case, then search it by its own reference, or read the message that it answers.
+
+        What is left open is a human's page, where the case was canceled meanwhile.
+        """
         async with self._ending_unless_held(job):
+            shown = await self._left_open(job)
+            if isinstance(shown, PayerReceipt | Answered):
+                return shown
             session = await self._entrance.enter(job)
             if not isinstance(session, PortalSession):
                 return await self._for_human(job, session)
@@ -116,8 +124,8 @@ class PortalChannel:
         async with self._ending_unless_held(job):
             left = self._host.of(job.authorization_id)
             unsent = left is not None and left.take_back()
-            shown = await self._shown(left, job) if left is not None else None
-            if shown is not None:
+            shown = await self._left_open(job)
+            if isinstance(shown, PayerReceipt | Answered):
                 return shown
             session = await self._entrance.enter(job)
             if not isinstance(session, PortalSession):
@@ -127,12 +135,22 @@ class PortalChannel:
             await self._host.step(session, "case searched")
             if not isinstance(found, NothingFound):
                 return found
+            if shown is not None and (unsent or found.searched):
+                # The payer wants no authorization; what a human may have sent all the same would have been found.
+                return shown
             await self._host.hold(session, for_human=not found.searched)
             return replace(found, unsent=unsent)
 
     def sessions(self) -> tuple[str, ...]:
         """Return the cases that have a browser session."""
         return self._host.sessions()
+
+    def take_back(self, authorization_id: str) -> None:
+        """End a human's turn at once; what they left open stays, for `reconcile` to read."""
+        session = self._host.of(authorization_id)
+        # Only a human's: automation may be about to use a permit of its own.
+        if session is not None and session.screen.is_in_hand:
+            session.screen.take_back()
 
     async def let_go(self, authorization_id: str) -> None:
         """End the case's browser session."""
@@ -169,6 +187,7 @@ class PortalChannel:
         if (
             session is not None
             and session.claim.boundary is BoundaryState.AT_BOUNDARY
+            and not session.guard.is_spent
             and _same_package(session.job, job)
         ):
             # No longer held before it is used: what is held may be ended at any moment to make room.
@@ -184,6 +203,10 @@ class PortalChannel:
         return await self._walk(job)
 
     async def _walk(self, job: Job) -> PortalSession | Obstacle:
+        left = self._host.of(job.authorization_id)
+        if left is not None and left.guard.is_spent:
+            # Its one request has left, and the payer has nothing of it: nobody could submit in this browser any more.
+            await self._host.close(job.authorization_id)
         session = await self._entrance.enter(job)
         if not isinstance(session, PortalSession):
             return await self._for_human(job, session)
@@ -207,8 +230,12 @@ class PortalChannel:
         wanted = await form.person_required(session.page)
         return HumanNeeded(OfferReason.FINAL_SUBMIT, wanted, differences) if wanted else AtBoundary(differences)
 
-    async def _shown(self, session: PortalSession, job: Job) -> Evidence | NotRequired | None:
-        """Return what any of the pages shows that a human has left open."""
+    async def _left_open(self, job: Job) -> Evidence | NotRequired | None:
+        """Take the case's session back, if one is up, and return what any of the pages shows that were left open."""
+        session = self._host.of(job.authorization_id)
+        if session is None:
+            return None
+        session.take_back()
         for page in session.pages:
             try:
                 shown = await self._form(job).shown(page)
@@ -225,10 +252,9 @@ class PortalChannel:
         """Look the case up in a page of our own: the human's may be the one to go on from."""
         access = self._entrance.access(job)
         async with session.another_page() as page:
-            if reference_number is not None:
-                reported = await access.adapter.open_reference(
-                    page, base_url=access.base_url, job=job, reference_number=reference_number
-                )
+            # That the payer has the request says nothing of a reply to its message.
+            if reference_number is not None and job.reply is None:
+                reported = await self._reported(page, access, job, reference_number)
                 if reported is not None:
                     return reported
             try:
@@ -237,6 +263,16 @@ class PortalChannel:
                 if fault.code != "search_unavailable":
                     raise
                 return NothingFound(searched=False, unsent=False)
+
+    async def _reported(self, page: Page, access: PortalAccess, job: Job, reference_number: str) -> PayerReceipt | None:
+        """Open a number that a human reported. It may be anything, so no fault of opening it keeps from searching."""
+        try:
+            return await access.adapter.open_reference(
+                page, base_url=access.base_url, job=job, reference_number=reference_number
+            )
+        except ChannelFault as fault:
+            _log.info("reported_number_not_opened", authorization_id=job.authorization_id, code=fault.code)
+            return None
 
     async def _for_human(self, job: Job, needed: HumanNeeded) -> HumanNeeded:
         """Keep the session up for a human at the page where it stands."""

@@ -192,6 +192,11 @@ class SubmitGuard:
         return self._state
 
     @property
+    def is_spent(self) -> bool:
+        """Whether the one final request has left, or may have: no other one will."""
+        return self._state not in (PermitState.ARMED, PermitState.RELEASED)
+
+    @property
     def answer_status(self) -> int | None:
         """The HTTP status of the final request's answer, once there is one."""
         return self._answer_status
@@ -211,10 +216,10 @@ class SubmitGuard:
 
     def withdraw(self) -> bool:
         """Take an unused permit back. True: no final request has left, nor will; False: one did, or may have."""
-        if self._state in (PermitState.ARMED, PermitState.RELEASED):
-            self._state = PermitState.ARMED
-            return True
-        return False
+        if self.is_spent:
+            return False
+        self._state = PermitState.ARMED
+        return True
 
     def begin_sending(self) -> bool:
         """Take the permit, to be called right before the first byte is written. False: there is none, send nothing."""

@@ -149,6 +149,11 @@ class PortalScreen:
         return Scene(in_hand=self._held, tabs=tabs, overlays=self._overlays.open())
 
     @property
+    def is_in_hand(self) -> bool:
+        """Whether a human has the session."""
+        return self._held
+
+    @property
     def is_drawn(self) -> bool:
         """Whether the browser draws frames for somebody."""
         return any(tab.is_cast for tab in self._tabs.values())

@@ -193,16 +193,19 @@ class SessionHost:
     async def hold(self, session: PortalSession, *, for_human: bool = False) -> None:
         """Keep the session up for a reviewer's pause, or `for_human` for one who is to act in it.
 
-        Of too many that are held, the one ends that would end first: reviewers' before those that wait for a human.
+        Of too many that are held, the one ends that would end first: reviewers' before those that wait for a human, and
+        those before one in which a human acts.
         """
         session.is_given_back = session.is_given_back or session.is_customers
         long = for_human or session.is_customers
         seconds = self._settings.human_hold_seconds if long else self._settings.hold_seconds
         session.held_until = datetime.now(UTC) + timedelta(seconds=seconds)
         held = sorted(
-            (held_until, case) for case, each in self._sessions.items() if (held_until := each.held_until) is not None
+            (each.screen.is_in_hand, held_until, case)
+            for case, each in self._sessions.items()
+            if (held_until := each.held_until) is not None
         )
-        for _, case in held[: -self._settings.held_at_most]:
+        for _, _, case in held[: -self._settings.held_at_most]:
             await self.close(case)
 
     async def close(self, authorization_id: str) -> None:

@@ -89,7 +89,8 @@ async def save_service(visit: Visit) -> Response:
     if errors:
         raise _invalid(errors)
     if "notRequired" in told:
-        return answer({"next": "not-required", "message": told["notRequired"], "reference": values["reference"]})
+        service = {"memberId": work.member.member_id, "code": values["code"], "reference": values["reference"]}
+        return answer({"next": "not-required", "message": told["notRequired"], "service": service})
     same_questions = before.service_saved and questions.clinical_fields(
         before.service, told
     ) == questions.clinical_fields(values, told)

@@ -25,6 +25,7 @@ from priorauth.domain.errors import Issue
 from priorauth.domain.submissions import PayerReceipt
 
 _SERVICE, _CLINICAL, _DOCUMENTS, _REVIEW = "Service", "Clinical questions", "Documents", "Review"
+_WHOSE = ("Member ID", "Service code", "Your reference")
 _NOT_NEEDED, _RECEIVED = "No authorization needed", "Request received"
 
 
@@ -106,9 +107,10 @@ class RequestForm:
         if title not in (_NOT_NEEDED, _RECEIVED) and not title.startswith("Request "):
             return None
         facts = await shown_facts(page)
-        if not is_own(facts, self._job):
-            return None
-        return await _not_required(page) if title == _NOT_NEEDED else receipt_of(facts)
+        if title == _NOT_NEEDED:
+            # A reference alone is typed in quickly, for whatever patient and service.
+            return await _not_required(page) if self.package().is_named_by(facts, _WHOSE) else None
+        return receipt_of(facts) if is_own(facts, self._job) else None
 
     async def _start_request(self, page: Page) -> bool:
         member_id, birth_date = self._wording.patient()

@@ -34,6 +34,7 @@ from priorauth.domain.submissions import PayerReceipt
 
 _SERVICE, _CLINICAL = "Service", "Clinical information"
 _NOT_REQUIRED = "No authorization required"
+_WHOSE = ("Member ID", "Procedure code", "Your reference")
 _NO_SEARCH = "The search of requests is not available at the moment."
 
 
@@ -112,7 +113,8 @@ class RequestForm:
     async def shown(self, page: Page) -> PayerReceipt | NotRequired | None:
         """Read “Request received”, a request's own page, or “No authorization required”, if it is about this case."""
         if await heading(page) == _NOT_REQUIRED:
-            own = (await described(page, "dl.request")).get("Your reference") == self._job.case_reference
+            # A reference alone is typed in quickly, for whatever member and service.
+            own = self.package().is_named_by(await described(page, "dl.request"), _WHOSE)
             return NotRequired(await _message(page)) if own else None
         return await shown_receipt(page, self._job)
 

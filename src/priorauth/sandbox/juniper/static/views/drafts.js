@@ -43,7 +43,7 @@ export async function service(app, id) {
       await saving;
       try {
         const answer = await app.call("PUT", `/drafts/${id}/service`, values(form));
-        await app.go(`/drafts/${id}/${answer.next}`, { message: answer.message, reference: answer.reference });
+        await app.go(`/drafts/${id}/${answer.next}`, { message: answer.message, service: answer.service });
       } catch (error) {
         move("service");
         if (error.status !== 422) throw error;
@@ -62,10 +62,11 @@ export async function service(app, id) {
 }
 
 export function notRequired(app, id) {
-  const { message, reference } = app.state();
+  const { message, service } = app.state();
   if (!message) return app.go(`/drafts/${id}/service`).then(() => null);
   return [h("section", { class: "card" }, h("h1", {}, "No authorization needed"), h("p", { class: "message" }, message),
-    facts([["Your reference", reference]], "request"))];
+    facts([["Member ID", service.memberId], ["Service code", service.code], ["Your reference", service.reference]],
+      "request"))];
 }
 
 export async function clinical(app, id) {
