@@ -1,4 +1,7 @@
-"""Handoffs from end to end: a real server, a real payer, and a human in a real browser on a granted address."""
+"""Contract, section 6, and of section 2 what a human did: handoffs from end to end.
+
+There is a real server, a real payer, and a human in a real browser on a granted address.
+"""
 
 import json
 from collections.abc import Iterator

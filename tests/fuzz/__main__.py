@@ -18,7 +18,7 @@ def main(seconds: str = _SECONDS, *more: str) -> int:
     """Run for so long, with `more` arguments of schemathesis; return the exit status of schemathesis."""
     with tempfile.TemporaryDirectory(prefix="priorauth-fuzz-") as folder:
         server = ServerProcess(
-            Path(folder) / "data", reads_per_minute=0, writes_per_minute=0, concurrent_sessions=1
+            Path(folder) / "data", reads_per_minute=0, writes_per_minute=0, concurrent_sessions=2
         ).start()
         try:
             return _fuzz(server, Path(folder), "--max-time", seconds, *more)

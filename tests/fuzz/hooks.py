@@ -23,6 +23,7 @@ _client = httpx.Client(
 _LONG = {str(seconds) for seconds in range(2, 61)}
 _random = Random(1)
 _ONE = f"{CASES}/{{authorization_id}}"
+_HANDOFF_CASES = 4
 
 
 class _Ground:
@@ -37,11 +38,15 @@ class _Ground:
         if self._case is not None:
             self._case = _sent("GET", f"{CASES}/{self._case['id']}")
         if self._case is None or not self._case["attachments"] or self._case["nextAction"] is None:
-            created = _sent("POST", CASES, json=create_body(), headers={"Idempotency-Key": f"fuzz-{fresh_key()}"})
-            body = {"fileId": self.ready_file(), "documentTypes": ["clinical_notes"]}
-            version = {"If-Match": f'"{created["version"]}"'}
-            self._case = _sent("POST", f"{CASES}/{created['id']}/attachments", json=body, headers=version)
+            self._case = self.ready_case("approved_after_review")
         return self._case
+
+    def ready_case(self, scenario: str) -> Json:
+        """A fresh case that waits for its first confirm."""
+        headers = {"Idempotency-Key": f"fuzz-{fresh_key()}"}
+        created = _sent("POST", CASES, json=create_body(scenario), headers=headers)
+        body = {"fileId": self.ready_file(), "documentTypes": ["clinical_notes"]}
+        return _changed(created, "attachments", body)
 
     def uploaded_file(self) -> str:
         """A file whose bytes have arrived."""
@@ -60,6 +65,31 @@ class _Ground:
 
 
 _ground = _Ground()
+
+
+class _Handoffs:
+    """Some cases that only a human can finish. The service brings them there meanwhile: nobody waits for it."""
+
+    def __init__(self) -> None:
+        self._ids: list[str] = []
+
+    def find(self, *, active: bool) -> Json | None:
+        """A case that offers its interaction or, if one is wanted, has an active handoff; None while there is none."""
+        while len(self._ids) < _HANDOFF_CASES:
+            ready = _ground.ready_case("handoff_review_backed")
+            _changed(ready, "confirm", {"nextActionId": ready["nextAction"]["id"]})
+            self._ids.append(ready["id"])
+        cases = [_sent("GET", f"{CASES}/{each}") for each in self._ids]
+        self._ids = [each["id"] for each in cases if each["status"] not in ("completed", "canceled")]
+        waiting = [each for each in cases if each["status"] == "requires_action"]
+        fitting = [each for each in waiting if (each["activeManualHandoff"] is not None) is active]
+        if active and waiting and not fitting:
+            _changed(waiting[0], "manual-handoffs", {"acceptedReviewSnapshotId": _covered(waiting[0])})
+            return _sent("GET", f"{CASES}/{waiting[0]['id']}")
+        return next(iter(fitting or waiting), None)
+
+
+_handoffs = _Handoffs()
 
 
 @schemathesis.hook
@@ -93,8 +123,10 @@ def _is_good(case: Case[Any], location: ParameterLocation) -> bool:
 
 def _find(case: Case[Any]) -> None:
     if "authorization_id" in case.path_parameters:
-        found = _ground.case
+        found = _case_for(case.path)
         case.path_parameters["authorization_id"] = found["id"]
+        if "handoff_id" in case.path_parameters and found["activeManualHandoff"]:
+            case.path_parameters["handoff_id"] = found["activeManualHandoff"]["id"]
         if "attachment_id" in case.path_parameters:
             case.path_parameters["attachment_id"] = found["attachments"][0]["id"]
         if _is_good(case, ParameterLocation.HEADER) and "If-Match" in case.headers:
@@ -106,13 +138,24 @@ def _find(case: Case[Any]) -> None:
         case.path_parameters["target"] = _ground.declared_file()["upload"]["url"].rpartition("/")[2]
 
 
+def _case_for(path: str) -> Json:
+    """A case in which an operation of this path can succeed, as far as there is one now."""
+    in_session = "/manual-handoffs" in path or "/live-session" in path
+    found = _handoffs.find(active=not path.endswith("/manual-handoffs")) if in_session else None
+    return found or _ground.case
+
+
+def _covered(case: Json) -> Any:
+    """The review snapshot that the case's action covers."""
+    return case["nextAction"]["covers"]["reviewSnapshotId"] if case["nextAction"] else None
+
+
 def _filled(case: Case[Any], body: Json) -> Json:
     operation, known = f"{case.method} {case.path}", create_body(_random.choice(catalog.scenarios()).id)
     asked = {name: known[name] for name in ("providerNpi", "request")}
-    if operation == f"PATCH {_ONE}/answers":
-        return {"questionnaireResponse": _answers_of(case)}
-    if operation == f"PATCH {_ONE}/questionnaire-response.fhir":
-        return {"resourceType": "QuestionnaireResponse", **_answers_of(case)}
+    if operation in (f"PATCH {_ONE}/answers", f"PATCH {_ONE}/questionnaire-response.fhir"):
+        given, is_fhir = _answers_of(case), case.path.endswith(".fhir")
+        return {"resourceType": "QuestionnaireResponse", **given} if is_fhir else {"questionnaireResponse": given}
     if _leaves():
         return body
     if operation == f"POST {CASES}":
@@ -120,6 +163,9 @@ def _filled(case: Case[Any], body: Json) -> Json:
         return {**body, **asked, "portalAuthMode": None, "questionnaireResponse": answers}
     if operation == "POST /v1/prior-authorization-routes/resolve":
         return {**body, **asked}
+    if operation == f"POST {_ONE}/manual-handoffs":
+        offering = _client.get(f"{CASES}/{case.path_parameters['authorization_id']}")
+        return {**body, "acceptedReviewSnapshotId": _covered(offering.json()) if offering.is_success else None}
     if operation == f"POST {_ONE}/attachments":
         return {**body, "fileId": _ground.ready_file()}
     if operation == f"POST {_ONE}/confirm" and not _is_linked(case):
@@ -132,6 +178,11 @@ def _answers_of(case: Case[Any]) -> Json:
     response = _client.get(f"{CASES}/{case.path_parameters['authorization_id']}")
     items = response.json()["questionnaireResponse"]["item"] if response.is_success else []
     return {"item": _random.sample(items, k=_random.randint(0, len(items)))}
+
+
+def _changed(case: Json, below: str, body: Json) -> Json:
+    """Change a case as it was read."""
+    return _sent("POST", f"{CASES}/{case['id']}/{below}", json=body, headers={"If-Match": f'"{case["version"]}"'})
 
 
 def _sent(method: str, path: str, **rest: Any) -> Json:

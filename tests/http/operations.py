@@ -1,17 +1,23 @@
 """Every operation of the API as data, so that what holds for all of them is stated once."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
 
+from priorauth.domain.handoffs import OfferReason
+from tests.http import moves
 from tests.http.customer import CASES, Customer, Json, create_body, fresh_key, said
+from tests.http.server import Server
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
-    """What the operations of one test work on: a case that waits to be confirmed, and a file that was uploaded."""
+    """What the operations of one test work on: a case, and a file that was uploaded.
+
+    The case waits to be confirmed, or for a human at the payer; then there is a session, and perhaps a handoff.
+    """
 
     authorization: str
     version: int
@@ -19,11 +25,47 @@ class Ground:
     attachment: str
     ready_file: str
     uploaded_file: str
+    handoff: str = "mhand_1"
+    snapshot: str | None = None
+
+
+async def prepared(customer: Customer) -> Ground:
+    """A ground on which every operation succeeds that needs no session."""
+    return await _ground(customer, await customer.ready())
+
+
+async def waits_for_confirm(_server: Server, customer: Customer) -> Ground:
+    """The same, for whoever chooses between grounds."""
+    return await prepared(customer)
+
+
+async def offers_the_last_button(server: Server, customer: Customer) -> Ground:
+    """A ground on which a human may take over, accepting what is to be submitted."""
+    return await _ground(customer, await moves.offered(server, customer, OfferReason.FINAL_SUBMIT))
+
+
+async def has_a_human(server: Server, customer: Customer) -> Ground:
+    """A ground on which a human acts in the session."""
+    case = await moves.taken_over(server, customer)
+    return replace(await _ground(customer, case), handoff=case["activeManualHandoff"]["id"])
+
+
+async def _ground(customer: Customer, case: Json) -> Ground:
+    uploaded, ready = await customer.file(), await customer.ready_file()
+    return Ground(
+        authorization=case["id"],
+        version=case["version"],
+        action=case["nextAction"]["id"],
+        attachment=case["attachments"][0]["id"],
+        ready_file=ready["id"],
+        uploaded_file=uploaded["id"],
+        snapshot=case["nextAction"]["covers"]["reviewSnapshotId"],
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation. `missing` is the code for an id in its path that nobody has."""
+    """One operation. `missing` is the code for an id in its path that nobody has; on its `ground` it succeeds."""
 
     method: str
     path: str
@@ -32,6 +74,7 @@ class Operation:
     needs_key: bool = False
     missing: str | None = None
     query: tuple[tuple[str, str], ...] = ()
+    ground: Callable[[Server, Customer], Awaitable[Ground]] = waits_for_confirm
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -49,7 +92,7 @@ class Operation:
             scenario_id="approved_after_review",
             npi="1234567893",
             payer_id="larkspur-health",
-            handoff_id="mhand_1",
+            handoff_id=ground.handoff,
         )
 
     @property
@@ -79,6 +122,7 @@ class Operation:
 
 
 _ONE = f"{CASES}/{{authorization_id}}"
+_HANDOFF = f"{_ONE}/manual-handoffs/{{handoff_id}}"
 _NO_CASE, _NO_FILE = "prior_authorization_not_found", "file_not_found"
 
 CREATE = Operation("POST", CASES, lambda _: create_body(), needs_key=True)
@@ -123,6 +167,37 @@ RESOLVE = Operation(
     lambda _: {name: create_body()[name] for name in ("providerNpi", "request")},
 )
 READ = Operation("GET", _ONE, missing=_NO_CASE)
+WATCH = Operation("POST", f"{_ONE}/live-session/access-grants", lambda _: {}, missing=_NO_CASE, ground=has_a_human)
+TAKE_OVER = Operation(
+    "POST",
+    f"{_ONE}/manual-handoffs",
+    lambda ground: {"acceptedReviewSnapshotId": ground.snapshot},
+    if_match=True,
+    missing=_NO_CASE,
+    ground=offers_the_last_button,
+)
+TAKE_PART = Operation("POST", f"{_HANDOFF}/access-grants", lambda _: {}, missing=_NO_CASE, ground=has_a_human)
+REPORT_COMPLETE = Operation(
+    "POST",
+    f"{_HANDOFF}/complete",
+    lambda _: {"reportedOutcome": "submitted", "observedReferenceNumber": "ABC123", "operatorNotes": "Done."},
+    missing=_NO_CASE,
+    ground=has_a_human,
+)
+REPORT_UNABLE = Operation(
+    "POST",
+    f"{_HANDOFF}/unable-to-complete",
+    lambda _: {"reason": "other", "operatorNotes": "The page stayed white."},
+    missing=_NO_CASE,
+    ground=has_a_human,
+)
+REVOKE = Operation(
+    "POST",
+    f"{_HANDOFF}/revoke",
+    lambda _: {"reason": "The shift has ended."},
+    missing=_NO_CASE,
+    ground=has_a_human,
+)
 
 OPERATIONS = (
     CREATE,
@@ -139,8 +214,15 @@ OPERATIONS = (
     Operation("GET", f"{_ONE}/questionnaire-response.fhir", missing=_NO_CASE),
     ANSWER_WITH_FHIR,
     Operation("GET", f"{_ONE}/live-session", missing=_NO_CASE),
-    Operation("GET", f"{_ONE}/manual-handoffs", missing=_NO_CASE),
+    WATCH,
     Operation("GET", f"{_ONE}/live-session/viewers", missing=_NO_CASE),
+    Operation("GET", f"{_ONE}/manual-handoffs", missing=_NO_CASE, ground=has_a_human),
+    TAKE_OVER,
+    Operation("GET", _HANDOFF, missing=_NO_CASE, ground=has_a_human),
+    TAKE_PART,
+    REPORT_COMPLETE,
+    REPORT_UNABLE,
+    REVOKE,
     DECLARE,
     Operation("GET", "/v1/files/{file_id}", missing=_NO_FILE),
     COMPLETE,
@@ -155,26 +237,15 @@ OPERATIONS = (
     Operation("GET", "/v1/sandbox/scenarios/{scenario_id}", missing="scenario_not_found"),
     Operation("GET", "/v1/sandbox/portals"),
 )
-# What succeeds only while a session of the case is up.
-WATCH = Operation("POST", f"{_ONE}/live-session/access-grants", lambda _: {}, missing=_NO_CASE)
-TAKE_PART = Operation("POST", f"{_ONE}/manual-handoffs/{{handoff_id}}/access-grants", lambda _: {}, missing=_NO_CASE)
-IN_A_SESSION = (WATCH, TAKE_PART)
 READS = tuple(each for each in OPERATIONS if not each.writes)
 WRITES = tuple(each for each in OPERATIONS if each.writes)
 POSTS = tuple(each for each in OPERATIONS if each.method == "POST")
+GRANTS = (WATCH, TAKE_PART)
+# What answers with the case as it has become.
 MUTATIONS = (ANSWER, ATTACH, DETACH, CONFIRM, CANCEL)
+CLOSES = (REPORT_COMPLETE, REPORT_UNABLE, REVOKE)
+# What is made to a version of the case, when one is named.
+VERSIONED = (*MUTATIONS, ANSWER_WITH_FHIR, TAKE_OVER, *CLOSES)
+# What needs a key that may let something be submitted.
+CONFIRMS = (CONFIRM, TAKE_OVER, TAKE_PART)
 BELOW_A_CASE = tuple(each for each in OPERATIONS if each.missing == _NO_CASE)
-
-
-async def prepared(customer: Customer) -> Ground:
-    """A ground on which every operation succeeds."""
-    case = await customer.ready()
-    uploaded, ready = await customer.file(), await customer.ready_file()
-    return Ground(
-        authorization=case["id"],
-        version=case["version"],
-        action=case["nextAction"]["id"],
-        attachment=case["attachments"][0]["id"],
-        ready_file=ready["id"],
-        uploaded_file=uploaded["id"],
-    )

@@ -54,11 +54,12 @@ class Server:
     """One server without its engine. Whoever tests makes the engine's moves, through the engine's own commands."""
 
     def __init__(
-        self, app: FastAPI, database: Database, environment: Environment, *, clock: AheadClock, screens: DarkScreens
+        self, app: FastAPI, database: Database, settings: Settings, *, clock: AheadClock, screens: DarkScreens
     ) -> None:
         self.app = app
         self.database = database
-        self.environment = environment
+        self.settings = settings
+        self.environment = settings.environment
         self.clock = clock
         self.screens = screens
 
@@ -152,6 +153,13 @@ class Server:
             handoffs.reconcile(tx, present(), Observation(authorization_id, run, f"nothing:{run}"))
 
         await self.database.write(operation)
+
+    async def attend_handoffs(self, authorization_id: str) -> None:
+        """The sweeper looks whether a human still attends to the case."""
+        patience = timedelta(seconds=self.settings.handoff_abandoned_seconds)
+        await self.database.write(
+            lambda tx: handoffs.attend(tx, self.clock(), authorization_id=authorization_id, patience=patience)
+        )
 
     async def lose_session(self, authorization_id: str) -> None:
         """The browser that worked on the case has ended."""
@@ -275,7 +283,7 @@ def serving(data_dir: Path, *, environment: Environment = Environment.SANDBOX, *
             ),
             present=clock,
         )
-        yield Server(app, database, environment, clock=clock, screens=screens)
+        yield Server(app, database, chosen, clock=clock, screens=screens)
 
 
 @asynccontextmanager

@@ -14,9 +14,8 @@ from priorauth.store.ids import present
 from priorauth.store.transaction import Transaction
 from tests.http import moves
 from tests.http.customer import Customer, Json, fresh_key, path, refused, taken
-from tests.http.operations import IN_A_SESSION, TAKE_PART, WATCH, Operation, prepared
+from tests.http.operations import TAKE_PART, WATCH, Operation
 from tests.http.server import URL, Server, serving
-from tests.http.test_order import broken_request
 
 
 async def live_case(server: Server, customer: Customer) -> Json:
@@ -175,43 +174,6 @@ async def test_acting_needs_the_scope_that_may_submit(
 
     assert refused(lacking, 403, "insufficient_permissions")["details"] == {"requiredScope": needed.value}
     assert having.status_code == 201
-
-
-@pytest.mark.parametrize("operation", IN_A_SESSION, ids=str)
-async def test_another_organizations_session_is_not_there(
-    server: Server, customer: Customer, stranger: Customer, operation: Operation
-) -> None:
-    case = await live_case(server, customer)
-    await server.hand_over(case["id"])
-    url = operation.path.format(authorization_id=case["id"], handoff_id="mhand_1")
-
-    theirs = await stranger.send("POST", url)
-    nobodys = await stranger.send("POST", operation.lost_url)
-
-    assert refused(theirs, 404, "prior_authorization_not_found") == refused(
-        nobodys, 404, "prior_authorization_not_found"
-    )
-
-
-@pytest.mark.parametrize("rule", ["size", "content type", "authentication", "scope", "visibility", "body"])
-@pytest.mark.parametrize("operation", IN_A_SESSION, ids=str)
-async def test_requests_are_judged_in_the_order_of_all_others(
-    server: Server, customer: Customer, operation: Operation, rule: str
-) -> None:
-    ground = await prepared(customer)
-    await server.hand_over(ground.authorization)
-    rules = ("size", "content type", "authentication", "scope", "visibility", "body")
-    changes = broken_request(operation, rules[rules.index(rule) :], keyless=server.key(scopes=()))
-    answers = {
-        "size": (413, "payload_too_large"),
-        "content type": (415, "unsupported_media_type"),
-        "authentication": (401, "unauthorized"),
-        "scope": (403, "insufficient_permissions"),
-        "visibility": (404, "prior_authorization_not_found"),
-        "body": (400, "bad_request"),
-    }
-
-    refused(await operation.send(customer, ground, **changes), *answers[rule])
 
 
 # --- repetitions -----------------------------------------------------------------------------------------------------

@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from tests.http.customer import CASES, Customer, Json, create_body, fresh_key, path, refused, said
-from tests.http.operations import CANCEL, COMPLETE, CREATE, WRITES, Operation, prepared
+from tests.http.operations import CANCEL, COMPLETE, CREATE, GRANTS, REVOKE, WRITES, Operation, prepared
+from tests.http.server import Server
 
 MIB = 1024 * 1024
 JSON = ("Content-Type", "application/json")
@@ -43,8 +44,8 @@ NO_OBJECT = [b"[]", b'"text"', b"17", b"null", b"true", b"[{}]"]
 
 
 @pytest.mark.parametrize("operation", WRITES, ids=str)
-async def test_what_is_no_json_object_is_refused(customer: Customer, operation: Operation) -> None:
-    ground = await prepared(customer)
+async def test_what_is_no_json_object_is_refused(server: Server, customer: Customer, operation: Operation) -> None:
+    ground = await operation.ground(server, customer)
     before = await customer.everything({"id": ground.authorization})
 
     for content in (*NO_JSON.values(), *NO_OBJECT):
@@ -54,9 +55,11 @@ async def test_what_is_no_json_object_is_refused(customer: Customer, operation: 
 
 
 @pytest.mark.parametrize("operation", [each for each in WRITES if each.body], ids=str)
-async def test_every_field_of_another_kind_is_refused_and_named(customer: Customer, operation: Operation) -> None:
+async def test_every_field_of_another_kind_is_refused_and_named(
+    server: Server, customer: Customer, operation: Operation
+) -> None:
     assert operation.body is not None
-    ground = await prepared(customer)
+    ground = await operation.ground(server, customer)
     before = await customer.everything({"id": ground.authorization})
 
     for spoiled, field in spoiled_bodies(operation.body(ground)):
@@ -115,12 +118,12 @@ async def test_null_stands_for_an_absent_field(customer: Customer) -> None:
     assert (await CANCEL.send(customer, await prepared(customer), json={"reason": None})).is_success
 
 
-@pytest.mark.parametrize("operation", [CANCEL, COMPLETE], ids=str)
+@pytest.mark.parametrize("operation", [CANCEL, COMPLETE, REVOKE, *GRANTS], ids=str)
 @pytest.mark.parametrize("headers", [[], [JSON], [("Content-Type", "text/plain")], [("Content-Length", "0")]])
 async def test_no_body_is_fine_where_every_field_is_optional(
-    customer: Customer, operation: Operation, headers: list[tuple[str, str]]
+    server: Server, customer: Customer, operation: Operation, headers: list[tuple[str, str]]
 ) -> None:
-    ground = await prepared(customer)
+    ground = await operation.ground(server, customer)
 
     assert (await operation.send(customer, ground, content=b"", headers=headers)).is_success
 
@@ -137,8 +140,8 @@ async def test_json_is_taken_however_its_type_is_written(customer: Customer, med
 
 
 @pytest.mark.parametrize("operation", WRITES, ids=str)
-async def test_another_content_type_is_refused(customer: Customer, operation: Operation) -> None:
-    ground = await prepared(customer)
+async def test_another_content_type_is_refused(server: Server, customer: Customer, operation: Operation) -> None:
+    ground = await operation.ground(server, customer)
     before = await customer.everything({"id": ground.authorization})
 
     for media_type in ("text/plain", "application/x-www-form-urlencoded", "application/jsonp", "*/*", "", None):
@@ -163,8 +166,8 @@ class Chunks(httpx.AsyncByteStream):
 
 
 @pytest.mark.parametrize("operation", WRITES, ids=str)
-async def test_a_body_over_one_mebibyte_is_refused(customer: Customer, operation: Operation) -> None:
-    ground = await prepared(customer)
+async def test_a_body_over_one_mebibyte_is_refused(server: Server, customer: Customer, operation: Operation) -> None:
+    ground = await operation.ground(server, customer)
     before = await customer.everything({"id": ground.authorization})
     endless = Chunks(size=64 * MIB)
 

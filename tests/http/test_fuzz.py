@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.http.customer import CASES, Customer, Json, create_body, fresh_key, refused
-from tests.http.operations import OPERATIONS, WRITES, Ground, Operation, prepared
+from tests.http.operations import OPERATIONS, WRITES, Ground, Operation
+from tests.http.server import Server
 
 TEXTS = st.text(max_size=20) | st.sampled_from(["", "1234567893", "TX", "\0", "2026-02-30", "9" * 400])
 VALUES = st.recursive(
@@ -50,10 +51,10 @@ def _places(value: Any, here: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 @SEVERAL
 @given(data=st.data())
 async def test_a_body_with_anything_in_some_place(
-    customer: Customer, operation: Operation, data: st.DataObject
+    server: Server, customer: Customer, operation: Operation, data: st.DataObject
 ) -> None:
     assert operation.body is not None
-    ground = await _ground(customer)
+    ground = await _ground(server, customer, operation)
     body = operation.body(ground) if operation.path != CASES else create_body()
     content = json.dumps(data.draw(mutated(body))).encode()
 
@@ -63,8 +64,8 @@ async def test_a_body_with_anything_in_some_place(
 @pytest.mark.parametrize("operation", WRITES, ids=str)
 @SEVERAL
 @given(content=st.binary(max_size=60) | VALUES.map(lambda value: json.dumps(value).encode()))
-async def test_any_bytes(customer: Customer, operation: Operation, content: bytes) -> None:
-    ground = await _ground(customer)
+async def test_any_bytes(server: Server, customer: Customer, operation: Operation, content: bytes) -> None:
+    ground = await _ground(server, customer, operation)
 
     await _judged(customer, ground, operation, content=content, headers=[("Content-Type", "application/json")])
 
@@ -75,8 +76,8 @@ async def test_any_bytes(customer: Customer, operation: Operation, content: byte
     name=st.sampled_from(["If-Match", "If-None-Match", "Idempotency-Key", "Authorization", "Content-Type", "Host"]),
     value=st.binary(max_size=30).filter(lambda value: not set(value) & set(b"\r\n\0")),
 )
-async def test_any_header(customer: Customer, operation: Operation, name: str, value: bytes) -> None:
-    ground = await _ground(customer)
+async def test_any_header(server: Server, customer: Customer, operation: Operation, name: str, value: bytes) -> None:
+    ground = await _ground(server, customer, operation)
 
     await _judged(customer, ground, operation, headers=[(name.encode(), value)])
 
@@ -90,8 +91,8 @@ async def test_any_header(customer: Customer, operation: Operation, name: str, v
         max_size=3,
     )
 )
-async def test_any_query(customer: Customer, operation: Operation, params: dict[str, str]) -> None:
-    ground = await _ground(customer)
+async def test_any_query(server: Server, customer: Customer, operation: Operation, params: dict[str, str]) -> None:
+    ground = await _ground(server, customer, operation)
 
     await _judged(customer, ground, operation, params=params)
 
@@ -99,11 +100,11 @@ async def test_any_query(customer: Customer, operation: Operation, params: dict[
 _grounds: dict[int, Ground] = {}
 
 
-async def _ground(customer: Customer) -> Ground:
+async def _ground(server: Server, customer: Customer, operation: Operation) -> Ground:
     """One ground for all examples of a test, as long as nothing succeeded on it."""
     if id(customer) not in _grounds:
         _grounds.clear()
-        _grounds[id(customer)] = await prepared(customer)
+        _grounds[id(customer)] = await operation.ground(server, customer)
     return _grounds[id(customer)]
 
 

@@ -166,6 +166,50 @@ async def test_a_close_gives_the_case_back_to_the_service(
     assert (end["status"], end["statusReason"] and end["statusReason"]["code"]) == expected
 
 
+@pytest.mark.parametrize("reason", OfferReason)
+@pytest.mark.parametrize("how", ["complete", "unable-to-complete", "revoke"])
+async def test_every_report_closes_whatever_the_human_was_wanted_for(
+    server: Server, customer: Customer, how: str, reason: OfferReason
+) -> None:
+    body: Json = {"complete": {"reportedOutcome": "submitted"}, "unable-to-complete": {"reason": "other"}}.get(how, {})
+    case = await moves.taken_over(server, customer, reason)
+    grant = taken(await customer.send("POST", handoffs_of(case, case["activeManualHandoff"]["id"], "access-grants")))
+
+    closed = await customer.give_back(case, how, **body)
+
+    assert set(closed) == {"manualHandoffId", "state", "result", "authorization", "reconciliation"}
+    assert (closed["state"], closed["authorization"]["status"]) == ("closing", "processing")
+    refused(await customer.get(grant["url"]), 404, "access_grant_revoked")
+    live = taken(await customer.get(path(case, "live-session")))
+    assert (live["owner"]["type"], live["safety"]["requiresReviewApprovalForSubmit"]) == ("automation", True)
+
+
+async def test_a_handoff_whose_access_nobody_refreshes_expires_after_half_an_hour(
+    server: Server, customer: Customer
+) -> None:
+    case = await moves.taken_over(server, customer)
+    handoff_id = case["activeManualHandoff"]["id"]
+
+    async def after(minutes: float) -> Json:
+        server.pass_time(minutes=minutes)
+        await server.claim_session(case["id"])
+        await server.attend_handoffs(case["id"])
+        return taken(await customer.get(handoffs_of(case, handoff_id)))
+
+    assert (await after(29))["state"] == "active"
+    watched = await customer.send("POST", path(case, "live-session/access-grants"))
+    acted = await customer.send("POST", handoffs_of(case, handoff_id, "access-grants"))
+    assert [watched.status_code, acted.status_code] == [201, 201]
+    assert (await after(29))["state"] == "active"
+    expired = await after(1)
+
+    assert (expired["state"], expired["result"], expired["accessAvailable"]) == ("closing", "expired", False)
+    assert (await customer.read(case))["status"] == "processing"
+    refused(
+        await customer.send("POST", handoffs_of(case, handoff_id, "revoke"), json={}), 409, "manual_handoff_not_active"
+    )
+
+
 async def test_closing_again_by_the_same_report_repeats_the_answer(server: Server, customer: Customer) -> None:
     case = await moves.taken_over(server, customer)
     report = {"reportedOutcome": "submitted", "observedReferenceNumber": "ABC123", "operatorNotes": "Done."}

@@ -10,15 +10,15 @@ import pytest
 
 from priorauth.http.bodies import fingerprint
 from tests.http.customer import CASES, SECOND_CASES, Customer, create_body, fresh_key, path, refused, said
-from tests.http.operations import MUTATIONS, POSTS, Operation, prepared
+from tests.http.operations import BELOW_A_CASE, POSTS, Operation
 from tests.http.server import Server
 
 
 @pytest.mark.parametrize("operation", POSTS, ids=str)
 async def test_a_repeated_request_gets_the_first_answer_and_changes_nothing(
-    customer: Customer, operation: Operation
+    server: Server, customer: Customer, operation: Operation
 ) -> None:
-    ground = await prepared(customer)
+    ground = await operation.ground(server, customer)
     key = fresh_key()
     first = await operation.send(customer, ground, key=key)
     before = await customer.everything({"id": ground.authorization})
@@ -36,9 +36,9 @@ async def test_a_repeated_request_gets_the_first_answer_and_changes_nothing(
 
 
 @pytest.mark.parametrize("operation", [each for each in POSTS if each.body], ids=str)
-async def test_the_body_is_compared_as_json(customer: Customer, operation: Operation) -> None:
+async def test_the_body_is_compared_as_json(server: Server, customer: Customer, operation: Operation) -> None:
     assert operation.body is not None
-    ground = await prepared(customer)
+    ground = await operation.ground(server, customer)
     key = fresh_key()
     first = await operation.send(customer, ground, key=key)
     backwards = dict(reversed(operation.body(ground).items()))
@@ -72,9 +72,9 @@ def test_two_bodies_are_the_same_when_their_values_are(one: str, other: str, *, 
     assert (fingerprint(one.encode()) == fingerprint(other.encode())) is same
 
 
-@pytest.mark.parametrize("operation", [each for each in POSTS if each in MUTATIONS], ids=str)
-async def test_both_prefixes_are_one_path_to_a_key(customer: Customer, operation: Operation) -> None:
-    ground = await prepared(customer)
+@pytest.mark.parametrize("operation", [each for each in POSTS if each in BELOW_A_CASE], ids=str)
+async def test_both_prefixes_are_one_path_to_a_key(server: Server, customer: Customer, operation: Operation) -> None:
+    ground = await operation.ground(server, customer)
     key = fresh_key()
     first = await operation.send(customer, ground, key=key)
 
@@ -106,8 +106,10 @@ async def test_a_repetition_wins_over_a_stale_version_and_a_moved_case(server: S
 
 
 @pytest.mark.parametrize("operation", [each for each in POSTS if each.body], ids=str)
-async def test_another_body_under_the_same_key_conflicts(customer: Customer, operation: Operation) -> None:
-    ground = await prepared(customer)
+async def test_another_body_under_the_same_key_conflicts(
+    server: Server, customer: Customer, operation: Operation
+) -> None:
+    ground = await operation.ground(server, customer)
     key = fresh_key()
     assert (await operation.send(customer, ground, key=key)).is_success
     before = await customer.everything({"id": ground.authorization})
@@ -119,8 +121,8 @@ async def test_another_body_under_the_same_key_conflicts(customer: Customer, ope
 
 @pytest.mark.parametrize("operation", POSTS, ids=str)
 @pytest.mark.parametrize("key", ["", "é", "a\tb", "a" * 256, "\x7f"], ids=["empty", "accent", "tab", "long", "del"])
-async def test_a_malformed_key_is_refused(customer: Customer, operation: Operation, key: str) -> None:
-    ground = await prepared(customer)
+async def test_a_malformed_key_is_refused(server: Server, customer: Customer, operation: Operation, key: str) -> None:
+    ground = await operation.ground(server, customer)
     headers = [(b"Idempotency-Key", key.encode("latin-1"))]
 
     refused(await operation.send(customer, ground, key=None, headers=headers), 400, "bad_request")

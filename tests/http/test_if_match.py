@@ -3,7 +3,8 @@
 import pytest
 
 from tests.http.customer import Customer, Json, path, refused
-from tests.http.operations import CANCEL, MUTATIONS, Operation, prepared
+from tests.http.operations import CANCEL, CLOSES, MUTATIONS, TAKE_OVER, VERSIONED, Operation, prepared
+from tests.http.server import Server
 
 MALFORMED = {
     "weak": ['W/"{version}"'],
@@ -26,9 +27,11 @@ MALFORMED = {
 }
 
 
-@pytest.mark.parametrize("operation", MUTATIONS, ids=str)
-async def test_a_malformed_if_match_is_refused_and_changes_nothing(customer: Customer, operation: Operation) -> None:
-    ground = await prepared(customer)
+@pytest.mark.parametrize("operation", VERSIONED, ids=str)
+async def test_a_malformed_if_match_is_refused_and_changes_nothing(
+    server: Server, customer: Customer, operation: Operation
+) -> None:
+    ground = await operation.ground(server, customer)
     before = await customer.everything({"id": ground.authorization})
 
     for name, values in MALFORMED.items():
@@ -39,9 +42,11 @@ async def test_a_malformed_if_match_is_refused_and_changes_nothing(customer: Cus
     assert await customer.everything({"id": ground.authorization}) == before
 
 
-@pytest.mark.parametrize("operation", [each for each in MUTATIONS if each.if_match], ids=str)
-async def test_a_missing_if_match_is_refused_and_changes_nothing(customer: Customer, operation: Operation) -> None:
-    ground = await prepared(customer)
+@pytest.mark.parametrize("operation", [each for each in VERSIONED if each.if_match], ids=str)
+async def test_a_missing_if_match_is_refused_and_changes_nothing(
+    server: Server, customer: Customer, operation: Operation
+) -> None:
+    ground = await operation.ground(server, customer)
     before = await customer.everything({"id": ground.authorization})
 
     refused(await operation.send(customer, ground, version=None), 400, "bad_request")
@@ -50,11 +55,11 @@ async def test_a_missing_if_match_is_refused_and_changes_nothing(customer: Custo
 
 
 @pytest.mark.parametrize("off_by", [-1, 1, 10**15])
-@pytest.mark.parametrize("operation", MUTATIONS, ids=str)
+@pytest.mark.parametrize("operation", VERSIONED, ids=str)
 async def test_another_version_conflicts_and_changes_nothing(
-    customer: Customer, operation: Operation, off_by: int
+    server: Server, customer: Customer, operation: Operation, off_by: int
 ) -> None:
-    ground = await prepared(customer)
+    ground = await operation.ground(server, customer)
     before = await customer.everything({"id": ground.authorization})
     expected = ground.version + off_by
 
@@ -68,9 +73,9 @@ async def test_another_version_conflicts_and_changes_nothing(
 
 @pytest.mark.parametrize("operation", MUTATIONS, ids=str)
 async def test_the_present_version_is_taken_and_the_answer_names_the_next(
-    customer: Customer, operation: Operation
+    server: Server, customer: Customer, operation: Operation
 ) -> None:
-    ground = await prepared(customer)
+    ground = await operation.ground(server, customer)
 
     response = await operation.send(customer, ground, version=ground.version)
 
@@ -79,6 +84,25 @@ async def test_the_present_version_is_taken_and_the_answer_names_the_next(
     assert response.headers["ETag"] == f'"{ground.version + 1}"'
     read = await customer.get(path({"id": ground.authorization}))
     assert (read.content, read.headers["ETag"]) == (response.content, response.headers["ETag"])
+
+
+@pytest.mark.parametrize("operation", [TAKE_OVER, *CLOSES], ids=str)
+async def test_a_handoff_changes_the_present_version_of_its_case(
+    server: Server, customer: Customer, operation: Operation
+) -> None:
+    ground = await operation.ground(server, customer)
+
+    response = await operation.send(customer, ground, version=ground.version)
+
+    assert response.is_success, response.text
+    assert (await customer.read({"id": ground.authorization}))["version"] == ground.version + 1
+
+
+@pytest.mark.parametrize("operation", CLOSES, ids=str)
+async def test_a_close_needs_no_if_match(server: Server, customer: Customer, operation: Operation) -> None:
+    ground = await operation.ground(server, customer)
+
+    assert (await operation.send(customer, ground)).json()["state"] == "closing"
 
 
 async def test_cancel_needs_no_if_match(customer: Customer) -> None:

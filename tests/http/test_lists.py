@@ -9,10 +9,12 @@ import pytest
 
 from tests.http.customer import CASES, Customer, path, refused
 from tests.http.moves import approved
-from tests.http.operations import OPERATIONS, READS, Operation, prepared
+from tests.http.operations import OPERATIONS, READS, Operation
 from tests.http.server import Server
 
-LISTS = [each for each in READS if each.path.endswith(("authorizations", "/attachments", "/events"))]
+LISTS = [
+    each for each in READS if each.path.endswith(("authorizations", "/attachments", "/events", "/manual-handoffs"))
+]
 
 
 async def test_cases_come_newest_first_and_each_once_while_more_are_created(customer: Customer) -> None:
@@ -137,8 +139,10 @@ FAULTY: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize("operation", LISTS, ids=str)
-async def test_a_faulty_parameter_is_refused_and_named(customer: Customer, operation: Operation) -> None:
-    ground = await prepared(customer)
+async def test_a_faulty_parameter_is_refused_and_named(
+    server: Server, customer: Customer, operation: Operation
+) -> None:
+    ground = await operation.ground(server, customer)
 
     for params, field in FAULTY:
         error = refused(await operation.send(customer, ground, params=params), 400, "bad_request")
@@ -168,8 +172,10 @@ async def test_a_faulty_filter_is_refused_and_named(customer: Customer, name: st
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=str)
-async def test_an_unknown_parameter_is_refused_everywhere(customer: Customer, operation: Operation) -> None:
-    ground = await prepared(customer)
+async def test_an_unknown_parameter_is_refused_everywhere(
+    server: Server, customer: Customer, operation: Operation
+) -> None:
+    ground = await operation.ground(server, customer)
     before = await customer.everything({"id": ground.authorization})
 
     response = await operation.send(customer, ground, params={"verbose": "1"})
@@ -179,8 +185,10 @@ async def test_an_unknown_parameter_is_refused_everywhere(customer: Customer, op
 
 
 @pytest.mark.parametrize("operation", [each for each in READS if each.missing], ids=str)
-async def test_what_is_not_there_is_judged_before_its_parameters(customer: Customer, operation: Operation) -> None:
-    ground = await prepared(customer)
+async def test_what_is_not_there_is_judged_before_its_parameters(
+    server: Server, customer: Customer, operation: Operation
+) -> None:
+    ground = await operation.ground(server, customer)
 
     response = await operation.send(customer, ground, url=operation.lost_url, params={"verbose": "1"})
 

@@ -10,13 +10,11 @@ from priorauth.domain.errors import every_error
 from priorauth.domain.organizations import Environment
 from priorauth.http.app import create_app
 from tests.http.customer import Customer, Json
-from tests.http.operations import IN_A_SESSION, Operation, prepared
-from tests.http.operations import OPERATIONS as ANYTIME
+from tests.http.operations import OPERATIONS, VERSIONED, Operation
 from tests.http.server import Server
 
 DOCUMENT: Json = create_app(Environment.SANDBOX).openapi()
 
-OPERATIONS = (*ANYTIME, *IN_A_SESSION)
 WITHOUT_KEY = {("GET", "/health"), ("GET", "/ready"), ("PUT", "/uploads/{target}")}
 
 
@@ -69,9 +67,9 @@ def test_an_operation_names_its_errors_by_code(operation: Operation) -> None:
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=str)
 async def test_an_answer_has_a_status_and_a_content_type_that_the_document_names(
-    customer: Customer, operation: Operation
+    server: Server, customer: Customer, operation: Operation
 ) -> None:
-    response = await operation.send(customer, await prepared(customer))
+    response = await operation.send(customer, await operation.ground(server, customer))
 
     shown = described(operation)["responses"][str(response.status_code)]
     assert response.is_success
@@ -91,7 +89,7 @@ def test_an_operation_describes_its_parameters_and_headers(operation: Operation)
         re.findall(r"{(\w+)}", operation.path)
     )
     assert all(each["description"] for each in parameters.values())
-    assert ("If-Match" in parameters) is (operation.if_match or operation.path.endswith("/cancel"))
+    assert ("If-Match" in parameters) is (operation in VERSIONED)
     assert parameters.get("If-Match", {}).get("required", False) is operation.if_match
     assert ("Idempotency-Key" in parameters) is (operation.method == "POST")
     assert parameters.get("Idempotency-Key", {}).get("required", False) is operation.needs_key

@@ -11,11 +11,13 @@ from tests.http.operations import (
     ANSWER,
     ATTACH,
     CANCEL,
+    CLOSES,
     CONFIRM,
     DETACH,
-    MUTATIONS,
     OPERATIONS,
     POSTS,
+    TAKE_OVER,
+    VERSIONED,
     Operation,
     prepared,
 )
@@ -28,6 +30,12 @@ ANSWERS = {
     "content type": (415, "unsupported_media_type"),
     "authentication": (401, "unauthorized"),
     "scope": (403, "insufficient_permissions"),
+}
+# What an operation answers in a case that is over, where it has an answer of its own.
+NOT_NOW = {
+    CONFIRM: "prior_authorization_not_confirmable",
+    TAKE_OVER: "manual_handoff_not_allowed",
+    **dict.fromkeys(CLOSES, "manual_handoff_not_active"),
 }
 
 
@@ -68,7 +76,7 @@ def applies(operation: Operation, rule: str) -> bool:
 async def test_the_first_broken_rule_answers(
     server: Server, customer: Customer, operation: Operation, rule: str
 ) -> None:
-    ground = await prepared(customer)
+    ground = await operation.ground(server, customer)
     rules = RULES[RULES.index(rule) :]
     changes = broken_request(operation, rules, keyless=server.key(scopes=()))
     if rule == "method":
@@ -88,9 +96,9 @@ async def test_the_first_broken_rule_answers(
 
 @pytest.mark.parametrize("operation", POSTS, ids=str)
 async def test_a_key_that_was_used_otherwise_is_judged_before_headers_and_body(
-    customer: Customer, operation: Operation
+    server: Server, customer: Customer, operation: Operation
 ) -> None:
-    ground = await prepared(customer)
+    ground = await operation.ground(server, customer)
     key = fresh_key()
     assert (await operation.send(customer, ground, key=key)).is_success
     broken = {"version": None, "headers": [("If-Match", "17")], "json": {"noSuchField": 1}}
@@ -100,9 +108,11 @@ async def test_a_key_that_was_used_otherwise_is_judged_before_headers_and_body(
     refused(response, 409, "idempotency_key_reused")
 
 
-@pytest.mark.parametrize("operation", MUTATIONS, ids=str)
-async def test_the_version_is_judged_before_the_status(customer: Customer, operation: Operation) -> None:
-    ground = await prepared(customer)
+@pytest.mark.parametrize("operation", VERSIONED, ids=str)
+async def test_the_version_is_judged_before_the_status(
+    server: Server, customer: Customer, operation: Operation
+) -> None:
+    ground = await operation.ground(server, customer)
     await customer.cancel({"id": ground.authorization})
 
     stale = await operation.send(customer, ground, version=ground.version)
@@ -110,8 +120,7 @@ async def test_the_version_is_judged_before_the_status(customer: Customer, opera
 
     error = refused(stale, 409, "version_conflict")
     assert error["details"] == {"expectedVersion": ground.version, "actualVersion": ground.version + 1}
-    code = "prior_authorization_not_confirmable" if operation is CONFIRM else "prior_authorization_not_mutable"
-    refused(present, 409, code)
+    refused(present, 409, NOT_NOW.get(operation, "prior_authorization_not_mutable"))
 
 
 async def test_the_status_is_judged_before_the_content(customer: Customer) -> None:
@@ -169,6 +178,7 @@ async def test_a_create_is_judged_from_its_key_to_its_route(customer: Customer) 
     body = create_body()
     unknown_payer = {**body["request"], "payerId": "no-such-plan"}
     no_route = {**body["request"], "coverageState": "NV"}
+    no_login = {**body["request"], "coverageState": "CO"}
     malformed = create_body(providerNpi="1", request=unknown_payer, policy=None)
 
     refused(await customer.send("POST", CASES, json=malformed), 400, "idempotency_key_required")
@@ -178,7 +188,7 @@ async def test_a_create_is_judged_from_its_key_to_its_route(customer: Customer) 
         ("provider_not_found", 404, {"providerNpi": "1000000004", "request": unknown_payer}),
         ("payer_not_found", 404, {"request": unknown_payer}),
         ("unsupported_route", 409, {"request": no_route}),
-        ("unsupported_route", 409, {"portalAuthMode": "customer_login"}),
+        ("unsupported_route", 409, {"portalAuthMode": "customer_login", "request": no_login}),
     ):
         headers = [("Idempotency-Key", fresh_key())]
         response = await customer.send("POST", CASES, json=create_body(**changes), headers=headers)

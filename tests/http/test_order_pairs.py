@@ -20,6 +20,10 @@ from tests.http.operations import (
     DETACH,
     OPERATIONS,
     READ,
+    REVOKE,
+    TAKE_OVER,
+    TAKE_PART,
+    WATCH,
     Ground,
     Operation,
     prepared,
@@ -30,11 +34,13 @@ from tests.http.test_order import ANSWERS, RULES, applies, broken_request
 PAIRS = tuple(combinations(RULES, 2))
 
 
-@pytest.mark.parametrize("operation", [CREATE, READ, ANSWER, ATTACH, DETACH, CONFIRM, CANCEL], ids=str)
+@pytest.mark.parametrize(
+    "operation", [CREATE, READ, ANSWER, ATTACH, DETACH, CONFIRM, CANCEL, WATCH, TAKE_OVER, TAKE_PART, REVOKE], ids=str
+)
 async def test_of_two_broken_rules_of_a_request_the_earlier_answers(
     server: Server, customer: Customer, operation: Operation
 ) -> None:
-    ground, keyless = await prepared(customer), server.key(scopes=())
+    ground, keyless = await operation.ground(server, customer), server.key(scopes=())
 
     for rules in PAIRS:
         if not all(applies(operation, rule) for rule in rules) or rules == ("size", "content type"):

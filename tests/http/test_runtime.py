@@ -54,6 +54,18 @@ async def test_the_viewer_finds_its_page_below_the_public_address(server: Server
     assert response.headers["Location"].startswith("/prior/runtime/live#")
 
 
+async def test_the_viewers_page_says_where_it_was_opened_to_nobody(server: Server) -> None:
+    async with server.client(None) as anybody:
+        page = await anybody.get("/runtime/live")
+        unknown = await anybody.get("/runtime/live/none.js")
+
+    assert page.status_code == 200
+    assert page.headers["Referrer-Policy"] == "no-referrer"
+    assert page.headers["Cache-Control"] == "no-store"
+    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+    refused(unknown, 404, "not_found")
+
+
 async def test_a_page_that_goes_on_gets_the_ticket_alone(server: Server, customer: Customer) -> None:
     grant = await watch(customer, await live_case(server, customer))
 
@@ -176,14 +188,16 @@ async def test_a_grant_that_opens_nothing_says_why(
     await change(server, customer, case, grant)
 
     for accepted in (JSON, [("Accept", "*/*")], []):
-        error = refused(await customer.get(grant["url"], headers=accepted), 404, code)
-        assert error["details"] == {}
+        answer = await customer.get(grant["url"], headers=accepted)
+        assert refused(answer, 404, code)["details"] == {}
+        assert answer.headers["Cache-Control"] == "no-store"
     page = await customer.get(grant["url"], headers=PAGE)
 
     assert (page.status_code, page.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
     assert "<h1>This" in page.text
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
     assert page.headers["Referrer-Policy"] == "no-referrer"
+    assert page.headers["Cache-Control"] == "no-store"
     assert grant["id"] not in page.text
     (entry,) = [each for each in await entries_about(customer, case) if each["type"] == "access_grant_refused"]
     assert (entry["details"]["reason"], entry["details"]["accessGrantId"]) == (code, grant["id"])

@@ -80,6 +80,8 @@ STATES: dict[str, Move] = {
     "requires_input again": rejected,
     "requires_confirmation": ready,
     "requires_confirmation of a review": moves.under_review,
+    "requires_action": moves.offered,
+    "requires_action with a human": moves.taken_over,
     "processing": moves.processing,
     "waiting_on_payer": moves.waiting,
     "completed": moves.approved,
@@ -147,6 +149,8 @@ ACTIONS = {
     "requires_input again": ("provide_requirements", "update_authorization", "answers"),
     "requires_confirmation": ("advance_case", "confirm", "confirm"),
     "requires_confirmation of a review": ("approve_submission", "confirm", "confirm"),
+    "requires_action": ("complete_payer_interaction", "manual_handoff", "manual-handoffs"),
+    "requires_action with a human": ("complete_payer_interaction", "manual_handoff", "manual-handoffs"),
 }
 
 
@@ -161,11 +165,13 @@ async def test_the_next_action_says_what_to_call(server: Server, customer: Custo
     kind, resolution, below = ACTIONS[state]
     assert set(action) == {"id", "type", "resolution", "covers", "reason"}
     assert re.fullmatch(r"nact_[0-9a-z]+", action["id"])
-    assert (action["type"], action["reason"]) == (kind, None)
+    assert action["type"] == kind
+    assert (action["reason"] is not None) is (case["status"] == "requires_action")
     assert action["resolution"] == {"kind": resolution, "endpoint": path(case, below)}
     snapshot = case["submission"]["reviewSnapshot"] if kind == "approve_submission" else None
     assert action["covers"] == {
-        "authorizationVersion": case["version"],
+        # Taking over leaves the action as it was issued, a version before.
+        "authorizationVersion": case["version"] - (case["activeManualHandoff"] is not None),
         "requirementsVersion": case["requirements"]["version"],
         "questionnaireResponseVersion": action["covers"]["questionnaireResponseVersion"],
         "attachmentVersion": action["covers"]["attachmentVersion"],

@@ -14,7 +14,7 @@ from priorauth.store.documents import encode
 from priorauth.store.ids import present
 from priorauth.store.transaction import Transaction
 from tests.http.customer import CASES, Customer, create_body, fresh_key, refused
-from tests.http.operations import ATTACH, CONFIRM, OPERATIONS, READS, RESOLVE, Operation, prepared
+from tests.http.operations import ATTACH, CONFIRM, CONFIRMS, OPERATIONS, READS, RESOLVE, Operation, prepared
 from tests.http.server import Server, serving
 
 OF_ALL = (None, "scenario_not_found", "provider_not_found", "payer_not_found")
@@ -23,9 +23,9 @@ OWNED = [each for each in OPERATIONS if each.missing not in OF_ALL]
 
 @pytest.mark.parametrize("operation", OWNED, ids=str)
 async def test_what_another_organization_owns_is_not_there(
-    customer: Customer, stranger: Customer, operation: Operation
+    server: Server, customer: Customer, stranger: Customer, operation: Operation
 ) -> None:
-    ground = await prepared(customer)
+    ground = await operation.ground(server, customer)
     before = await customer.everything({"id": ground.authorization})
 
     theirs = await operation.send(stranger, ground)
@@ -87,7 +87,7 @@ def _save(tx: Transaction, key: ApiKey) -> None:
 async def test_a_key_that_opens_nothing_is_refused_everywhere(
     server: Server, customer: Customer, operation: Operation
 ) -> None:
-    ground = await prepared(customer)
+    ground = await operation.ground(server, customer)
     before = await customer.everything({"id": ground.authorization})
     good = server.key()
     keys = {
@@ -139,9 +139,9 @@ async def test_the_scheme_is_read_whatever_its_case(server: Server) -> None:
 async def test_a_key_without_the_scope_is_refused_and_names_it(
     server: Server, customer: Customer, operation: Operation
 ) -> None:
-    ground = await prepared(customer)
+    ground = await operation.ground(server, customer)
     before = await customer.everything({"id": ground.authorization})
-    needed = Scope.READ if operation in (RESOLVE, *READS) else Scope.CONFIRM if operation is CONFIRM else Scope.WRITE
+    needed = Scope.READ if operation in (RESOLVE, *READS) else Scope.CONFIRM if operation in CONFIRMS else Scope.WRITE
     others = tuple(scope for scope in Scope if scope is not needed)
 
     lacking = await operation.send(customer, ground, headers=[bearer(server.key(scopes=others))])

@@ -20,6 +20,7 @@ NOT_MUTABLE, NOT_CONFIRMABLE = "prior_authorization_not_mutable", "prior_authori
 REFUSALS: dict[str, tuple[str | None, str | None, str | None]] = {
     "requires_input": (None, "next_action_not_confirmable", None),
     "requires_confirmation": (None, None, None),
+    "requires_action": (NOT_MUTABLE, "next_action_not_confirmable", None),
     "processing": (NOT_MUTABLE, NOT_CONFIRMABLE, None),
     "waiting_on_payer": (NOT_MUTABLE, NOT_CONFIRMABLE, None),
     "completed": (NOT_MUTABLE, NOT_CONFIRMABLE, NOT_MUTABLE),
