@@ -5,10 +5,12 @@ The human of these tests acts in the session's own browser, as the live view let
 
 import hashlib
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 import pytest_asyncio
+from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Page
 
 from priorauth.channels.contract import AtBoundary, HumanNeeded, Job, NothingFound, NotRequired, Pending, Unresolved
@@ -323,6 +325,16 @@ async def test_the_end_of_a_browser_that_waits_for_a_human_is_told_at_once(world
     assert case in world.ledger.claims
 
     await session.page.context.browser.close()  # type: ignore[union-attr]
+
+    await world.ledger.until_released(case)
+    assert case not in world.channel.sessions()
+
+
+async def test_the_crash_of_a_page_that_waits_for_a_human_is_told_at_once(world: PortalWorld, case: str) -> None:
+    await prepared_for_a_person(world, case)
+
+    with suppress(PlaywrightError):
+        await world.session(case).page.goto("chrome://crash")
 
     await world.ledger.until_released(case)
     assert case not in world.channel.sessions()

@@ -161,6 +161,7 @@ class SessionHost:
         )
         self._sessions[job.authorization_id] = session
         browser.on("disconnected", lambda _: self._lost(session))
+        page.on("crash", lambda _: self._lost(session))
         await self._ledger.claim(session.claim)
         if self._keeper is None:
             self._keeper = asyncio.create_task(self._keep(), name="portal-session-keeper")
@@ -295,7 +296,7 @@ class SessionHost:
         return replace(claim, expires_at=datetime.now(UTC) + timedelta(seconds=self._settings.claim_seconds))
 
     def _lost(self, session: PortalSession) -> None:
-        """A browser has ended by itself: whoever waits for a human in it must hear of it now."""
+        """A browser has ended, or its page has crashed: whoever waits for a human in it must hear of it now."""
         authorization_id = session.job.authorization_id
         if self._sessions.get(authorization_id) is session:
             self._later(self.close(authorization_id))
