@@ -188,6 +188,54 @@ def test_who_says_unable_though_it_was_submitted_is_corrected_by_the_payer(
     assert integrator.counted(end) == 1
 
 
+def test_who_presses_in_vain_is_given_a_second_turn_in_which_the_button_works(
+    integrator: Integrator, somebody: Human
+) -> None:
+    scenario = "handoff_review_backed"
+    integrator.tell_payer(scenario, faults=[{"at": "submit", "kind": "error", "times": 1}])
+    case, url = taken_over(integrator, scenario)
+    somebody.take_control(url)
+    somebody.sees(REVIEW)
+    somebody.enter()
+    somebody.has_left(REVIEW)
+    integrator.give_back(case, "complete", reportedOutcome="submitted")
+
+    again = integrator.drive(
+        integrator.read(case), scenario, until=lambda now: state_of(now) == OFFERED_AGAIN and now["version"] > 6
+    )[-1]
+    assert integrator.counted(again) == 0
+    again = integrator.take_over(again)
+    somebody.take_control(integrator.grant(again)["url"])
+    somebody.sees(REVIEW)
+    somebody.enter()
+    somebody.sees(RECEIVED)
+    integrator.give_back(again, "complete", reportedOutcome="submitted")
+
+    end = ended(integrator, integrator.read(again), scenario)
+    assert integrator.counted(end) == 1
+
+
+@pytest.mark.parametrize("searchable", [True, False])
+def test_what_was_sent_before_a_cancel_is_recorded_as_late_evidence(
+    integrator: Integrator, somebody: Human, searchable: bool
+) -> None:
+    scenario = "handoff_review_backed"
+    integrator.tell_payer(scenario, searchUnavailable=not searchable)
+    case, url = taken_over(integrator, scenario)
+    somebody.take_control(url)
+    somebody.sees(REVIEW)
+    somebody.enter()
+    somebody.sees(RECEIVED)
+
+    assert integrator.call("POST", f"{path_of(case)}/cancel").is_success
+
+    somebody.is_in_the_dark()
+    until(lambda: integrator.read(case)["submission"]["payerReceipt"] is not None, seconds=20)
+    assert integrator.read(case)["status"] == "canceled"
+    assert integrator.counted(case) == 1
+    integrator.tell_payer(scenario)
+
+
 @pytest.mark.parametrize("how", ["revoke", "cancel"])
 def test_an_open_view_goes_dark_within_a_second(integrator: Integrator, somebody: Human, how: str) -> None:
     case, url = taken_over(integrator, "handoff_review_backed")

@@ -28,6 +28,10 @@ class Human:
         """Wait until the session shows a page with this title."""
         expect(self.page.locator("#tabs")).to_contain_text(title)
 
+    def has_left(self, title: str) -> None:
+        """Wait until the session shows a page with another title."""
+        expect(self.page.locator("#tabs")).not_to_contain_text(title)
+
     def enter(self, text: str = "") -> None:
         """Type where the portal's cursor stands, and press Enter."""
         self.page.keyboard.type(text)
