@@ -124,6 +124,8 @@ def _is_good(case: Case[Any], location: ParameterLocation) -> bool:
 def _find(case: Case[Any]) -> None:
     if "authorization_id" in case.path_parameters:
         found = _case_for(case.path)
+        # Requests share what was generated for them: what is found for one must not stay for the next.
+        case.path_parameters = dict(case.path_parameters)
         case.path_parameters["authorization_id"] = found["id"]
         if "handoff_id" in case.path_parameters and found["activeManualHandoff"]:
             case.path_parameters["handoff_id"] = found["activeManualHandoff"]["id"]

@@ -5,6 +5,7 @@ Every call returns fresh objects, so that no caller can change another one's cat
 
 import json
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -79,7 +80,7 @@ def scenario(scenario_id: str) -> Scenario | None:
 
 def payers() -> list[JsonObject]:
     """All payers, ordered by id."""
-    return [yaml.safe_load(text) for text in _payer_texts()]
+    return deepcopy(_payers())
 
 
 def providers() -> list[JsonObject]:
@@ -131,6 +132,11 @@ def _named_texts(folder: str) -> Iterator[tuple[str, str]]:
 
 
 @cache
+def _payers() -> list[JsonObject]:
+    # Reading them takes as long as all else together that a start does with the catalog.
+    return [yaml.safe_load(text) for text in _payer_texts()]
+
+
 def _payer_texts() -> tuple[str, ...]:
     folders = sorted(files(__package__).joinpath("payers").iterdir(), key=lambda folder: folder.name)
     return tuple(file.read_text(encoding="utf-8") for folder in folders if folder.is_dir() for file in folder.iterdir())
