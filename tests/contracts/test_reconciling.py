@@ -6,6 +6,7 @@ Real engine steps over a real database; what the payer shows is told to a script
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import TypeVar
 
 import pytest
 
@@ -64,6 +65,9 @@ def named(report: Report) -> str:
 every_report = pytest.mark.parametrize("report", [*COMPLETES, *UNABLES, *OTHERS], ids=named)
 
 
+Step = TypeVar("Step", Processing, Reconciling)
+
+
 @dataclass
 class Steps:
     """The steps of the engine for one case."""
@@ -79,24 +83,22 @@ class Steps:
         return found
 
     async def reconcile(self) -> str:
-        retries = Retries(self.home.database, self.home.clock.moment, Bounds(at_most=2))
-        step = Reconciling(
-            database=self.home.database,
-            channels={"portal": self.channel},
-            present=self.home.clock.moment,
-            retries=retries,
-        )
-        return await step.reconcile(self.case_id, self.now().journal.run, self.now().journal.turn)
+        return await self._made(Reconciling).reconcile(self.case_id, *self._place())
 
     async def advance(self) -> str:
-        retries = Retries(self.home.database, self.home.clock.moment, Bounds(at_most=2))
-        step = Processing(
-            database=self.home.database,
-            channels={"portal": self.channel},
-            present=self.home.clock.moment,
-            retries=retries,
-        )
-        return await step.advance(self.case_id, self.now().journal.run, self.now().journal.turn)
+        return await self._made(Processing).advance(self.case_id, *self._place())
+
+    async def settle(self) -> str:
+        return await self._made(Processing).settle(self.case_id, *self._place())
+
+    def _place(self) -> tuple[int, int]:
+        journal = self.now().journal
+        return journal.run, journal.turn
+
+    def _made(self, kind: type[Step]) -> Step:
+        database, present = self.home.database, self.home.clock.moment
+        retries = Retries(database, present, Bounds(at_most=2))
+        return kind(database=database, channels={"portal": self.channel}, present=present, retries=retries)
 
 
 Build = Callable[[Clock], Authorization]
@@ -425,16 +427,12 @@ async def test_a_handoff_without_a_session_is_lost_and_one_without_access_expire
     assert lost.journal.handoffs[-1].report == Report(result=HandoffResult.INTERACTION_LOST_UNRECOVERABLE)
 
 
-async def test_a_canceled_case_for_which_nobody_can_look_comes_to_rest(stored: Store, home: Home) -> None:
+async def test_a_canceled_case_for_which_nobody_can_look_comes_to_rest(stored: Store) -> None:
     steps = stored(lambda clock: cases.canceled(cases.attempted(clock), clock))
     assert steps.now().awaits_work
     steps.channel.found = HumanNeeded(OfferReason.SIGN_IN, "A code is needed.")
 
-    retries = Retries(home.database, home.clock.moment, Bounds(at_most=2))
-    step = Processing(
-        database=home.database, channels={"portal": steps.channel}, present=home.clock.moment, retries=retries
-    )
-    await step.settle(steps.case_id, steps.now().journal.run, steps.now().journal.turn)
+    await steps.settle()
 
     assert steps.now().status is Status.CANCELED
     assert not steps.now().awaits_work
@@ -447,14 +445,7 @@ async def test_a_submission_that_cannot_be_looked_for_is_offered_to_a_human(stor
     steps.channel.found = HumanNeeded(OfferReason.SUBMISSION_UNRESOLVED, "The portal cannot be searched.")
     assert await steps.advance() == Verdict.UNRESOLVED
 
-    retries = Retries(steps.home.database, steps.home.clock.moment, Bounds(at_most=2))
-    step = Processing(
-        database=steps.home.database,
-        channels={"portal": steps.channel},
-        present=steps.home.clock.moment,
-        retries=retries,
-    )
-    await step.settle(steps.case_id, steps.now().journal.run, steps.now().journal.turn)
+    await steps.settle()
 
     assert steps.now().status is Status.REQUIRES_ACTION
     assert steps.now().journal.open_attempt is not None

@@ -4,7 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
-from priorauth.domain.credentials import TOTP_PERIOD, one_time_code
+from priorauth.channels.contract import HumanNeeded
+from priorauth.domain.credentials import TOTP_PERIOD, Credential, one_time_code
+from priorauth.domain.handoffs import OfferReason
+
+CODE_NEEDED = HumanNeeded(OfferReason.SIGN_IN, "The portal asks for a one-time code that only a human has.")
+_NOT_TAKEN = HumanNeeded(
+    OfferReason.SIGN_IN, "The portal does not take the one-time codes that the service makes from the credential."
+)
 
 # A wait that ended a moment early would meet the same period again.
 _MARGIN_SECONDS = 1.0
@@ -22,11 +29,19 @@ class OneTimeCodes:
         self._clock = clock
         self._sleep = sleep
 
-    async def offer(self, secret: str, enter: Callable[[str], Awaitable[bool]]) -> bool:
-        """Say whether `enter` took a code.
+    async def pass_by(
+        self, credential: Credential, enter: Callable[[str], Awaitable[bool]], *, by_app: bool
+    ) -> HumanNeeded | None:
+        """Let `enter` offer the portal what it asks for; None when it took a code, else why only a human can go on.
 
-        A code is taken once: where another session has just used it, the next period has another one.
+        `by_app`: the portal asks for the code of an authenticator app. Any other one only a human has.
         """
+        if not by_app or credential.totp_secret is None:
+            return CODE_NEEDED
+        return None if await self._offer(credential.totp_secret, enter) else _NOT_TAKEN
+
+    async def _offer(self, secret: str, enter: Callable[[str], Awaitable[bool]]) -> bool:
+        # A code is taken once: where another session has just used it, the next period has another one.
         if await enter(one_time_code(secret, self._clock())):
             return True
         period = TOTP_PERIOD.total_seconds()

@@ -7,14 +7,9 @@ from priorauth.channels.portals.juniper.views import press
 from priorauth.channels.portals.one_time_codes import OneTimeCodes
 from priorauth.channels.portals.pages import heading, portal_faults
 from priorauth.domain.credentials import Credential
-from priorauth.domain.handoffs import OfferReason
 
 _HEADING = "Confirm it's you"
 _BY_APP = "Open your authenticator app and enter the code that it shows for Juniper Ridge."
-_CODE_NEEDED = HumanNeeded(OfferReason.SIGN_IN, "The portal asks for a one-time code that only a human has.")
-_NOT_TAKEN = HumanNeeded(
-    OfferReason.SIGN_IN, "The portal does not take the one-time codes that the service makes from the credential."
-)
 
 
 async def asks_for_code(page: Page) -> bool:
@@ -26,8 +21,6 @@ async def pass_by(page: Page, credential: Credential, codes: OneTimeCodes) -> Hu
     """Enter the credential's code in the open view; None when the portal took it."""
     async with portal_faults():
         by_app = await page.get_by_text(_BY_APP, exact=True).count() > 0
-    if not by_app or credential.totp_secret is None:
-        return _CODE_NEEDED
 
     async def enter(code: str) -> bool:
         async with portal_faults():
@@ -35,4 +28,4 @@ async def pass_by(page: Page, credential: Credential, codes: OneTimeCodes) -> Hu
         await press(page, "Confirm")
         return not await asks_for_code(page)
 
-    return None if await codes.offer(credential.totp_secret, enter) else _NOT_TAKEN
+    return await codes.pass_by(credential, enter, by_app=by_app)

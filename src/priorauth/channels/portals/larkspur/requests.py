@@ -18,8 +18,9 @@ from priorauth.channels.portals.adapter import FINAL_PATIENCE_SECONDS, Package, 
 from priorauth.channels.portals.forms import enter, unknown_questions
 from priorauth.channels.portals.larkspur.documents import shown_documents, upload
 from priorauth.channels.portals.larkspur.status import open_request, receipt_of, require_own, shown_receipt
-from priorauth.channels.portals.larkspur.verification import CODE_NEEDED, asks_for_code
+from priorauth.channels.portals.larkspur.verification import asks_for_code
 from priorauth.channels.portals.larkspur.wording import Wording
+from priorauth.channels.portals.one_time_codes import CODE_NEEDED
 from priorauth.channels.portals.pages import (
     described,
     heading,
