@@ -330,7 +330,8 @@ class SessionHost:
     async def _keep_one(self, authorization_id: str, session: PortalSession) -> None:
         over = session.held_until is not None and session.held_until <= datetime.now(UTC)
         if over or not session.is_up:
-            await self.close(authorization_id)
+            # Beside the keeping: a browser that ends slowly must not let the claims of the others run out.
+            self._later(self.close(authorization_id))
         elif self._sessions.get(authorization_id) is session:
             session.claim = self._renewed(session.claim)
             await self._ledger.claim(session.claim)
