@@ -2,6 +2,7 @@
 #
 #   PYTHON=/path/to/python3   the interpreter for .venv, instead of the first fitting one
 #   ARGS="..."                handed to what the target runs: make test ARGS="-k lifecycle -x"
+#   JOBS=2                    how many processes the tests run in; 0 runs them in this one
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo serve test fuzz lint format lock
@@ -9,6 +10,7 @@
 BIN := .venv/bin
 SOURCES := src tests scripts
 ARGS ?=
+JOBS ?= 2
 export PYTHON
 
 help: ## this list
@@ -24,7 +26,7 @@ serve: setup ## the server, on this machine
 	@$(BIN)/priorauth serve $(ARGS)
 
 test: setup ## all tests
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
 
 fuzz: setup ## ten minutes of generated requests against a real server; ARGS=60 for a minute
 	@$(BIN)/python -m tests.fuzz $(ARGS)
