@@ -97,7 +97,7 @@ async def test_a_secret_whose_codes_are_not_taken_needs_a_human_after_two_of_the
     assert world.accounts.states == []
 
 
-@pytest.mark.parametrize("totp_secret", [None, pyotp.random_base32()])
+@pytest.mark.parametrize("totp_secret", [None, pyotp.random_base32()], ids=["without a secret", "with one"])
 async def test_a_code_that_only_a_human_has_needs_one(world: PortalWorld, totp_secret: str | None) -> None:
     world.accounts.use("cedar-hollow-phone", totp_secret=totp_secret)
 
