@@ -24,7 +24,7 @@ PATIENT = (
     "1984-06-21",
     "06/21/1984",
     "M51.16",
-    "physical therapy",
+    "anti-inflammatory medication",
     "new weakness",
     f"EXAMPLE-{SCENARIO}",
     "daughter",
