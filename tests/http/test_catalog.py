@@ -66,7 +66,7 @@ async def test_the_routes_of_a_provider_are_those_that_a_case_can_take(customer:
             "requestType": "outpatient",
             "supportedServiceCodeSystems": ["cpt", "hcpcs"],
             "channel": "portal",
-            "portalAuthModes": ["automated"],
+            "portalAuthModes": ["automated", "customer_login"],
             "label": "Larkspur Provider Connection",
         }
     ]
@@ -96,7 +96,7 @@ async def test_routes_need_a_provider(customer: Customer, parameters: dict[str, 
         ({"request": {"coverageState": "WY"}}, 409, "unsupported_route"),
         ({"request": {"requestType": "inpatient"}}, 409, "unsupported_route"),
         ({"request": {"serviceCode": {"system": "ndc", "code": "0000-0000-00"}}}, 409, "unsupported_route"),
-        ({"portalAuthMode": "customer_login"}, 409, "unsupported_route"),
+        ({"request": {"coverageState": "CO"}, "portalAuthMode": "customer_login"}, 409, "unsupported_route"),
     ],
 )
 async def test_resolving_refuses_what_creating_refuses(

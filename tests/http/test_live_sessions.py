@@ -149,7 +149,7 @@ async def test_it_says_whether_the_final_submit_would_pass_and_an_approval_is_mi
     server: Server, customer: Customer
 ) -> None:
     async def safety(case: Json) -> tuple[bool, bool]:
-        await server.claim_session(case["id"])
+        await server.claim_session(case["id"], BoundaryState.AT_BOUNDARY)
         found = (await session_of(customer, case))["safety"]
         return found["finalSubmitCapable"], found["requiresReviewApprovalForSubmit"]
 

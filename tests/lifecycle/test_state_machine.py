@@ -397,10 +397,10 @@ class Lifecycle(HumanMoves):
         return work.id if work else "none"
 
 
-# A hundred walks of forty steps each: on a busy machine they take longer than any other test may.
+# Sixty walks of forty steps each: on a busy machine they take longer than any other test may.
 TestLifecycle = pytest.mark.timeout(900)(Lifecycle.TestCase)
 TestLifecycle.settings = settings(
-    max_examples=100,
+    max_examples=60,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
