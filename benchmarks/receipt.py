@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from priorauth.bootstrap import configure_logging
+from priorauth.bootstrap.logs import configure_logging
 from priorauth.domain.submissions import PayerReceipt
 from tests.factories.channels import portal_world
 from tests.factories.jobs import job_of

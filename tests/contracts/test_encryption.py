@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from alembic import command
 
-from priorauth import bootstrap
+from priorauth.bootstrap import administration, storage
 from priorauth.commands import credentials, files
 from priorauth.commands.credentials import Secrets
 from priorauth.domain.credentials import Credential
@@ -53,7 +53,7 @@ async def test_a_rotation_seals_everything_with_a_new_key_and_keeps_no_other(tmp
     case_id = await filled(tmp_path)
     before = keys.read(tmp_path / "data.key")
 
-    changed = await asyncio.to_thread(bootstrap.rotate_keys, Settings(data_dir=tmp_path))
+    changed = await asyncio.to_thread(administration.rotate_keys, Settings(data_dir=tmp_path))
 
     (after,) = keys.read(tmp_path / "data.key")
     assert changed == 2
@@ -73,7 +73,7 @@ async def test_a_rotation_that_was_interrupted_is_readable_and_can_be_run_again(
         database.close()
     assert await still_there(tmp_path, case_id), "the case is sealed anew, the file is not yet"
 
-    await asyncio.to_thread(bootstrap.rotate_keys, Settings(data_dir=tmp_path))
+    await asyncio.to_thread(administration.rotate_keys, Settings(data_dir=tmp_path))
 
     assert len(keys.read(path)) == 1
     assert await still_there(tmp_path, case_id)
@@ -85,7 +85,7 @@ async def test_keys_from_outside_are_exchanged_by_giving_both(tmp_path: Path) ->
     (tmp_path / "data.key").unlink()
     both = ",".join(base64.b64encode(key).decode() for key in (new, old))
 
-    await asyncio.to_thread(bootstrap.rotate_keys, Settings(data_dir=tmp_path, encryption_keys=both))  # type: ignore[arg-type]
+    await asyncio.to_thread(administration.rotate_keys, Settings(data_dir=tmp_path, encryption_keys=both))  # type: ignore[arg-type]
 
     assert not (tmp_path / "data.key").exists()
     assert await still_there(tmp_path, case_id, data_folder.sealer(tmp_path, (new,)))
@@ -143,7 +143,7 @@ async def test_a_rotation_takes_kept_answers_along(tmp_path: Path) -> None:
         answer = StoredAnswer("hash", 201, None, b"the answer")
         home.database.write_now(lambda tx: tx.idempotency.keep(scope, answer, now=now))
 
-    assert await asyncio.to_thread(bootstrap.rotate_keys, Settings(data_dir=tmp_path)) == 1
+    assert await asyncio.to_thread(administration.rotate_keys, Settings(data_dir=tmp_path)) == 1
 
     database = Database(sqlite.database_url(tmp_path), data_folder.sealer(tmp_path))
     try:
@@ -169,7 +169,7 @@ async def test_a_rotation_takes_credentials_and_their_browsers_states_along(tmp_
         made = a_credential(home)
     before = keys.read(tmp_path / "data.key")
 
-    assert await asyncio.to_thread(bootstrap.rotate_keys, Settings(data_dir=tmp_path)) == 2
+    assert await asyncio.to_thread(administration.rotate_keys, Settings(data_dir=tmp_path)) == 2
 
     assert set(keys.read(tmp_path / "data.key")).isdisjoint(before)
     database = Database(sqlite.database_url(tmp_path), data_folder.sealer(tmp_path))
@@ -199,19 +199,19 @@ async def test_a_folder_from_before_there_were_credentials_is_opened_with_its_ke
 
 def test_a_key_is_not_exchanged_while_a_command_may_seal_with_it_nor_the_other_way_round(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path)
-    with bootstrap.opened_database(settings), bootstrap.opened_database(settings):
+    with storage.opened_database(settings), storage.opened_database(settings):
         before = keys.read(tmp_path / "data.key")
         with pytest.raises(data_folder.DataFolderInUse, match="Let it end"):
-            bootstrap.rotate_keys(settings)
+            administration.rotate_keys(settings)
         assert keys.read(tmp_path / "data.key") == before
 
     with (
         data_folder.keys_held(tmp_path, exchanging=True),
         pytest.raises(data_folder.DataFolderInUse, match="encryption rotate"),
-        bootstrap.opened_database(settings),
+        storage.opened_database(settings),
     ):
         pytest.fail("a command got in")
-    bootstrap.rotate_keys(settings)
+    administration.rotate_keys(settings)
 
 
 def test_a_key_is_not_replaced_where_a_credential_is_all_that_was_sealed(tmp_path: Path) -> None:

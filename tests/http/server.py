@@ -11,7 +11,8 @@ from pathlib import Path
 import httpx
 from fastapi import FastAPI
 
-from priorauth import bootstrap
+from priorauth.bootstrap import administration, nodes, storage
+from priorauth.bootstrap import listening as listeners
 from priorauth.commands import handoffs, live_sessions, processing, submissions
 from priorauth.commands.organizations import create_key, ensure_organization
 from priorauth.commands.processing import Observation
@@ -87,7 +88,7 @@ class Server:
         edit: Callable[[Transaction, str], None] = lambda _tx, _key_id: None,
     ) -> str:
         """A new key of an organization that may use the whole catalog."""
-        bootstrap.issue_key(self.database, organization_name=organization, environment=self.environment)
+        administration.issue_key(self.database, organization_name=organization, environment=self.environment)
 
         def operation(tx: Transaction) -> str:
             owner = ensure_organization(tx, present(), name=organization)
@@ -268,11 +269,11 @@ def serving(data_dir: Path, *, environment: Environment = Environment.SANDBOX, *
     chosen = Settings.model_validate(
         {"environment": environment, "data_dir": data_dir, "file_bytes_limit": FILE_BYTES_LIMIT, **settings}
     )
-    with bootstrap.opened_database(chosen) as database:
+    with storage.opened_database(chosen) as database:
         portals = (PORTAL,) if environment is Environment.SANDBOX else ()
         app = _app(environment)
         clock, screens = AheadClock(), DarkScreens()
-        app.state.services = bootstrap.services(
+        app.state.services = nodes.services(
             chosen,
             database,
             Blobs(folder_store(data_dir / "files"), data_folder.sealer(data_dir)),
@@ -290,5 +291,5 @@ def serving(data_dir: Path, *, environment: Environment = Environment.SANDBOX, *
 async def listening(server: Server) -> AsyncIterator[str]:
     """Serve on a socket of this machine; give its address."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        async with bootstrap._serving(server.app, listener):
+        async with listeners.serving(server.app, listener):
             yield f"127.0.0.1:{listener.getsockname()[1]}"

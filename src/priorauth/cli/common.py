@@ -10,7 +10,8 @@ import typer
 from pydantic import ValidationError
 from sqlalchemy.exc import DatabaseError
 
-from priorauth import bootstrap
+from priorauth.bootstrap import listening, storage
+from priorauth.bootstrap.logs import configure_logging
 from priorauth.channels.portals.chromium import ChromiumError
 from priorauth.commands.credentials import UnusableCredential
 from priorauth.commands.organizations import NoSuchKey
@@ -52,7 +53,7 @@ _TOLD = (
     UnusableCredential,
     UserFault,
     ChromiumError,
-    bootstrap.CannotListen,
+    listening.CannotListen,
 )
 
 
@@ -74,8 +75,8 @@ def show(rows: Sequence[Mapping[str, object]], *, as_json: bool) -> None:
 def opened(data_dir: Path | None, environment: Environment | None = None) -> Iterator[Database]:
     """Give the data folder's database, beside a running server too; faults are told."""
     settings = read_settings({"data_dir": data_dir, "environment": environment})
-    bootstrap.configure_logging("warning")
-    with told(), bootstrap.opened_database(settings) as database:
+    configure_logging("warning")
+    with told(), storage.opened_database(settings) as database:
         yield database
 
 

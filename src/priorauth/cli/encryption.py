@@ -2,7 +2,8 @@
 
 import typer
 
-from priorauth import bootstrap
+from priorauth.bootstrap import administration
+from priorauth.bootstrap.logs import configure_logging
 from priorauth.cli.common import DataDir, read_settings, told
 
 app = typer.Typer(help="The keys that patients' data are sealed with.", no_args_is_help=True)
@@ -12,7 +13,7 @@ app = typer.Typer(help="The keys that patients' data are sealed with.", no_args_
 def rotate(data_dir: DataDir = None) -> None:
     """Seal all data with a new key. Stop the server first; if this is interrupted, run it again."""
     settings = read_settings({"data_dir": data_dir})
-    bootstrap.configure_logging("warning")
+    configure_logging("warning")
     with told():
-        changed = bootstrap.rotate_keys(settings)
+        changed = administration.rotate_keys(settings)
     typer.echo(f"{changed} values and files are sealed with the new key; older keys are not needed any more.")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from priorauth import bootstrap
+from priorauth.bootstrap import administration
 from priorauth.cli.common import AsJson, DataDir, UserFault, opened, show
 from priorauth.commands import organizations as commands
 from priorauth.domain.organizations import ApiKey, Environment, Organization, Scope
@@ -35,7 +35,7 @@ def create(
 ) -> None:
     """Create an API key. Its text is shown once and stored nowhere."""
     with opened(data_dir, environment) as database:
-        key, text = bootstrap.issue_key(
+        key, text = administration.issue_key(
             database,
             organization_name=organization,
             environment=environment,

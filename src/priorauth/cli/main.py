@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from priorauth import bootstrap
+from priorauth.bootstrap import administration, nodes
+from priorauth.bootstrap.logs import configure_logging
 from priorauth.channels.portals.chromium import find_chromium
 from priorauth.cli import access, credentials, encryption, keys, organizations, payers, providers
 from priorauth.cli.common import DataDir, read_settings, told
@@ -43,7 +44,7 @@ def serve(
     """Run the API, the engine and, in the sandbox environment, the simulated payer."""
     given = {"host": host, "port": port, "data_dir": data_dir}
     settings = read_settings(given)
-    bootstrap.configure_logging(settings.log_level)
+    configure_logging(settings.log_level)
     with told():
         find_chromium(settings.chromium_path)
         asyncio.run(_serve(settings))
@@ -52,7 +53,7 @@ def serve(
 @app.command()
 def openapi(environment: Annotated[Environment, typer.Option(help="Whose API.")] = Environment.SANDBOX) -> None:
     """Print the OpenAPI document."""
-    typer.echo(bootstrap.openapi_document(environment))
+    typer.echo(administration.openapi_document(environment))
 
 
 @app.command("settings")
@@ -68,7 +69,7 @@ async def _serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, asked_to_stop.set)
-    async with bootstrap.running(settings) as server:
+    async with nodes.running(settings) as server:
         sys.stdout.write(f"priorauth is serving at {server.url}\n")
         sys.stdout.flush()
         waits = [asyncio.create_task(event.wait()) for event in (asked_to_stop, server.stopped)]

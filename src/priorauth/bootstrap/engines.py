@@ -1,0 +1,62 @@
+"""A worker's parts: the engine, its channels, and the browsers that they use."""
+
+import secrets
+from datetime import timedelta
+
+from priorauth.channels.contract import Channel
+from priorauth.channels.portals.adapter import PortalAdapter
+from priorauth.channels.portals.channel import PortalChannel
+from priorauth.channels.portals.juniper.portal import JuniperPortal
+from priorauth.channels.portals.larkspur.portal import LarkspurPortal
+from priorauth.channels.portals.sessions import SessionSettings
+from priorauth.engine.following import Following
+from priorauth.engine.processing import Processing
+from priorauth.engine.reconciling import Reconciling
+from priorauth.engine.retries import Bounds, Retries
+from priorauth.engine.runtime import Engine
+from priorauth.engine.sweeper import Sweeper
+from priorauth.settings import Settings
+from priorauth.store.database import Database
+from priorauth.store.ids import present
+
+ADAPTERS: dict[str, PortalAdapter] = {adapter.id: adapter for adapter in (LarkspurPortal(), JuniperPortal())}
+
+
+def engine_of(settings: Settings, database: Database, channel: PortalChannel) -> Engine:
+    """Return the engine of a worker that reaches payers through `channel`."""
+    channels: dict[str, Channel] = {"portal": channel}
+    bounds = Bounds(at_most=settings.fresh_starts)
+    retries = Retries(database, present, bounds)
+    return Engine(
+        database_url=database.url,
+        processing=Processing(database=database, channels=channels, present=present, retries=retries),
+        reconciling=Reconciling(database=database, channels=channels, present=present, retries=retries),
+        following=Following(database=database, channels=channels, present=present),
+        sweeper=Sweeper(
+            database=database,
+            channels=channels,
+            present=present,
+            bounds=bounds,
+            interval_seconds=settings.sweep_seconds,
+            answers_kept_for=timedelta(days=settings.idempotency_days),
+            handoffs_abandoned_after=timedelta(seconds=settings.handoff_abandoned_seconds),
+        ),
+        concurrency=settings.concurrent_sessions,
+        polling_seconds=settings.queue_polling_seconds,
+    )
+
+
+def session_settings(settings: Settings) -> SessionSettings:
+    """Return how a worker holds its browsers."""
+    if settings.screenshots_dir is not None:
+        settings.screenshots_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return SessionSettings(
+        worker=f"worker_{secrets.token_hex(8)}",
+        chromium=settings.chromium_path,
+        sandbox=settings.chromium_sandbox,
+        page_timeout_seconds=settings.page_timeout_seconds,
+        hold_seconds=settings.review_hold_seconds,
+        human_hold_seconds=settings.handoff_hold_seconds,
+        held_at_most=settings.held_sessions,
+        screenshots=settings.screenshots_dir,
+    )

@@ -1,0 +1,51 @@
+"""What the sandbox has from the start: its catalog, accounts at its portals, and the portals themselves."""
+
+from priorauth.commands import catalog as catalog_commands
+from priorauth.commands import credentials as credential_commands
+from priorauth.commands.credentials import Secrets
+from priorauth.domain.catalog import Payer, Provider
+from priorauth.domain.organizations import Environment, Organization
+from priorauth.formats.payers import payer_of, provider_of
+from priorauth.sandbox import catalog as sandbox_catalog
+from priorauth.store.database import Database
+from priorauth.store.ids import present
+from priorauth.store.transaction import Transaction
+
+
+def install_catalog(database: Database) -> None:
+    """Put the sandbox's providers, payers and accounts into the catalog, where they are missing."""
+    providers, payers = _sandbox_entries()
+
+    def operation(tx: Transaction) -> None:
+        catalog_commands.install(tx, environment=Environment.SANDBOX, providers=providers, payers=payers)
+        give_accounts(tx)
+
+    database.write_now(operation)
+
+
+def give_accounts(tx: Transaction) -> None:
+    """Let the service sign in at the simulated portal of every payer that has no credential for everybody yet."""
+    for payer in tx.catalog.payers(Environment.SANDBOX):
+        there = tx.credentials.of_payer(Environment.SANDBOX, payer.id)
+        accounts = sandbox_catalog.PORTAL_ACCOUNTS.get(payer.portal.id, ())
+        if accounts and not any(each.is_for_everybody for each in there):
+            known = Secrets(accounts[0].user_name, accounts[0].password, accounts[0].totp_secret)
+            credential_commands.add(tx, present(), environment=Environment.SANDBOX, payer_id=payer.id, secrets=known)
+
+
+def _sandbox_entries() -> tuple[tuple[Provider, ...], tuple[Payer, ...]]:
+    return (
+        tuple(provider_of(entry) for entry in sandbox_catalog.providers()),
+        tuple(payer_of(entry) for entry in sandbox_catalog.payers()),
+    )
+
+
+def grant_everything(tx: Transaction, organization: Organization) -> None:
+    """Open all providers at all payers of the sandbox to an organization."""
+    catalog_commands.grant_all(
+        tx,
+        organization=organization,
+        environment=Environment.SANDBOX,
+        providers=tx.catalog.providers(Environment.SANDBOX, after="", limit=100_000),
+        payers=tx.catalog.payers(Environment.SANDBOX),
+    )
