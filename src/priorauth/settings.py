@@ -21,12 +21,27 @@ class Settings(BaseSettings):
     port: int = Field(8080, ge=0, le=65535, description="The port to listen on; 0 takes a free one.")
     data_dir: Path = Field(
         Path("priorauth-data"),
-        description="The folder of the database, the files and the server's key. One server each.",
+        description="The folder of the database, the files and the keys. With SQLite, one server each.",
+    )
+    database_url: SecretStr | None = Field(
+        None,
+        description="A PostgreSQL (postgresql://user:password@host/database) instead of the data folder's SQLite: for "
+        "any number of API and worker nodes.",
+    )
+    database_connections: int = Field(
+        8,
+        gt=0,
+        description="How many connections a node holds to PostgreSQL for its writes, and as many for its reads.",
     )
     encryption_keys: SecretStr | None = Field(
         None,
         description="The keys that patients' data are sealed with, instead of the data folder's data.key: "
         "32 bytes each in base64, apart by commas, newest first.",
+    )
+    server_key: SecretStr | None = Field(
+        None,
+        description="The secret behind the addresses of uploads and live views, instead of the data folder's "
+        "server.key: 32 bytes in base64, the same for all nodes.",
     )
     files_url: str | None = Field(
         None,
@@ -44,7 +59,18 @@ class Settings(BaseSettings):
     idempotency_days: int = Field(30, gt=0, description="How many days an answer is kept under its idempotency key.")
     reads_per_minute: int = Field(12_000, ge=0, description="How often a key may read within a minute; 0 is no limit.")
     writes_per_minute: int = Field(6_000, ge=0, description="How often a key may write within a minute; 0 is no limit.")
+    worker_host: str = Field("127.0.0.1", description="The private address on which a worker listens for API nodes.")
+    worker_port: int = Field(0, ge=0, le=65535, description="The port of that address; 0 takes a free one.")
+    worker_url: str | None = Field(
+        None, description="Where API nodes reach this worker; by default the address that it listens on."
+    )
+    lease_seconds: float = Field(
+        8, ge=2, description="How long a worker on PostgreSQL may be silent before others take its cases over."
+    )
     concurrent_sessions: int = Field(4, gt=0, description="How many cases are worked on at once, a browser each.")
+    concurrent_sessions_per_payer: int = Field(
+        8, gt=0, description="How many cases of one payer are worked on at once, on all workers together."
+    )
     review_hold_seconds: float = Field(
         900, ge=0, description="How long a browser session stays up while a review waits for its approval."
     )
@@ -85,10 +111,16 @@ class Settings(BaseSettings):
         description="A folder for pictures of the portal's pages. They show patients' data: "
         "for trying out, never for production.",
     )
+    sandbox_host: str = Field("127.0.0.1", description="The address on which the simulated portals listen.")
     sandbox_portal_port: int = Field(
         0,
         ge=0,
-        le=65535,
-        description="The port of Larkspur, the first simulated portal; 0 takes a free one, as the others do.",
+        le=65532,
+        description="The port of Larkspur, the first simulated portal, before those of the others; 0 takes free ones.",
+    )
+    sandbox_url: str | None = Field(
+        None,
+        description="Where Larkspur listens, when `priorauth sandbox` runs apart: http://host:port. The other portals "
+        "are at the ports that follow.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")

@@ -5,9 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.factories.databases import Home, sqlite_home
-
-HOMES = {"sqlite": sqlite_home}
+from tests.factories.databases import HOMES, Home
 
 
 @pytest.fixture(params=list(HOMES))

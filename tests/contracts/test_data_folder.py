@@ -11,8 +11,9 @@ import pytest
 import sqlalchemy as sa
 
 from priorauth.domain.organizations import Organization
-from priorauth.store import data_folder, sqlite, tables
+from priorauth.store import data_folder, tables
 from priorauth.store.database import Database
+from priorauth.store.databases import sqlite
 from priorauth.store.transaction import Transaction
 from tests.factories.databases import copy_prepared
 

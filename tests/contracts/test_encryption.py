@@ -16,9 +16,10 @@ from priorauth.commands.credentials import Secrets
 from priorauth.domain.credentials import Credential
 from priorauth.domain.organizations import Environment
 from priorauth.settings import Settings
-from priorauth.store import data_folder, sqlite, tables
+from priorauth.store import data_folder, tables
 from priorauth.store.blobs import Blobs, folder_store, seal_clear_files
 from priorauth.store.database import Database
+from priorauth.store.databases import schema, sqlite
 from priorauth.store.documents import encode
 from priorauth.store.encryption import keys, rotation
 from priorauth.store.encryption.keys import FaultyKey
@@ -56,7 +57,8 @@ async def test_a_rotation_seals_everything_with_a_new_key_and_keeps_no_other(tmp
     changed = await asyncio.to_thread(administration.rotate_keys, Settings(data_dir=tmp_path))
 
     (after,) = keys.read(tmp_path / "data.key")
-    assert changed == 2
+    # The proof of the keys is sealed too.
+    assert changed == 3
     assert after not in before
     assert (tmp_path / "data.key").stat().st_mode & 0o777 == 0o600
     assert await still_there(tmp_path, case_id)
@@ -68,7 +70,7 @@ async def test_a_rotation_that_was_interrupted_is_readable_and_can_be_run_again(
     keys.write(path, [keys.fresh(), *keys.read(path)])
     database = Database(sqlite.database_url(tmp_path), data_folder.sealer(tmp_path))
     try:
-        assert rotation.seal_anew(database) == 1
+        assert rotation.seal_anew(database) == 2
     finally:
         database.close()
     assert await still_there(tmp_path, case_id), "the case is sealed anew, the file is not yet"
@@ -143,7 +145,7 @@ async def test_a_rotation_takes_kept_answers_along(tmp_path: Path) -> None:
         answer = StoredAnswer("hash", 201, None, b"the answer")
         home.database.write_now(lambda tx: tx.idempotency.keep(scope, answer, now=now))
 
-    assert await asyncio.to_thread(administration.rotate_keys, Settings(data_dir=tmp_path)) == 1
+    assert await asyncio.to_thread(administration.rotate_keys, Settings(data_dir=tmp_path)) == 2
 
     database = Database(sqlite.database_url(tmp_path), data_folder.sealer(tmp_path))
     try:
@@ -169,7 +171,7 @@ async def test_a_rotation_takes_credentials_and_their_browsers_states_along(tmp_
         made = a_credential(home)
     before = keys.read(tmp_path / "data.key")
 
-    assert await asyncio.to_thread(administration.rotate_keys, Settings(data_dir=tmp_path)) == 2
+    assert await asyncio.to_thread(administration.rotate_keys, Settings(data_dir=tmp_path)) == 3
 
     assert set(keys.read(tmp_path / "data.key")).isdisjoint(before)
     database = Database(sqlite.database_url(tmp_path), data_folder.sealer(tmp_path))
@@ -184,7 +186,7 @@ async def test_a_folder_from_before_there_were_credentials_is_opened_with_its_ke
     case_id = await filled(tmp_path)
     engine = sqlite.create_engine(sqlite.database_url(tmp_path), writing=True)
     with engine.connect() as connection:
-        command.downgrade(data_folder.alembic_configuration(connection), "0002")
+        command.downgrade(schema.alembic_configuration(connection), "0002")
     engine.dispose()
 
     data_folder.prepare(tmp_path)
@@ -243,7 +245,7 @@ class Former:
         (folder / "files" / "file_1" / "a").write_bytes(self.document)
         self.engine = sqlite.create_engine(sqlite.database_url(folder), writing=True)
         with self.engine.connect() as connection:
-            command.upgrade(data_folder.alembic_configuration(connection), "0001")
+            command.upgrade(schema.alembic_configuration(connection), "0001")
             self._fill(connection)
             connection.commit()
 

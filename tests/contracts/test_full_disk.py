@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from priorauth.domain.errors import TemporarilyUnavailable
 from priorauth.domain.organizations import Organization
-from priorauth.store import sqlite, tables
+from priorauth.store import tables
+from priorauth.store.databases import sqlite
+from priorauth.store.databases.runner import is_outage
 from priorauth.store.transaction import Transaction
 from priorauth.store.work import Work, WorkState, processing
 from tests.factories.databases import Home, sqlite_home
@@ -110,7 +111,7 @@ def stored(home: Home, number: int, size: int) -> tuple[bool, bool]:
 
     def read(tx: Transaction) -> tuple[bool, bool]:
         named = tx.organizations.named(organization(number, size).name) is not None
-        return named, tx.state_of(work_of(number).id) is not WorkState.GONE
+        return named, tx.work.state_of(work_of(number).id) is not WorkState.GONE
 
     return home.database.read_now(read)
 
@@ -119,7 +120,7 @@ def check(home: Home, writes: list[Future[int]], sizes: list[int]) -> list[bool]
     """Hold what was said of each write against what is stored; return which were acknowledged."""
     for number, (write, size) in enumerate(zip(writes, sizes, strict=True)):
         error = write.exception(30)
-        assert error is None or type(error) is TemporarilyUnavailable
+        assert error is None or (isinstance(error, Exception) and is_outage(error))
         kept = error is None
         assert stored(home, number, size) == (kept, kept), f"write {number}: {error!r}"
     return [write.exception(30) is None for write in writes]

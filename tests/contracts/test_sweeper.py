@@ -28,6 +28,7 @@ from tests.factories.moments import Clock
 from tests.factories.scripted import ScriptedChannel
 
 AT_MOST = 3
+WORKER = "worker_1"
 WAITING = ("ENQUEUED", "DELAYED")
 ENDED = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
 
@@ -74,7 +75,7 @@ class Swept:
 
     def work(self) -> Work:
         """The work that must be under way."""
-        work, _ = self.home.database.read_now(lambda tx: moves.expected_work(tx, self.id))
+        work, _, _ = self.home.database.read_now(lambda tx: moves.expected_work(tx, self.id))
         assert work is not None
         return work
 
@@ -89,10 +90,13 @@ class Swept:
         return work
 
     def becomes(self, work: Work, status: str) -> None:
-        update = sa.text("UPDATE workflow_status SET status = :status WHERE workflow_uuid = :id")
+        columns: list[sa.ColumnClause[str]] = [sa.column(name) for name in ("workflow_uuid", "status", "executor_id")]
 
         def write(tx: Transaction) -> int:
-            return tx.connection.execute(update, {"status": status, "id": work.id}).rowcount
+            schema = "dbos" if tx.connection.dialect.name == "postgresql" else None
+            table = sa.table("workflow_status", *columns, schema=schema)
+            update = table.update().where(table.c.workflow_uuid == work.id)
+            return tx.connection.execute(update.values(status=status, executor_id=WORKER)).rowcount
 
         assert self.home.database.write_now(write) == 1
 
@@ -111,6 +115,7 @@ def swept(home: Home) -> Callable[[Build], Swept]:
             channels={"portal": channel},
             present=home.clock.moment,
             bounds=Bounds(at_most=AT_MOST),
+            worker=WORKER,
             interval_seconds=60,
         )
         return Swept(home, case.id, sweeper, channel)

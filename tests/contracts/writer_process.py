@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 from priorauth.domain.organizations import Organization
-from priorauth.store import data_folder, sqlite
+from priorauth.store import data_folder
 from priorauth.store.database import Database
+from priorauth.store.databases import sqlite
 from priorauth.store.ids import present
 from priorauth.store.transaction import Transaction
 

@@ -12,10 +12,11 @@ from priorauth.commands import catalog, organizations
 from priorauth.domain.authorizations import Authorization
 from priorauth.domain.catalog import Payer
 from priorauth.domain.organizations import Caller, Environment, Organization, Scope
-from priorauth.store import data_folder, sqlite
+from priorauth.store import data_folder
 from priorauth.store.database import Database
+from priorauth.store.databases import sqlite
 from priorauth.store.transaction import Transaction
-from tests.factories import cases, payers
+from tests.factories import cases, payers, postgres
 from tests.factories.moments import Clock
 
 
@@ -53,11 +54,38 @@ def copy_prepared(folder: Path) -> str:
     return sqlite.database_url(folder)
 
 
+@cache
+def _prepared_postgres() -> str:
+    url = postgres.new_database()
+    data_folder.prepare(_prepared(), database_url=url)
+    return url
+
+
 @contextmanager
 def sqlite_home(folder: Path) -> Iterator[Home]:
     """Open a furnished SQLite database in `folder`."""
+    with _furnished(Database(copy_prepared(folder), data_folder.sealer(folder))) as home:
+        yield home
+
+
+@contextmanager
+def postgres_home(folder: Path) -> Iterator[Home]:
+    """Open a furnished database on a real PostgreSQL; its keys lie in `folder`."""
+    template = _prepared_postgres()
+    copy_prepared(folder)
+    with (
+        postgres.fresh_database(template) as url,
+        _furnished(Database(url, data_folder.sealer(folder), connections=4)) as home,
+    ):
+        yield home
+
+
+HOMES = {"sqlite": sqlite_home, "postgresql": postgres_home}
+
+
+@contextmanager
+def _furnished(database: Database) -> Iterator[Home]:
     clock, payer = Clock(), payers.larkspur()
-    database = Database(copy_prepared(folder), data_folder.sealer(folder))
 
     def furnish(tx: Transaction) -> tuple[Organization, Organization, str]:
         ours = organizations.ensure_organization(tx, clock.moment(), name="Cedar Hollow")

@@ -96,7 +96,7 @@ async def test_bytes_that_arrive_while_a_file_is_completed_are_not_ready_unseen(
 
 async def until_queued(server: Server, *, number: int) -> None:
     """Let the loop turn until so many writes wait behind the one that is held."""
-    while server.database._waiting.qsize() < number:  # noqa: ASYNC110 - it takes turns, no time
+    while server.database._runner.waiting < number:  # noqa: ASYNC110 - it takes turns, no time
         await asyncio.sleep(0)
 
 

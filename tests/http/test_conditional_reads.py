@@ -208,8 +208,8 @@ def reads(server: Server) -> Iterator[list[int]]:
     def count(_connection: sa.Connection) -> None:
         counted.append(1)
 
-    sa.event.listen(server.database._reading, "begin", count)
+    sa.event.listen(server.database._runner.reading, "begin", count)
     try:
         yield counted
     finally:
-        sa.event.remove(server.database._reading, "begin", count)
+        sa.event.remove(server.database._runner.reading, "begin", count)

@@ -153,4 +153,4 @@ def lose_database(server: Server) -> None:
     def fail(_connection: sa.Connection) -> None:
         raise OSError("a secret detail of /var/lib/somewhere")
 
-    sa.event.listen(server.database._reading, "begin", fail)
+    sa.event.listen(server.database._runner.reading, "begin", fail)

@@ -348,9 +348,9 @@ async def test_views_of_a_process_that_died_are_ended_at_the_next_start(
 ) -> None:
     case = await live_case(server, customer)
     async with viewing(address, await ticket_of(customer, await watch(customer, case))):
-        await server.database.write(lambda tx: live_views.end_all(tx, present()))
+        await server.database.write(lambda tx: live_views.end_all(tx, present(), authorization_id=case["id"]))
         assert await viewers(customer, case) == []
-        await server.database.write(lambda tx: live_views.end_all(tx, present()))
+        await server.database.write(lambda tx: live_views.end_all(tx, present(), authorization_id=case["id"]))
 
     (entry,) = await noted(customer, case, "live_view_ended")
     assert entry["details"]["reason"] == "channel_session_lost"

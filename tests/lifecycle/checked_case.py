@@ -99,7 +99,7 @@ class CheckedCase:
         self.check_boundary(before, after)
         self.check_requirements(after)
         self.check_action(after)
-        work, state = self.home.database.read_now(lambda tx: moves.expected_work(tx, after.id))
+        work, state, _ = self.home.database.read_now(lambda tx: moves.expected_work(tx, after.id))
         assert (work is not None) is after.awaits_work, "rule 7"
         assert work is None or state is WorkState.WAITING, "rule 7"
         self.check_timeline(after)

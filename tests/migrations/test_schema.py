@@ -1,6 +1,7 @@
 """The migrations build what the code reads, and take it down again."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +11,22 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from priorauth.store import sqlite, tables
-from priorauth.store.data_folder import alembic_configuration
+from priorauth.store import tables
+from priorauth.store.databases import postgresql, sqlite
+from priorauth.store.databases.schema import alembic_configuration
+from tests.factories.postgres import fresh_database
 
 
-@pytest.fixture
-def connection(tmp_path: Path) -> Iterator[sa.Connection]:
-    """A connection to an empty database."""
-    engine = sqlite.create_engine(sqlite.database_url(tmp_path), writing=True)
-    with engine.connect() as opened:
-        yield opened
-    engine.dispose()
+@pytest.fixture(params=["sqlite", "postgresql"])
+def connection(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Connection]:
+    """A connection to an empty database of one kind."""
+    with ExitStack() as stack:
+        if request.param == "sqlite":
+            engine = sqlite.create_engine(sqlite.database_url(tmp_path), writing=True)
+        else:
+            engine = postgresql.create_engine(stack.enter_context(fresh_database()), writing=True)
+        stack.callback(engine.dispose)
+        yield stack.enter_context(engine.connect())
 
 
 def our_tables(connection: sa.Connection) -> set[str]:

@@ -73,12 +73,13 @@ def rotate_keys(settings: Settings) -> int:
     """
     with data_folder.held(settings.data_dir), data_folder.keys_held(settings.data_dir, exchanging=True):
         path, given = data_folder.key_file(settings.data_dir), storage.given_keys(settings)
-        data_folder.prepare(settings.data_dir, given)
+        with storage.database_of(settings):
+            pass
         if given is None:
             keys.write(path, [keys.fresh(), *keys.read(path)])
         with storage.database_of(settings) as database:
             changed = rotation.seal_anew(database)
-        blobs = storage.blobs_of(settings, data_folder.sealer(settings.data_dir, given))
+        blobs = storage.blobs_of(settings)
         changed += asyncio.run(blobs.seal_anew())
         if given is None:
             keys.write(path, keys.read(path)[:1])

@@ -1,6 +1,5 @@
 """A worker's parts: the engine, its channels, and the browsers that they use."""
 
-import secrets
 from datetime import timedelta
 
 from priorauth.channels.contract import Channel
@@ -11,6 +10,7 @@ from priorauth.channels.portals.larkspur.portal import LarkspurPortal
 from priorauth.channels.portals.sessions import SessionSettings
 from priorauth.engine.following import Following
 from priorauth.engine.processing import Processing
+from priorauth.engine.reaper import Reaper
 from priorauth.engine.reconciling import Reconciling
 from priorauth.engine.retries import Bounds, Retries
 from priorauth.engine.runtime import Engine
@@ -22,13 +22,14 @@ from priorauth.store.ids import present
 ADAPTERS: dict[str, PortalAdapter] = {adapter.id: adapter for adapter in (LarkspurPortal(), JuniperPortal())}
 
 
-def engine_of(settings: Settings, database: Database, channel: PortalChannel) -> Engine:
+def engine_of(settings: Settings, database: Database, channel: PortalChannel, *, worker: str) -> Engine:
     """Return the engine of a worker that reaches payers through `channel`."""
     channels: dict[str, Channel] = {"portal": channel}
     bounds = Bounds(at_most=settings.fresh_starts)
     retries = Retries(database, present, bounds)
     return Engine(
         database_url=database.url,
+        worker=worker,
         processing=Processing(database=database, channels=channels, present=present, retries=retries),
         reconciling=Reconciling(database=database, channels=channels, present=present, retries=retries),
         following=Following(database=database, channels=channels, present=present),
@@ -37,21 +38,24 @@ def engine_of(settings: Settings, database: Database, channel: PortalChannel) ->
             channels=channels,
             present=present,
             bounds=bounds,
+            worker=worker,
             interval_seconds=settings.sweep_seconds,
             answers_kept_for=timedelta(days=settings.idempotency_days),
             handoffs_abandoned_after=timedelta(seconds=settings.handoff_abandoned_seconds),
         ),
+        reaper=Reaper(database=database, present=present, interval_seconds=settings.lease_seconds / 8),
         concurrency=settings.concurrent_sessions,
+        concurrency_per_payer=settings.concurrent_sessions_per_payer,
         polling_seconds=settings.queue_polling_seconds,
     )
 
 
-def session_settings(settings: Settings) -> SessionSettings:
+def session_settings(settings: Settings, *, worker: str) -> SessionSettings:
     """Return how a worker holds its browsers."""
     if settings.screenshots_dir is not None:
         settings.screenshots_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     return SessionSettings(
-        worker=f"worker_{secrets.token_hex(8)}",
+        worker=worker,
         chromium=settings.chromium_path,
         sandbox=settings.chromium_sandbox,
         page_timeout_seconds=settings.page_timeout_seconds,

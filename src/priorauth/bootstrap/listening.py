@@ -10,33 +10,32 @@ from fastapi import FastAPI
 
 from priorauth.http.protocol import EnvelopingProtocol
 from priorauth.live.messages import MESSAGE_LIMIT
-from priorauth.settings import Settings
 
 
 class CannotListen(Exception):
     """The address is taken, or not one of this machine."""
 
 
-def listen(settings: Settings) -> socket.socket:
-    """Bind the address that the settings name. Raises CannotListen."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+def listen(host: str, port: int) -> socket.socket:
+    """Bind an address. Raises CannotListen."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # The protocol is named, since asyncio switches Nagle's algorithm off only for sockets that name it.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((settings.host, settings.port))
+        listener.bind((host, port))
     except OSError as error:
         listener.close()
         reason = error.strerror or str(error)
-        raise CannotListen(f"cannot listen on {settings.host} port {settings.port}: {reason}") from None
+        raise CannotListen(f"cannot listen on {host} port {port}: {reason}") from None
     return listener
 
 
-def address_of(settings: Settings, listener: socket.socket) -> str:
+def address_of(host: str, listener: socket.socket) -> str:
     """Return the URL at which a listener is reached from this machine."""
     anywhere = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - named in order not to be shown
-    host = anywhere.get(settings.host) or (f"[{settings.host}]" if ":" in settings.host else settings.host)
-    return f"http://{host}:{listener.getsockname()[1]}"
+    shown = anywhere.get(host) or (f"[{host}]" if ":" in host else host)
+    return f"http://{shown}:{listener.getsockname()[1]}"
 
 
 class _ApiServer(uvicorn.Server):

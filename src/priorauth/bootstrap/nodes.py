@@ -1,79 +1,112 @@
-"""The nodes of an installation: what runs in one process, started in order and stopped in reverse."""
+"""The nodes of an installation: what runs in one process, started in order and stopped in reverse.
+
+All in one over the data folder's SQLite; or API nodes, workers and the simulated portals apart, over one PostgreSQL.
+"""
 
 import asyncio
 import gc
+import secrets
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from fastapi import FastAPI
+
 from priorauth.bootstrap.engines import ADAPTERS, engine_of, session_settings
 from priorauth.bootstrap.listening import address_of, listen, serving
-from priorauth.bootstrap.storage import blobs_of, given_keys, opened_database
+from priorauth.bootstrap.portals import portals_apart, portals_here
+from priorauth.bootstrap.storage import blobs_of, opened_database, server_key_of
 from priorauth.channels.portals.channel import PortalChannel
 from priorauth.channels.portals.entrance import Entrance
 from priorauth.channels.portals.sessions import SessionHost
-from priorauth.commands import live_sessions, live_views
+from priorauth.commands import workers
 from priorauth.domain.moment import Moment
-from priorauth.domain.organizations import Environment
 from priorauth.engine.credentials import Credentials
+from priorauth.engine.leases import Lease, elapsed
 from priorauth.engine.ledger import Ledger
 from priorauth.http.app import create_app
 from priorauth.http.edge import ApiSettings, SandboxPortal, Services
 from priorauth.http.limits import Limits
-from priorauth.http.live_views import LiveViews
+from priorauth.http.live_relay import LiveRelay
+from priorauth.http.live_views import Live, LiveViews
+from priorauth.http.worker import create_worker_app
 from priorauth.live.hub import Hub
 from priorauth.live.viewer import viewer_file
-from priorauth.sandbox import catalog as sandbox_catalog
-from priorauth.sandbox.server import PortalServer
 from priorauth.settings import Settings
 from priorauth.store import data_folder
 from priorauth.store.blobs import Blobs
 from priorauth.store.database import Database
+from priorauth.store.databases import postgresql
 from priorauth.store.ids import present
+
+# A process that has the data folder to itself is followed by nobody while it lives.
+_FOR_EVER = 1e10
 
 
 @dataclass(frozen=True, slots=True)
-class RunningServer:
-    """A server that can serve: its address, and the wait for its end."""
+class Node:
+    """A node that can serve: its address, and the wait for its unasked end."""
 
     url: str
     stopped: asyncio.Event
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[RunningServer]:
-    """Run API, engine and, in the sandbox, the simulated payer; on leaving, stop them in order."""
+async def all_in_one(settings: Settings) -> AsyncIterator[Node]:
+    """Run API, worker and, in the sandbox, the simulated portals in this process, over the data folder's SQLite."""
     async with AsyncExitStack() as stack:
         stack.enter_context(data_folder.held(settings.data_dir))
         database = stack.enter_context(opened_database(settings))
-        await database.write(lambda tx: live_sessions.release_all(tx, present()))
-        await database.write(lambda tx: live_views.end_all(tx, present()))
-        blobs = blobs_of(settings, data_folder.sealer(settings.data_dir, given_keys(settings)))
-        portals = await portals_of(settings, stack)
-        host = SessionHost(session_settings(settings), Ledger(database, present))
-        stack.push_async_callback(host.shut_down)
-        entrance = Entrance(
-            host=host,
-            adapters=ADAPTERS,
-            credentials=Credentials(database, present),
-            addresses={portal.id: portal.url for portal in portals},
-        )
-        channel = PortalChannel(host=host, entrance=entrance, documents=blobs)
-        engine = engine_of(settings, database, channel)
-        listener = listen(settings)
-        url = settings.public_base_url or address_of(settings, listener)
-        await engine.start()
-        stack.push_async_callback(engine.stop, within_seconds=settings.shutdown_seconds)
+        portals = await portals_here(settings, stack)
+        listener = listen(settings.host, settings.port)
+        url = settings.public_base_url or address_of(settings.host, listener)
+        worker = _new_worker()
+        await database.write(lambda tx: workers.join(tx, worker=worker, url=url, lease_seconds=_FOR_EVER, alone=True))
+        live = await _work(settings, stack, database, worker=worker, portals=portals)
         app = create_app(settings.environment)
-        live = LiveViews(database=database, present=present, screens=host, show=Hub, viewer_file=viewer_file)
-        app.state.services = services(settings, database, blobs, url=url, portals=portals, live=live)
-        stopped = await stack.enter_async_context(serving(app, listener))
-        stack.callback(database.changes.end)
-        stack.push_async_callback(live.close)
-        # What is loaded by now stays for good: no collection of garbage has to walk through it again.
-        gc.collect()
-        gc.freeze()
-        yield RunningServer(url, stopped)
+        app.state.services = services(settings, database, blobs_of(settings), url=url, portals=portals, live=live)
+        stopped = await _listen_on(stack, app, listener, database, live)
+        yield Node(url, stopped)
+
+
+@asynccontextmanager
+async def api(settings: Settings) -> AsyncIterator[Node]:
+    """Run an API node, which leads viewers to the workers that hold their sessions."""
+    async with AsyncExitStack() as stack:
+        database = stack.enter_context(opened_database(settings))
+        listener = listen(settings.host, settings.port)
+        url = settings.public_base_url or address_of(settings.host, listener)
+        live = LiveRelay(database=database, proof_for=_proofs(settings), viewer_file=viewer_file)
+        app = create_app(settings.environment)
+        app.state.services = services(
+            settings, database, blobs_of(settings), url=url, portals=portals_apart(settings), live=live
+        )
+        stopped = await _listen_on(stack, app, listener, database, live)
+        yield Node(url, stopped)
+
+
+@asynccontextmanager
+async def worker(settings: Settings) -> AsyncIterator[Node]:
+    """Run a worker under a lease, which listens for API nodes alone."""
+    async with AsyncExitStack() as stack:
+        database = stack.enter_context(opened_database(settings))
+        portals = portals_apart(settings)
+        listener = listen(settings.worker_host, settings.worker_port)
+        url = settings.worker_url or address_of(settings.worker_host, listener)
+        name, seconds = _new_worker(), settings.lease_seconds
+        begun_at = elapsed()
+        await database.write(lambda tx: workers.join(tx, worker=name, url=url, lease_seconds=seconds, alone=False))
+        engine = postgresql.create_engine(database.url, writing=True)
+        stack.callback(engine.dispose)
+        lease = Lease(engine, worker=name, seconds=seconds, begun_at=begun_at)
+        lease.begin()
+        stack.push_async_callback(_leave, database, lease, name)
+        live = await _work(settings, stack, database, worker=name, portals=portals, stands=lease.stands)
+        app = create_worker_app(_proofs(settings)(name))
+        app.state.services = services(settings, database, blobs_of(settings), url=url, live=live)
+        stopped = await _listen_on(stack, app, listener, database, live)
+        yield Node(url, stopped)
 
 
 def services(
@@ -83,14 +116,14 @@ def services(
     *,
     url: str,
     portals: tuple[SandboxPortal, ...] = (),
-    live: LiveViews | None = None,
+    live: Live | None = None,
     present: Callable[[], Moment] = present,
 ) -> Services:
     """Return what an API works with that serves under `url`; it needs no engine to be up."""
     api_settings = ApiSettings(
         environment=settings.environment,
         public_base_url=url.rstrip("/"),
-        server_key=data_folder.secret(settings.data_dir),
+        server_key=server_key_of(settings),
         automatic_submission_allowed=settings.automatic_submission_allowed,
         upload_seconds=settings.upload_seconds,
         file_bytes_limit=settings.file_bytes_limit,
@@ -103,14 +136,56 @@ def services(
     return Services(database, blobs, api_settings, limits, present, live)
 
 
-async def portals_of(settings: Settings, stack: AsyncExitStack) -> tuple[SandboxPortal, ...]:
-    """Start the simulated portals; outside of the sandbox there are none."""
-    if settings.environment is not Environment.SANDBOX:
-        return ()
-    portals = []
-    for number, portal in enumerate(sandbox_catalog.PORTALS):
-        server = PortalServer(settings.data_dir / "sandbox", portal=portal.id)
-        url = await server.start("127.0.0.1", settings.sandbox_portal_port if number == 0 else 0)
-        stack.push_async_callback(server.stop)
-        portals.append(SandboxPortal(id=portal.id, display_name=portal.display_name, url=url))
-    return tuple(portals)
+async def _work(
+    settings: Settings,
+    stack: AsyncExitStack,
+    database: Database,
+    *,
+    worker: str,
+    portals: tuple[SandboxPortal, ...],
+    stands: Callable[[], bool] = lambda: True,
+) -> LiveViews:
+    """Start to work on cases; return the views of the sessions in which that happens."""
+    host = SessionHost(session_settings(settings, worker=worker), Ledger(database, present), stands=stands)
+    stack.push_async_callback(host.shut_down)
+    entrance = Entrance(
+        host=host,
+        adapters=ADAPTERS,
+        credentials=Credentials(database, present),
+        addresses={portal.id: portal.url for portal in portals},
+    )
+    channel = PortalChannel(host=host, entrance=entrance, documents=blobs_of(settings))
+    engine = engine_of(settings, database, channel, worker=worker)
+    await engine.start()
+    stack.push_async_callback(engine.stop, within_seconds=settings.shutdown_seconds)
+    return LiveViews(database=database, present=present, screens=host, show=Hub, viewer_file=viewer_file)
+
+
+async def _listen_on(
+    stack: AsyncExitStack, app: FastAPI, listener: socket.socket, database: Database, live: Live
+) -> asyncio.Event:
+    stopped = await stack.enter_async_context(serving(app, listener))
+    stack.callback(database.changes.end)
+    stack.push_async_callback(live.close)
+    # What is loaded by now stays for good: no collection of garbage has to walk through it again.
+    gc.collect()
+    gc.freeze()
+    return stopped
+
+
+async def _leave(database: Database, lease: Lease, worker: str) -> None:
+    """End a lease after all that was done under it: others take over at once what is left."""
+    try:
+        await database.write(lambda tx: workers.leave(tx, worker=worker))
+    finally:
+        await asyncio.to_thread(lease.end)
+
+
+def _proofs(settings: Settings) -> Callable[[str], str]:
+    """Return how an API node proves to a worker that it is one of the installation."""
+    key = server_key_of(settings)
+    return lambda worker: data_folder.proof(key, f"worker:{worker}")
+
+
+def _new_worker() -> str:
+    return f"worker_{secrets.token_hex(8)}"

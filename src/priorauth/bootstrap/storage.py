@@ -1,5 +1,7 @@
 """The data of an installation, opened: its database, its files, and the keys that both are sealed with."""
 
+import base64
+import binascii
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,12 +12,13 @@ from priorauth.store import data_folder
 from priorauth.store.blobs import Blobs, folder_store, remote_store
 from priorauth.store.database import Database
 from priorauth.store.encryption import keys
+from priorauth.store.encryption.keys import FaultyKey
 from priorauth.store.encryption.sealing import Sealer
 
 
 @contextmanager
 def opened_database(settings: Settings) -> Iterator[Database]:
-    """Open the data folder's database.
+    """Open the installation's database.
 
     Creates folder, schema and, in the sandbox, the catalog and its accounts where they are missing. Raises
     DataFolderInUse while the key is exchanged.
@@ -29,9 +32,14 @@ def opened_database(settings: Settings) -> Iterator[Database]:
 @contextmanager
 def database_of(settings: Settings) -> Iterator[Database]:
     """Open the database as it is, its schema brought up to date. Raises FaultyKey."""
-    given = given_keys(settings)
-    url = data_folder.prepare(settings.data_dir, given)
-    database = Database(url, data_folder.sealer(settings.data_dir, given))
+    given, url = given_keys(settings), settings.database_url
+    address = data_folder.prepare(
+        settings.data_dir,
+        given,
+        database_url=url.get_secret_value() if url is not None else None,
+        server_key=given_server_key(settings),
+    )
+    database = Database(address, sealer_of(settings), connections=settings.database_connections)
     try:
         yield database
     finally:
@@ -44,7 +52,30 @@ def given_keys(settings: Settings) -> tuple[bytes, ...] | None:
     return keys.parse(given.get_secret_value(), source="PRIORAUTH_ENCRYPTION_KEYS") if given else None
 
 
-def blobs_of(settings: Settings, sealer: Sealer) -> Blobs:
+def given_server_key(settings: Settings) -> bytes | None:
+    """Return the server's key that the settings give, if they do. Raises FaultyKey."""
+    if settings.server_key is None:
+        return None
+    try:
+        key = base64.b64decode(settings.server_key.get_secret_value(), validate=True)
+    except binascii.Error:
+        key = b""
+    if len(key) != 32:
+        raise FaultyKey("PRIORAUTH_SERVER_KEY is not 32 bytes in base64. Make one with `openssl rand -base64 32`.")
+    return key
+
+
+def server_key_of(settings: Settings) -> bytes:
+    """Return the secret behind upload and grant addresses. Raises FaultyKey."""
+    return given_server_key(settings) or data_folder.secret(settings.data_dir)
+
+
+def sealer_of(settings: Settings) -> Sealer:
+    """Return what seals the installation's data. Raises FaultyKey."""
+    return data_folder.sealer(settings.data_dir, given_keys(settings), server_key=given_server_key(settings))
+
+
+def blobs_of(settings: Settings) -> Blobs:
     """Return where the bytes of files lie."""
     store = remote_store(settings.files_url) if settings.files_url else folder_store(settings.data_dir / "files")
-    return Blobs(store, sealer)
+    return Blobs(store, sealer_of(settings))

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DatabaseError
 
 from priorauth.bootstrap import listening, storage
 from priorauth.bootstrap.logs import configure_logging
+from priorauth.bootstrap.portals import NoPortals
 from priorauth.channels.portals.chromium import ChromiumError
 from priorauth.commands.credentials import UnusableCredential
 from priorauth.commands.organizations import NoSuchKey
@@ -54,6 +55,7 @@ _TOLD = (
     UserFault,
     ChromiumError,
     listening.CannotListen,
+    NoPortals,
 )
 
 

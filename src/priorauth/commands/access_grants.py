@@ -5,8 +5,7 @@ from datetime import timedelta
 
 from priorauth.commands import handoffs
 from priorauth.commands.processing import note
-from priorauth.domain.live.grants import AccessGrant, require_session
-from priorauth.domain.live.views import Screens
+from priorauth.domain.live.grants import AccessGrant, Shows, require_session
 from priorauth.domain.live_sessions import AccessMode
 from priorauth.domain.moment import Moment
 from priorauth.domain.organizations import Caller
@@ -14,11 +13,11 @@ from priorauth.store.transaction import Transaction
 
 
 def mint_read_only(
-    tx: Transaction, caller: Caller, moment: Moment, *, authorization_id: str, screens: Screens | None, seconds: int
+    tx: Transaction, caller: Caller, moment: Moment, *, authorization_id: str, shows: Shows | None, seconds: int
 ) -> AccessGrant:
     """Let whoever gets the grant watch the session that is up. Raises LiveSessionNotAvailable."""
     case = tx.authorizations.require(caller, authorization_id)
-    claim = require_session(case, tx.sessions.of(case.id), screens, now=moment.now)
+    claim = require_session(case, tx.sessions.of(case.id), shows, now=moment.now)
     grant = AccessGrant(
         id=moment.new_id("rag"),
         authorization_id=case.id,
@@ -38,7 +37,7 @@ def mint_interactive(
     *,
     authorization_id: str,
     handoff_id: str,
-    screens: Screens | None,
+    shows: Shows | None,
     seconds: int,
 ) -> AccessGrant:
     """Let whoever gets the grant act in a handoff's session.
@@ -47,7 +46,7 @@ def mint_interactive(
     """
     case = tx.authorizations.require(caller, authorization_id)
     handoffs.note_refresh(tx, moment, authorization_id=case.id, handoff_id=handoff_id)
-    claim = require_session(case, tx.sessions.of(case.id), screens, now=moment.now)
+    claim = require_session(case, tx.sessions.of(case.id), shows, now=moment.now)
     grant = AccessGrant(
         id=moment.new_id("rag"),
         authorization_id=case.id,

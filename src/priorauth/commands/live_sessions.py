@@ -19,9 +19,3 @@ def release(tx: Transaction, moment: Moment, *, authorization_id: str, session_i
     """Let a claim go."""
     if tx.sessions.drop(authorization_id, session_id=session_id):
         handoffs.lose(tx, moment, authorization_id=authorization_id)
-
-
-def release_all(tx: Transaction, moment: Moment) -> None:
-    """Let every claim go: called by the one process of the data folder as it starts."""
-    for authorization_id in tx.sessions.drop_all():
-        handoffs.lose(tx, moment, authorization_id=authorization_id)

@@ -101,9 +101,9 @@ def end(tx: Transaction, moment: Moment, *, view_id: str, next_ticket: str, reas
         _note(tx, moment, tx.live_views.require(view_id), event="live_view_ended", reason=reason)
 
 
-def end_all(tx: Transaction, moment: Moment) -> None:
-    """End every view: called by the one process of the data folder as it starts."""
-    for viewer in tx.live_views.end_all(now=moment.now):
+def end_all(tx: Transaction, moment: Moment, *, authorization_id: str) -> None:
+    """End every view of a case whose session is gone with its worker."""
+    for viewer in tx.live_views.end_all(authorization_id, now=moment.now):
         _note(tx, moment, viewer, event="live_view_ended", reason=Ending.SESSION_LOST.value)
 
 

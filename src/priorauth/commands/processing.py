@@ -5,7 +5,7 @@ runs again after a crash changes nothing twice; each refuses work that belongs t
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from priorauth.commands.record import enqueue_next, knowledge, load, next_work, record
+from priorauth.commands.record import enqueue, enqueue_next, knowledge, load, next_work, record
 from priorauth.domain import processing
 from priorauth.domain.authorizations import Authorization, Knowledge, Reason
 from priorauth.domain.errors import Issue
@@ -140,10 +140,12 @@ def note(
     tx.timeline.append(case.id, entry, observation_id=observation_id)
 
 
-def expected_work(tx: Transaction, authorization_id: str) -> tuple[Work | None, WorkState]:
-    """Return the work that must be under way for the case, if any, and what the engine's tables say of it."""
+def expected_work(tx: Transaction, authorization_id: str) -> tuple[Work | None, WorkState, str | None]:
+    """Return the work that must be under way for the case, if any, its state in the engine's tables, and its runner."""
     work = next_work(tx, load(tx, authorization_id))
-    return work, tx.state_of(work.id) if work is not None else WorkState.GONE
+    if work is None:
+        return None, WorkState.GONE, None
+    return work, tx.work.state_of(work.id), tx.work.runner_of(work.id)
 
 
 def start_afresh(
@@ -175,5 +177,5 @@ def start_afresh(
     tx.authorizations.save(afresh)
     following = next_work(tx, afresh)
     if following is not None:
-        tx.enqueue(replace(following, delay_seconds=delay_seconds))
+        enqueue(tx, afresh, replace(following, delay_seconds=delay_seconds))
     return afresh

@@ -1,6 +1,7 @@
 """How a decision about a case is written down: the case, its timeline and the work that follows, together."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from priorauth.domain.authorizations import Authorization, Knowledge
 from priorauth.domain.errors import AuthorizationNotFound
@@ -12,7 +13,7 @@ from priorauth.domain.moment import Moment
 from priorauth.domain.reviews import SnapshotStatus
 from priorauth.formats.icd10cm import icd10cm
 from priorauth.store.transaction import Transaction
-from priorauth.store.work import Work, following, processing
+from priorauth.store.work import Line, Work, following, processing
 
 # An offer that nobody takes before its session is lost is made again, but each time at the payer's expense.
 _LONGEST_RESPITE = 300.0
@@ -84,7 +85,15 @@ def enqueue_next(tx: Transaction, case: Authorization) -> None:
     """Enqueue the work that the case's status calls for; nothing when the move is not the service's."""
     work = next_work(tx, case)
     if work is not None:
-        tx.enqueue(work)
+        enqueue(tx, case, work)
+
+
+def enqueue(tx: Transaction, case: Authorization, work: Work) -> None:
+    """Enqueue work of a case, in its line, with the worker that holds the case's session."""
+    line = Line(case.payer_id, case.organization_id)
+    claim = tx.sessions.of(case.id)
+    holder = claim.worker if claim is not None and tx.workers.url_of(claim.worker) is not None else None
+    tx.enqueue(replace(work, line=line, worker=holder))
 
 
 def next_work(tx: Transaction, case: Authorization) -> Work | None:

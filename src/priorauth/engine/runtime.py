@@ -1,8 +1,8 @@
-"""The durable engine's life: it starts inside the running event loop, takes up what a crash left, and stops in order.
+"""The durable engine's life: it starts inside the running event loop, takes up what the dead left, and stops in order.
 
-On SQLite one process holds the data folder, so the executor's id is constant: whatever was running when the process
-died is this executor's work, and DBOS takes it up again at launch. The application's version is constant too, since a
-new one would strand the work that is under way.
+Every start of a worker is another executor to DBOS, which by itself recovers nothing of others: the reaper does. The
+application's version is constant, since a new one would strand the work that is under way. A worker listens to the
+common queue and to its own, where work waits that goes on in a session which it holds.
 """
 
 import asyncio
@@ -16,9 +16,10 @@ from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer
 from priorauth.domain.errors import whereabouts
 from priorauth.engine.following import Following
 from priorauth.engine.processing import Processing, Verdict
+from priorauth.engine.reaper import Reaper
 from priorauth.engine.reconciling import Reconciling
 from priorauth.engine.sweeper import Sweeper
-from priorauth.store.work import FOLLOW, PROCESS, QUEUE
+from priorauth.store.work import FOLLOW, PROCESS, QUEUE, queue_of
 
 _log = structlog.get_logger(__name__)
 
@@ -30,11 +31,14 @@ class Engine:
         self,
         *,
         database_url: str,
+        worker: str,
         processing: Processing,
         reconciling: Reconciling,
         following: Following,
         sweeper: Sweeper,
+        reaper: Reaper,
         concurrency: int,
+        concurrency_per_payer: int,
         polling_seconds: float,
     ) -> None:
         self._database_url = database_url
@@ -42,32 +46,46 @@ class Engine:
         self._reconciling = reconciling
         self._following = following
         self._sweeper = sweeper
+        self._reaper = reaper
+        self._worker = worker
         self._concurrency = concurrency
+        self._concurrency_per_payer = concurrency_per_payer
         self._polling_seconds = polling_seconds
         self._tending: tuple[asyncio.Task[None], ...] = ()
         self._running: set[str] = set()
 
     async def start(self) -> None:
-        """Launch DBOS in the running loop, register the workflows, recover, and begin to sweep."""
+        """Launch DBOS in the running loop, register workflows and queues, take up what was left, begin to sweep."""
         configuration: DBOSConfig = {
             "name": "priorauth",
             "system_database_url": self._database_url,
-            "executor_id": "single",
+            "executor_id": self._worker,
             "application_version": "1",
             "serializer": DBOSPortableJSONSerializer(),
             "max_executor_threads": 32,
+            "run_migrations": False,
             "log_level": "WARNING",
         }
         DBOS(config=configuration)
         self._register()
+        DBOS.listen_queues([QUEUE, queue_of(self._worker)])
         DBOS.launch()
         await DBOS.register_queue_async(
             QUEUE,
             worker_concurrency=self._concurrency,
+            partition_concurrency=self._concurrency_per_payer,
             polling_interval_sec=self._polling_seconds,
             on_conflict="always_update",
         )
+        await DBOS.register_queue_async(
+            queue_of(self._worker),
+            worker_concurrency=self._concurrency,
+            polling_interval_sec=self._polling_seconds,
+            on_conflict="always_update",
+        )
+        await self._reaper.reap()
         self._tending = (
+            asyncio.create_task(self._reaper.run(), name="reaper"),
             asyncio.create_task(self._sweeper.run(self.is_running), name="sweeper"),
             asyncio.create_task(self._sweeper.attend_sessions(), name="session-attendant"),
         )

@@ -8,7 +8,7 @@ Answers that were kept long enough are forgotten.
 
 import asyncio
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 
 import structlog
@@ -24,7 +24,7 @@ from priorauth.domain.live_sessions import is_in_human_hands, needs_session
 from priorauth.domain.moment import Moment
 from priorauth.engine.retries import Bounds
 from priorauth.store.database import Database
-from priorauth.store.work import WorkState
+from priorauth.store.work import WorkState, case_of
 
 _log = structlog.get_logger(__name__)
 
@@ -39,7 +39,7 @@ IsRunning = Callable[[str], bool]
 
 
 class Sweeper:
-    """Looks through the open cases every `interval_seconds`."""
+    """Every `interval_seconds` one worker looks through the open cases, and each through what it works on."""
 
     def __init__(
         self,
@@ -48,6 +48,7 @@ class Sweeper:
         channels: Mapping[str, Channel],
         present: Callable[[], Moment],
         bounds: Bounds,
+        worker: str,
         interval_seconds: float,
         answers_kept_for: timedelta = timedelta(days=30),
         handoffs_abandoned_after: timedelta = timedelta(minutes=30),
@@ -56,6 +57,7 @@ class Sweeper:
         self._channels = channels
         self._present = present
         self._bounds = bounds
+        self._worker = worker
         self._interval_seconds = interval_seconds
         self._answers_kept_for = answers_kept_for
         self._handoffs_abandoned_after = handoffs_abandoned_after
@@ -63,8 +65,20 @@ class Sweeper:
 
     async def sweep(self, is_running: IsRunning) -> int:
         """Start the work of every case that has lost it; return how many cases that were."""
+        cases = await self._database.read(lambda tx: tx.authorizations.awaiting_attention())
+        resumed = await self._look_through(cases, is_running)
+        expired = self._present().now - self._answers_kept_for
+        await self._database.write(lambda tx: tx.idempotency.forget(before=expired))
+        return resumed
+
+    async def sweep_own(self, is_running: IsRunning) -> int:
+        """Do the same for the cases that this worker is believed to work on."""
+        running = await self._database.read(lambda tx: tx.work.running(self._worker))
+        return await self._look_through(sorted({case_of(work_id) for work_id in running}), is_running)
+
+    async def _look_through(self, cases: Iterable[str], is_running: IsRunning) -> int:
         resumed, suspects = 0, set[str]()
-        for authorization_id in await self._database.read(lambda tx: tx.authorizations.awaiting_attention()):
+        for authorization_id in cases:
             await self._attend(authorization_id)
             lost = await self._lost_work(authorization_id, is_running, suspects)
             if lost is not None:
@@ -74,20 +88,24 @@ class Sweeper:
             await asyncio.sleep(0)
         self._suspects = suspects
         await self._attend_sessions()
-        expired = self._present().now - self._answers_kept_for
-        await self._database.write(lambda tx: tx.idempotency.forget(before=expired))
         return resumed
 
     async def run(self, is_running: IsRunning) -> None:
         """Sweep until canceled; a sweep that fails is logged, and the next one comes."""
         while True:
             try:
-                resumed = await self.sweep(is_running)
+                sweep = self.sweep if await self._is_our_turn() else self.sweep_own
+                resumed = await sweep(is_running)
                 if resumed:
                     _log.warning("work_resumed", cases=resumed)
             except Exception as error:  # noqa: BLE001 - the next sweep comes, whatever happened to this one
                 _log.error("sweep_failed", **whereabouts(error))
             await asyncio.sleep(self._interval_seconds)
+
+    async def _is_our_turn(self) -> bool:
+        # A little less than the pause: the only worker there is finds its turn each time.
+        pause = self._interval_seconds * 0.9
+        return await self._database.write(lambda tx: tx.workers.take_chore("sweep", every_seconds=pause))
 
     async def attend_sessions(self) -> None:
         """Let each session go as soon as its case needs it no more, and take each back as soon as no human has it.
@@ -109,13 +127,14 @@ class Sweeper:
     async def _lost_work(self, authorization_id: str, is_running: IsRunning, suspects: set[str]) -> str | None:
         """Return the id of the work that the case has lost, or None when it is under way.
 
-        The engine's tables may call work running that nobody runs, after a step that could not be written down. It is
-        lost when two sweeps found it so: between being taken up and being run there is a moment, too.
+        The engine's tables may call work running that nobody runs, after a step that could not be written down. Whose
+        work it is knows that, and the reaper knows who is dead. It is lost when two sweeps found it so: between being
+        taken up and being run there is a moment, too.
         """
-        work, state = await self._database.read(lambda tx: moves.expected_work(tx, authorization_id))
+        work, state, runner = await self._database.read(lambda tx: moves.expected_work(tx, authorization_id))
         if work is None or state is WorkState.WAITING:
             return None
-        if state is WorkState.RUNNING and not is_running(work.id):
+        if state is WorkState.RUNNING and runner == self._worker and not is_running(work.id):
             suspects.add(work.id)
             return work.id if work.id in self._suspects else None
         return work.id if state is WorkState.GONE else None

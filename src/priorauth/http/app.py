@@ -65,11 +65,16 @@ def create_app(environment: Environment) -> FastAPI:
     app.add_api_route("/", front_page, include_in_schema=False)
     app.add_api_route("/docs", reference_page, include_in_schema=False)
     app.include_router(health.router)
-    app.add_exception_handler(PriorAuthError, _known_error)
-    app.add_exception_handler(HTTPException, _framework_error)
+    add_error_handlers(app)
     app.add_middleware(RequestEnvelope)
     install(app)
     return app
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    """Let every failure be answered in the one envelope."""
+    app.add_exception_handler(PriorAuthError, _known_error)
+    app.add_exception_handler(HTTPException, _framework_error)
 
 
 async def _known_error(request: Request, error: Exception) -> Response:

@@ -15,15 +15,14 @@ from starlette.responses import Response
 
 from priorauth.commands.organizations import authenticate, note_use
 from priorauth.domain.errors import AttachmentNotFound, IdempotencyKeyRequired, IdempotencyKeyReused, Unauthorized
-from priorauth.domain.live.grants import secret_of
-from priorauth.domain.live.views import Screens
+from priorauth.domain.live.grants import Shows, secret_of
 from priorauth.domain.moment import Moment
 from priorauth.domain.organizations import Caller, Environment, Scope
 from priorauth.http.answers import Answer
 from priorauth.http.bodies import fingerprint, parse, parse_query, read_body
 from priorauth.http.conditions import expected_version, idempotency_key
 from priorauth.http.limits import Limits
-from priorauth.http.live_views import LiveViews
+from priorauth.http.live_views import Live
 from priorauth.http.schemas.base import NoQuery
 from priorauth.store.blobs import Blobs
 from priorauth.store.database import Database
@@ -77,12 +76,12 @@ class Services:
     settings: ApiSettings
     limits: Limits
     present: Callable[[], Moment]
-    live: LiveViews | None = None
+    live: Live | None = None
 
     @property
-    def screens(self) -> Screens | None:
-        """Where a session's screen is found."""
-        return self.live.screens if self.live is not None else None
+    def shows(self) -> Shows | None:
+        """What knows whether a session can be shown."""
+        return self.live.shows if self.live is not None else None
 
 
 @dataclass(frozen=True, slots=True)

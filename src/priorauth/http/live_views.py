@@ -16,6 +16,7 @@ from priorauth.commands import live_views as commands
 from priorauth.commands.live_views import Connected
 from priorauth.domain.errors import NotFoundError, PriorAuthError, whereabouts
 from priorauth.domain.live.views import Ending, Screens, View, ViewerSocket
+from priorauth.domain.live_sessions import SessionClaim
 from priorauth.domain.moment import Moment
 from priorauth.queries.access_grants import standing
 from priorauth.store.changes import Watch
@@ -52,8 +53,28 @@ class MakeShow(Protocol):
     ) -> Show: ...
 
 
+class Live(Protocol):
+    """What a node answers to those who want to look at sessions."""
+
+    def shows(self, claim: SessionClaim) -> bool:
+        """Say whether the session of a claim can be shown, as far as this node can tell."""
+        ...
+
+    def viewer_file(self, name: str) -> tuple[bytes, str] | None:
+        """Return a file of the viewer's page and its type."""
+        ...
+
+    async def attend(self, socket: WebSocket) -> None:
+        """Attend one viewer, who shows a ticket among the subprotocols; without a good one the handshake is refused."""
+        ...
+
+    async def close(self) -> None:
+        """Send all viewers away to come back: the server stops."""
+        ...
+
+
 class LiveViews:
-    """The views of this server. `viewer_file` returns a file of the viewer's page and its type, or None."""
+    """The views of the sessions that this process holds."""
 
     def __init__(
         self,
@@ -64,7 +85,7 @@ class LiveViews:
         show: MakeShow,
         viewer_file: Callable[[str], tuple[bytes, str] | None],
     ) -> None:
-        self.screens = screens
+        self._screens = screens
         self.viewer_file = viewer_file
         self._database = database
         self._present = present
@@ -72,6 +93,10 @@ class LiveViews:
         self._stopping = False
         self._noted: dict[str, set[str]] = {}
         self._noting: set[asyncio.Task[None]] = set()
+
+    def shows(self, claim: SessionClaim) -> bool:
+        """Say whether the session of a claim is up."""
+        return self._screens.screen(claim.authorization_id, session_id=claim.session_id) is not None
 
     async def attend(self, socket: WebSocket) -> None:
         """Attend one viewer, who shows a ticket among the subprotocols; without a good one the handshake is refused."""
@@ -110,11 +135,11 @@ class LiveViews:
         return _STOPPED if self._stopping else _LEFT
 
     async def _connected(self, subprotocols: list[str]) -> Connected | None:
-        tickets = [each.removeprefix(_TICKET) for each in subprotocols if each.startswith(_TICKET)]
-        if PROTOCOL not in subprotocols or len(tickets) != 1:
+        ticket = ticket_among(subprotocols)
+        if ticket is None:
             return None
         try:
-            found = await self._database.write(lambda tx: commands.connect(tx, self._present(), ticket=tickets[0]))
+            found = await self._database.write(lambda tx: commands.connect(tx, self._present(), ticket=ticket))
         except PriorAuthError:
             return None
         return found if isinstance(found, Connected) else None
@@ -170,6 +195,12 @@ class LiveViews:
             )
         except Exception as error:  # noqa: BLE001 - the input stays refused, whether or not it could be noted
             _log.error("refusal_not_noted", view_id=view_id, **whereabouts(error))
+
+
+def ticket_among(subprotocols: list[str]) -> str | None:
+    """Return the ticket that a viewer shows beside the protocol's name."""
+    tickets = [each.removeprefix(_TICKET) for each in subprotocols if each.startswith(_TICKET)]
+    return tickets[0] if PROTOCOL in subprotocols and len(tickets) == 1 else None
 
 
 def _view(connected: Connected) -> View:

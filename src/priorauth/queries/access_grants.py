@@ -42,6 +42,14 @@ def standing(tx: Transaction, moment: Moment, *, view_id: str, session_id: str, 
     return Standing(None, (until - moment.now).total_seconds())
 
 
+def worker_of(tx: Transaction, ticket: str) -> tuple[str, str] | None:
+    """Return the worker that holds the session of a ticket, and where it is reached; None when nobody does."""
+    viewer = tx.live_views.of_ticket(ticket_hash_of(ticket))
+    claim = tx.sessions.of(viewer.authorization_id) if viewer is not None else None
+    url = tx.workers.url_of(claim.worker) if claim is not None else None
+    return (claim.worker, url) if claim is not None and url is not None else None
+
+
 def viewers(tx: Transaction, caller: Caller, *, authorization_id: str) -> list[Viewer]:
     """Return who looks at a case's session now, the oldest first. Raises AuthorizationNotFound."""
     case = tx.authorizations.require(caller, authorization_id)

@@ -1,8 +1,7 @@
 """Reading the live session of a case."""
 
 from priorauth.domain.authorizations import Authorization
-from priorauth.domain.live.grants import hindrance
-from priorauth.domain.live.views import Screens
+from priorauth.domain.live.grants import Shows, hindrance
 from priorauth.domain.live_sessions import LiveSession, project
 from priorauth.domain.moment import Moment
 from priorauth.domain.organizations import Caller
@@ -10,7 +9,7 @@ from priorauth.store.transaction import Transaction
 
 
 def live_session(
-    tx: Transaction, caller: Caller, moment: Moment, *, authorization_id: str, screens: Screens | None
+    tx: Transaction, caller: Caller, moment: Moment, *, authorization_id: str, shows: Shows | None
 ) -> tuple[Authorization, LiveSession, bool]:
     """Return a case, its live session as of now, and whether access to it can be granted. Raises AuthorizationNotFound.
 
@@ -18,5 +17,5 @@ def live_session(
     """
     case = tx.authorizations.require(caller, authorization_id)
     claim = tx.sessions.of(case.id)
-    available = hindrance(case, claim, screens, now=moment.now) is None
+    available = hindrance(case, claim, shows, now=moment.now) is None
     return case, project(case, claim, now=moment.now), available

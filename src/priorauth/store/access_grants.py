@@ -113,10 +113,10 @@ class LiveViews:
             ended_at=sortable(now),
         )
 
-    def end_all(self, *, now: datetime) -> list[Viewer]:
-        """End every view; return those that somebody was looking at."""
-        watched = list(self._all(_views.c.connected_at.is_not(None), _views.c.ended_at.is_(None)))
-        self._update(_views.c.ended_at.is_(None), ended_at=sortable(now))
+    def end_all(self, authorization_id: str, *, now: datetime) -> list[Viewer]:
+        """End every view of a case; return those that somebody was looking at."""
+        watched = self.watching(authorization_id)
+        self._update(_views.c.authorization_id == authorization_id, _views.c.ended_at.is_(None), ended_at=sortable(now))
         return watched
 
     def watching(self, authorization_id: str) -> list[Viewer]:

@@ -66,9 +66,13 @@ class Changes:
         for watch in told:
             watch.tell()
 
-    def end(self) -> None:
-        """End all waiting, present and future: the server is about to stop."""
-        self.ended = True
+    def announce_all(self) -> None:
+        """Tell everybody: what was said may have been missed."""
         with self._lock:
             waiting = list(self._waiting)
         self.announce(waiting)
+
+    def end(self) -> None:
+        """End all waiting, present and future: the server is about to stop."""
+        self.ended = True
+        self.announce_all()

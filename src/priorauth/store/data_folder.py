@@ -10,23 +10,20 @@ import hmac
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.resources import files
 from pathlib import Path
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from dbos import DBOS
 
-from priorauth.store import sqlite, tables
+from priorauth.store import tables
 from priorauth.store.blobs import seal_clear_files
+from priorauth.store.databases import schema, sqlite
 from priorauth.store.encryption import keys
 from priorauth.store.encryption.keys import FaultyKey
 from priorauth.store.encryption.sealing import CannotOpen, Sealer
 
 # The last schema whose data lay in clear.
 _LAST_IN_CLEAR = "0001"
+_INSTALLATION = "keys"
 
 
 class DataFolderInUse(Exception):
@@ -72,41 +69,37 @@ def keys_held(data_dir: Path, *, exchanging: bool = False) -> Iterator[None]:
         yield
 
 
-def prepare(data_dir: Path, given: tuple[bytes, ...] | None = None) -> str:
-    """Create the folder, its secrets and its schema where they are missing, migrate; return the database's URL.
+def prepare(
+    data_dir: Path,
+    given: tuple[bytes, ...] | None = None,
+    *,
+    database_url: str | None = None,
+    server_key: bytes | None = None,
+) -> str:
+    """Create the folder, its secrets and the schema where they are missing, migrate; return the database's URL.
 
-    `given` are the keys of the data, instead of the folder's own. Raises FaultyKey when they do not open the data.
+    `given` are the keys of the data, and `server_key` the server's secret, instead of the folder's own; `database_url`
+    is a PostgreSQL instead of the folder's SQLite. Raises FaultyKey when the keys are not those of the data.
     """
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    url = sqlite.database_url(data_dir)
+    url = database_url or sqlite.database_url(data_dir)
     with (data_dir / "migrate.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        secret(data_dir)
-        engine = sqlite.create_engine(url, writing=True)
-        with engine.connect() as connection:
+        with schema.held(url) as connection:
+            server_key = server_key or secret(data_dir)
             found = _sealed_document(connection)
             if given is None and not key_file(data_dir).exists() and found is None:
                 keys.write(key_file(data_dir), [keys.fresh()])
-            sealing = sealer(data_dir, given)
+            sealing = sealer(data_dir, given, server_key=server_key)
             _require_readable(found, sealing)
-            if _revision(connection) == _LAST_IN_CLEAR:
+            if schema.revision(connection) == _LAST_IN_CLEAR:
                 # Before the schema says that everything is sealed: killed in between, the next start begins again.
                 seal_clear_files(data_dir / "files", sealing)
-            command.upgrade(alembic_configuration(connection, sealing), "head")
-        sqlite.scrub_once(engine)
-        engine.dispose()
-        DBOS.migrate(url)
+            schema.upgrade(url, connection, sealing)
+            _require_same_keys(connection, sealing, server_key)
+            if database_url is None:
+                sqlite.scrub_once(connection.engine)
     return url
-
-
-def alembic_configuration(connection: sa.Connection, sealing: Sealer | None = None) -> Config:
-    """Return what Alembic needs to run the migrations over `connection`; `sealing` for data that are there already."""
-    configuration = Config()
-    # It is an ini file's value to Alembic, where % begins an interpolation.
-    configuration.set_main_option("script_location", str(_migrations()).replace("%", "%%"))
-    configuration.attributes["connection"] = connection
-    configuration.attributes["sealer"] = sealing
-    return configuration
 
 
 def secret(data_dir: Path) -> bytes:
@@ -122,15 +115,15 @@ def key_file(data_dir: Path) -> Path:
     return data_dir / "data.key"
 
 
-def sealer(data_dir: Path, given: tuple[bytes, ...] | None = None) -> Sealer:
-    """Return what seals the folder's data: with the keys `given`, or with those of its key file. Raises FaultyKey."""
+def sealer(data_dir: Path, given: tuple[bytes, ...] | None = None, *, server_key: bytes | None = None) -> Sealer:
+    """Return what seals the data: with the keys `given`, or with those of the folder's key file. Raises FaultyKey."""
     path = key_file(data_dir)
     if given is None and not path.exists():
         raise FaultyKey(
             f"{path} is missing, and the data in {data_dir} were sealed with it. Put it back from your backup, "
             "or give the key by PRIORAUTH_ENCRYPTION_KEYS."
         )
-    return Sealer(given or keys.read(path), index_key=_derived(secret(data_dir), "index"))
+    return Sealer(given or keys.read(path), index_key=_derived(server_key or secret(data_dir), "index"))
 
 
 def proof(key: bytes, subject: str) -> str:
@@ -142,19 +135,13 @@ def _derived(key: bytes, purpose: str) -> bytes:
     return hmac.new(key, purpose.encode(), hashlib.sha256).digest()
 
 
-def _revision(connection: sa.Connection) -> str | None:
-    revision = MigrationContext.configure(connection).get_current_revision()
-    connection.rollback()
-    return revision
-
-
 def _sealed_document(connection: sa.Connection) -> tuple[str, bytes] | None:
     """Return one sealed document and its place, from whichever table has one; kept answers never stand alone."""
-    if _revision(connection) in {None, _LAST_IN_CLEAR}:
+    if schema.revision(connection) in {None, _LAST_IN_CLEAR}:
         return None
     there = sa.inspect(connection).get_table_names()
     connection.rollback()
-    for table in (tables.authorizations, tables.files, tables.credentials):
+    for table in (tables.installation, tables.authorizations, tables.files, tables.credentials):
         if table.name not in there:
             continue
         row = connection.execute(sa.select(table.c.id, table.c.document).limit(1)).first()
@@ -170,11 +157,22 @@ def _require_readable(found: tuple[str, bytes] | None, sealing: Sealer) -> None:
             sealing.open(found[1], found[0])
     except CannotOpen:
         raise FaultyKey(
-            "The data of this folder were sealed with another key. Give the key that they were sealed with, "
+            "The data were sealed with another key. Give the key that they were sealed with, "
             "in PRIORAUTH_ENCRYPTION_KEYS or in the folder's data.key."
         ) from None
 
 
-def _migrations() -> Path:
-    packaged = Path(str(files("priorauth"))) / "migrations"
-    return packaged if packaged.is_dir() else Path(__file__).parents[3] / "migrations"
+def _require_same_keys(connection: sa.Connection, sealing: Sealer, server_key: bytes) -> None:
+    """Leave a proof of the keys with the data, or hold ours against the one that is there."""
+    table, shown = tables.installation, proof(server_key, "installation")
+    found: str | None = connection.execute(sa.select(table.c.server_key_proof)).scalar()
+    if found is None:
+        document = sealing.seal(b"priorauth", f"{table.name}:{_INSTALLATION}")
+        values = {"id": _INSTALLATION, "server_key_proof": shown, "document": document}
+        connection.execute(table.insert().values(**values))
+    connection.commit()
+    if found not in (None, shown):
+        raise FaultyKey(
+            "The server's key is not the one that this installation began with. Give the same to all of its nodes, in "
+            "PRIORAUTH_SERVER_KEY or in server.key of the data folder."
+        )

@@ -1,5 +1,6 @@
 """Ids that sort by time and cannot be guessed, and the server's clock: chance and time enter the product here."""
 
+import functools
 import os
 import threading
 import time
@@ -28,7 +29,18 @@ _ticks = _Ticks()
 
 def new_id(prefix: str) -> str:
     """Return `prefix_` and 27 characters: 55 bits of time in microseconds, growing in this process, 80 of chance."""
-    number = (_ticks.following() << 80) | int.from_bytes(os.urandom(10))
+    return _written(prefix, _ticks.following())
+
+
+def id_after(earlier: str) -> str:
+    """Return a new id that sorts directly behind `earlier`, whose clock may go before this one's."""
+    prefix, _, digits = earlier.rpartition("_")
+    number = functools.reduce(lambda value, digit: value << 5 | _ALPHABET.index(digit), digits, 0)
+    return _written(prefix, (number >> 80) + 1)
+
+
+def _written(prefix: str, microseconds: int) -> str:
+    number = (microseconds << 80) | int.from_bytes(os.urandom(10))
     digits = (_ALPHABET[(number >> shift) & 31] for shift in range(130, -5, -5))
     return f"{prefix}_{''.join(digits)}"
 

@@ -40,8 +40,9 @@ class SessionClaims:
         self.changed.add(authorization_id)
         return True
 
-    def drop_all(self) -> list[str]:
-        """Delete every claim and return whose they were: no session outlives the one process of the data folder."""
-        claimed = list(self._connection.execute(sa.select(_table.c.authorization_id)).scalars())
-        self._connection.execute(_table.delete())
-        return claimed
+    def by_worker(self) -> dict[str, list[str]]:
+        """Return the cases whose sessions each worker has claimed."""
+        found: dict[str, list[str]] = {}
+        for row in self._connection.execute(sa.select(_table.c.worker, _table.c.authorization_id)):
+            found.setdefault(row.worker, []).append(row.authorization_id)
+        return found

@@ -7,6 +7,7 @@ both databases order them alike.
 from sqlalchemy import (
     Boolean,
     Column,
+    Double,
     ForeignKey,
     Index,
     Integer,
@@ -177,4 +178,38 @@ live_views = Table(
     Column("ticket_hash", String),
     UniqueConstraint("ticket_hash", name="uq_live_views_ticket"),
     Index("ix_live_views_authorization", "authorization_id", "id"),
+)
+
+# One row: what is sealed in it opens with the keys of the data, and the proof is of the server's key.
+installation = Table(
+    "installation",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("server_key_proof", String, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+)
+
+# Times here are seconds since 1970 by the database's clock.
+workers = Table(
+    "workers",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("url", String, nullable=False),
+    Column("lease_ends_at", Double, nullable=False),
+)
+
+# The last place that an organization was given in a payer's line.
+places = Table(
+    "places",
+    metadata,
+    Column("payer_id", String, primary_key=True),
+    Column("organization_id", String, primary_key=True),
+    Column("last", Integer, nullable=False),
+)
+
+chores = Table(
+    "chores",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("due_at", Double, nullable=False),
 )

@@ -1,11 +1,14 @@
 """The timeline at rest: appended to, never changed."""
 
+from dataclasses import replace
+
 import sqlalchemy as sa
 
 from priorauth.domain.events import TimelineEntry
 from priorauth.store import tables
 from priorauth.store.documents import decode, encode
 from priorauth.store.encryption.sealing import Sealer
+from priorauth.store.ids import id_after
 
 _table = tables.timeline
 
@@ -18,7 +21,14 @@ class Timeline:
         self._sealer = sealer
 
     def append(self, authorization_id: str, entry: TimelineEntry, *, observation_id: str | None = None) -> None:
-        """Append an entry. An observation is recorded under its deterministic id, once."""
+        """Append an entry. An observation is recorded under its deterministic id, once.
+
+        Nodes have clocks of their own: an entry's id is made to follow the case's last one, whoever wrote that.
+        """
+        query = sa.select(sa.func.max(_table.c.id)).where(_table.c.authorization_id == authorization_id)
+        last: str | None = self._connection.execute(query).scalar()
+        if last is not None and last > entry.id:
+            entry = replace(entry, id=id_after(last))
         values = {"id": entry.id, "authorization_id": authorization_id, "observation_id": observation_id}
         document = self._sealer.seal(encode(entry), f"timeline:{entry.id}")
         self._connection.execute(_table.insert().values(**values, document=document))

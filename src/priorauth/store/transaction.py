@@ -12,7 +12,8 @@ from priorauth.store.idempotency import Idempotency
 from priorauth.store.live_sessions import SessionClaims
 from priorauth.store.organizations import Organizations
 from priorauth.store.timeline import Timeline
-from priorauth.store.work import Work, WorkQueue, WorkState
+from priorauth.store.work import Work, WorkLedger, WorkQueue
+from priorauth.store.workers import Workers
 
 
 class Transaction:
@@ -32,6 +33,8 @@ class Transaction:
         self.credentials = Credentials(connection, sealer)
         self.access_grants = AccessGrants(connection)
         self.live_views = LiveViews(connection)
+        self.work = WorkLedger(connection)
+        self.workers = Workers(connection)
 
     @property
     def touched(self) -> set[str]:
@@ -43,7 +46,3 @@ class Transaction:
     def enqueue(self, work: Work) -> None:
         """Enqueue work for the engine; it exists if and only if this transaction commits."""
         self._queue.enqueue(self.connection, work)
-
-    def state_of(self, work_id: str) -> WorkState:
-        """Say what the engine's tables say of a piece of work."""
-        return self._queue.state_of(self.connection, work_id)

@@ -1,25 +1,45 @@
 """The port through which commands cause work: a named workflow, enqueued in the transaction of the change.
 
 Ids are deterministic, so that enqueueing twice is enqueueing once. Only ids and small numbers travel: no patient's
-data rests in the engine's tables.
+data rests in the engine's tables. Work waits in the common queue, or in the one of the worker that holds the case's
+session. Of the common one every payer's line gets its turn, and within a line every organization does.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
 import sqlalchemy as sa
 from dbos import DBOSClient, DBOSPortableJSONSerializer, EnqueueOptions
 
+from priorauth.store import tables
+
 QUEUE = "authorizations"
 PROCESS = "process_authorization"
 FOLLOW = "follow_authorization"
+
+_WAITING = ("ENQUEUED", "DELAYED")
+
+
+def queue_of(worker: str) -> str:
+    """Return the name of a worker's own queue."""
+    return f"{QUEUE}@{worker}"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Where work stands in: the line of its payer, and in it the part of its organization."""
+
+    payer_id: str = "-"
+    organization_id: str = "-"
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
     """One piece of work for the engine, for one run and turn of a case.
 
-    Work whose run or turn is over finds so in the case, and ends. `delay_seconds` postpones its start.
+    Work whose run or turn is over finds so in the case, and ends. `delay_seconds` postpones its start; `worker` is who
+    holds the session that it should go on in.
     """
 
     workflow: str
@@ -28,6 +48,8 @@ class Work:
     run: int
     turn: int
     delay_seconds: float = 0.0
+    line: Line = Line()
+    worker: str | None = None
 
 
 def processing(authorization_id: str, *, run: int, turn: int, delay_seconds: float = 0.0) -> Work:
@@ -38,6 +60,11 @@ def processing(authorization_id: str, *, run: int, turn: int, delay_seconds: flo
 def following(authorization_id: str, *, run: int, turn: int, delay_seconds: float) -> Work:
     """Return the work that looks at a submitted case."""
     return Work(FOLLOW, f"follow:{authorization_id}:{run}.{turn}", authorization_id, run, turn, delay_seconds)
+
+
+def case_of(work_id: str) -> str:
+    """Return the case that a piece of work is for."""
+    return work_id.split(":")[1]
 
 
 class WorkState(StrEnum):
@@ -61,17 +88,105 @@ class WorkQueue:
 
     def enqueue(self, connection: sa.Connection, work: Work) -> None:
         """Enqueue `work`; a piece with the same id that is known already is left as it is."""
-        options: EnqueueOptions = {"workflow_name": work.workflow, "queue_name": QUEUE, "workflow_id": work.id}
+        options: EnqueueOptions = {
+            "workflow_name": work.workflow,
+            "queue_name": QUEUE if work.worker is None else queue_of(work.worker),
+            "workflow_id": work.id,
+            "queue_partition_key": work.line.payer_id,
+            "priority": _place_in(connection, work.line),
+        }
         if work.delay_seconds > 0:
             options["delay_seconds"] = work.delay_seconds
         self._client.enqueue_in_transaction(connection, options, work.authorization_id, work.run, work.turn)
 
-    def state_of(self, connection: sa.Connection, work_id: str) -> WorkState:
-        """Say whether the work waits in the queue or for its time, is running, or is gone: ended or never known."""
-        query = sa.text("SELECT status FROM workflow_status WHERE workflow_uuid = :id")
-        status = connection.execute(query, {"id": work_id}).scalar()
-        return _STATES.get(str(status), WorkState.GONE)
-
     def close(self) -> None:
         """Let go of the client; the engine's connections belong to the caller."""
         self._client.destroy()
+
+
+class WorkLedger:
+    """What the engine's tables say of work, within one transaction."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+        self._table = _workflows(connection)
+
+    def state_of(self, work_id: str) -> WorkState:
+        """Say whether the work waits in a queue or for its time, is running, or is gone: ended or never known."""
+        query = sa.select(self._table.c.status).where(self._table.c.workflow_uuid == work_id)
+        return _STATES.get(str(self._connection.execute(query).scalar()), WorkState.GONE)
+
+    def runner_of(self, work_id: str) -> str | None:
+        """Return the worker that took the work up last."""
+        query = sa.select(self._table.c.executor_id).where(self._table.c.workflow_uuid == work_id)
+        found: str | None = self._connection.execute(query).scalar()
+        return found
+
+    def running(self, worker: str) -> list[str]:
+        """Return the ids of the work that the tables believe a worker to run."""
+        query = sa.select(self._table.c.workflow_uuid).where(
+            self._table.c.status == "PENDING", self._table.c.executor_id == worker
+        )
+        return list(self._connection.execute(query).scalars())
+
+    def runners(self) -> set[str]:
+        """Return whoever is believed to run something."""
+        query = sa.select(self._table.c.executor_id).where(self._table.c.status == "PENDING").distinct()
+        return set(self._connection.execute(query).scalars())
+
+    def waiting(self) -> int:
+        """Return how many pieces of work could start now, and do not yet."""
+        query = sa.select(sa.func.count()).select_from(self._table).where(self._table.c.status == "ENQUEUED")
+        return int(self._connection.execute(query).scalar_one())
+
+    def return_to_all(self, *, living: Collection[str]) -> None:
+        """Put what waits for workers that are no more into the common queue, and delete their queues."""
+        mine, queues = self._table, _queues(self._connection)
+        kept = [QUEUE, *map(queue_of, living)]
+        self._connection.execute(
+            mine.update()
+            .where(mine.c.status.in_(_WAITING), mine.c.queue_name.like(f"{QUEUE}@%"), mine.c.queue_name.not_in(kept))
+            .values(queue_name=QUEUE)
+        )
+        self._connection.execute(queues.delete().where(queues.c.name.like(f"{QUEUE}@%"), queues.c.name.not_in(kept)))
+
+
+def _place_in(connection: sa.Connection, line: Line) -> int:
+    """Return the place of new work in its line: lower ones are served first.
+
+    An organization's next place is behind its last one, and not before those that are being served. So whoever floods
+    a line stands behind itself, and whoever comes new is served next. (Start-time fair queueing: Goyal, Vin, Cheng,
+    SIGCOMM 1996.)
+    """
+    work, places = _workflows(connection), tables.places
+    served = connection.execute(
+        sa.select(sa.func.min(work.c.priority)).where(
+            work.c.queue_name == QUEUE, work.c.status == "ENQUEUED", work.c.queue_partition_key == line.payer_id
+        )
+    ).scalar()
+    if served is None:
+        # Nothing waits: all that was given a place is served.
+        query = sa.select(sa.func.max(places.c.last)).where(places.c.payer_id == line.payer_id)
+        served = (connection.execute(query).scalar() or 0) + 1
+    key = {"payer_id": line.payer_id, "organization_id": line.organization_id}
+    last = connection.execute(sa.select(places.c.last).filter_by(**key)).scalar()
+    place = max(served, (last or 0) + 1)
+    if last is None:
+        connection.execute(places.insert().values(**key, last=place))
+    else:
+        connection.execute(places.update().filter_by(**key).values(last=place))
+    return place
+
+
+def _workflows(connection: sa.Connection) -> sa.TableClause:
+    names = ("workflow_uuid", "status", "queue_name", "queue_partition_key", "priority", "executor_id")
+    return sa.table("workflow_status", *map(sa.column, names), schema=_schema(connection))
+
+
+def _queues(connection: sa.Connection) -> sa.TableClause:
+    return sa.table("queues", sa.column("name"), schema=_schema(connection))
+
+
+def _schema(connection: sa.Connection) -> str | None:
+    """Return where the engine's tables lie: PostgreSQL has a schema of their own for them."""
+    return "dbos" if connection.dialect.name == "postgresql" else None

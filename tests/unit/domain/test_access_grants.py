@@ -12,7 +12,6 @@ from priorauth.domain.live.grants import AccessGrant, Hindrance, hindrance, is_s
 from priorauth.domain.live.views import Ending
 from priorauth.domain.live_sessions import AccessMode, BoundaryState, SessionClaim, needs_session
 from tests.factories import cases
-from tests.factories.live_views import DarkScreens
 from tests.factories.moments import START, Clock
 
 KEY = b"k" * 32
@@ -85,7 +84,7 @@ def test_a_grant_opens_nothing_of_a_case_that_needs_no_session(status: Status) -
     expected = None if needs_session(case) else Ending.SESSION_LOST
 
     assert judge(grant(), case, claim(), now=START) is (Ending.REVOKED if status is Status.CANCELED else expected)
-    reason = hindrance(case, claim(), DarkScreens(), now=START)
+    reason = hindrance(case, claim(), lambda _: True, now=START)
     assert reason is (None if needs_session(case) else Hindrance.NO_ACTIVE_CHANNEL_SESSION)
 
 

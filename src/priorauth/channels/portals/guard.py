@@ -10,6 +10,7 @@ its methods never wait, so that checking the permit and taking it is one step.
 
 import enum
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -180,10 +181,14 @@ class PermitState(enum.Enum):
 
 
 class SubmitGuard:
-    """The boundary of one browser session and its one-shot permit."""
+    """The boundary of one browser session and its one-shot permit.
 
-    def __init__(self, boundary: Boundary) -> None:
+    `stands` says whether whoever released the permit may still act; a worker whose lease has ended may not.
+    """
+
+    def __init__(self, boundary: Boundary, *, stands: Callable[[], bool] = lambda: True) -> None:
         self.boundary: Final = boundary
+        self._stands = stands
         self._state = PermitState.ARMED
         self._answer_status: int | None = None
 
@@ -223,7 +228,7 @@ class SubmitGuard:
 
     def begin_sending(self) -> bool:
         """Take the permit, to be called right before the first byte is written. False: there is none, send nothing."""
-        if self._state is not PermitState.RELEASED:
+        if self._state is not PermitState.RELEASED or not self._stands():
             return False
         self._state = PermitState.SENDING
         return True

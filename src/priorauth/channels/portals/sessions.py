@@ -8,7 +8,7 @@ their road and their driver, and end.
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -115,10 +115,13 @@ class PortalSession:
 
 
 class SessionHost:
-    """Holds the sessions of this process."""
+    """Holds the sessions of this process, which may submit as long as it `stands`."""
 
-    def __init__(self, settings: SessionSettings, ledger: SessionLedger) -> None:
+    def __init__(
+        self, settings: SessionSettings, ledger: SessionLedger, *, stands: Callable[[], bool] = lambda: True
+    ) -> None:
         self._settings = settings
+        self._stands = stands
         self._ledger = ledger
         self._sessions: dict[str, PortalSession] = {}
         self._driver: Playwright | None = None
@@ -147,7 +150,7 @@ class SessionHost:
         Raises ChannelFault when none can be started.
         """
         await self.close(job.authorization_id)
-        guard = SubmitGuard(boundary)
+        guard = SubmitGuard(boundary, stands=self._stands)
         gate = Gate(guard, on_refused=lambda refusal: self._note_refusal(job.authorization_id, refusal))
         proxy = await gate.start()
         try:

@@ -8,6 +8,7 @@ every opening and for as long as a view runs.
 import base64
 import hashlib
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -23,7 +24,7 @@ from priorauth.domain.errors import (
 from priorauth.domain.events import SERVICE, Actor, ActorType
 from priorauth.domain.handoffs import HandoffState
 from priorauth.domain.lifecycle import Status
-from priorauth.domain.live.views import Ending, Screens
+from priorauth.domain.live.views import Ending
 from priorauth.domain.live_sessions import AccessMode, SessionClaim, needs_session
 from priorauth.domain.reviews import SnapshotStatus
 
@@ -101,26 +102,30 @@ def ticket_hash_of(ticket: str) -> str:
     return hashlib.sha256(ticket.encode()).hexdigest()
 
 
+Shows = Callable[[SessionClaim], bool]
+"""Whether the session of a claim can be shown, as far as this node can tell."""
+
+
 def hindrance(
-    case: Authorization, claim: SessionClaim | None, screens: Screens | None, *, now: datetime
+    case: Authorization, claim: SessionClaim | None, shows: Shows | None, *, now: datetime
 ) -> Hindrance | None:
-    """Say why the case's session cannot be shown now; None when it can. Without `screens` nothing is shown."""
+    """Say why the case's session cannot be shown now; None when it can. Without `shows` nothing is."""
     if claim is None or not needs_session(case):
         return Hindrance.NO_ACTIVE_CHANNEL_SESSION
     if not claim.is_valid(now):
         return Hindrance.PORTAL_CLAIM_EXPIRED
-    if screens is None:
+    if shows is None:
         return Hindrance.LIVE_VIEW_NOT_AVAILABLE
-    if screens.screen(case.id, session_id=claim.session_id) is None:
+    if not shows(claim):
         return Hindrance.CHANNEL_SESSION_LOST
     return None
 
 
 def require_session(
-    case: Authorization, claim: SessionClaim | None, screens: Screens | None, *, now: datetime
+    case: Authorization, claim: SessionClaim | None, shows: Shows | None, *, now: datetime
 ) -> SessionClaim:
     """Return the claim on a session that can be shown. Raises LiveSessionNotAvailable with the reason."""
-    found = hindrance(case, claim, screens, now=now)
+    found = hindrance(case, claim, shows, now=now)
     if claim is None or found is not None:
         reason = found or Hindrance.NO_ACTIVE_CHANNEL_SESSION
         raise LiveSessionNotAvailable(details={"reason": reason.value})

@@ -54,7 +54,7 @@ async def create_live_session_access_grant(call: AuthenticatedCall, authorizatio
             writing.caller,
             writing.moment,
             authorization_id=authorization_id,
-            screens=call.services.screens,
+            shows=call.services.shows,
             seconds=call.services.settings.access_grant_seconds,
         )
         return _answer(call.services, grant)
@@ -91,7 +91,7 @@ async def create_manual_handoff_access_grant(
             writing.moment,
             authorization_id=authorization_id,
             handoff_id=handoff_id,
-            screens=call.services.screens,
+            shows=call.services.shows,
             seconds=call.services.settings.access_grant_seconds,
         )
         return _answer(call.services, grant)

@@ -25,7 +25,7 @@ async def read_live_session(call: AuthenticatedCall, authorization_id: Authoriza
             call.caller,
             call.services.present(),
             authorization_id=authorization_id,
-            screens=call.services.screens,
+            shows=call.services.shows,
         )
         return answer(live_session_view(case, session, available=available))
 

@@ -13,7 +13,14 @@ from priorauth.store.idempotency import place_of
 from priorauth.store.transaction import Transaction
 
 _BATCH = 200
-_DOCUMENTS = (tables.authorizations, tables.timeline, tables.files, tables.credentials, tables.browser_states)
+_DOCUMENTS = (
+    tables.installation,
+    tables.authorizations,
+    tables.timeline,
+    tables.files,
+    tables.credentials,
+    tables.browser_states,
+)
 _SCOPE = ("organization_id", "environment", "method", "path", "key")
 
 

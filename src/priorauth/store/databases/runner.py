@@ -1,0 +1,60 @@
+"""What every database does for `store.database`: run bodies in transactions and acknowledge what is durable."""
+
+from collections.abc import Callable, Set
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+import sqlalchemy as sa
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Generic[Result]):
+    """What a body has returned, and the cases of which whoever watches them should hear once it is committed."""
+
+    result: Result
+    touched: Set[str]
+
+
+Body = Callable[[sa.Connection], Done[Result]]
+
+
+class TransactionLost(Exception):
+    """The database has undone the whole transaction by itself, the writes before this one included."""
+
+
+class Runner(Protocol):
+    """One database: `engine` writes, `reading` never does."""
+
+    engine: sa.Engine
+    reading: sa.Engine
+
+    @property
+    def waiting(self) -> int:
+        """How many writes wait for their turn."""
+        ...
+
+    def write(self, body: Body[Result]) -> Future[Result]:
+        """Run a body in a transaction of its own; the result is there once it is durable."""
+        ...
+
+    async def read(self, body: Body[Result]) -> Result:
+        """Run a body that only reads, on one consistent state, without keeping the event loop."""
+        ...
+
+    def read_now(self, body: Body[Result]) -> Result:
+        """The same for callers without an event loop."""
+        ...
+
+    def close(self) -> None:
+        """Finish the writes that are waiting, then close every connection."""
+        ...
+
+
+def is_outage(error: Exception) -> bool:
+    """Say whether the database could not do its part: nothing was acknowledged, and another time it may be."""
+    if isinstance(error, TransactionLost | sa.exc.OperationalError | sa.exc.InterfaceError | sa.exc.TimeoutError):
+        return True
+    return isinstance(error, sa.exc.DBAPIError) and error.connection_invalidated

@@ -1,0 +1,172 @@
+"""SQLite: one file in the data folder, WAL, full durability, transactions begun by us, and one writer.
+
+Writes that arrive while a commit is under way share the next one; each runs in a savepoint of its own, so that a
+refused command undoes itself and nobody else. Reads run at once on the caller's thread, on a connection that never
+writes.
+"""
+
+import threading
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
+from pathlib import Path
+from queue import SimpleQueue
+
+import sqlalchemy as sa
+from sqlalchemy.engine.interfaces import DBAPIConnection
+
+from priorauth.store.changes import Changes
+from priorauth.store.databases.runner import Body, Done, Result, TransactionLost
+
+_BATCH = 64
+
+
+def database_url(data_dir: Path) -> str:
+    """Return the URL of the database in `data_dir`."""
+    return sa.URL.create("sqlite", database=str(data_dir / "priorauth.db")).render_as_string()
+
+
+def create_engine(url: str, *, writing: bool) -> sa.Engine:
+    """Return an engine whose transactions begin IMMEDIATE when `writing`: a deferred one could fail after its reads."""
+    engine = sa.create_engine(
+        url, connect_args={"check_same_thread": False}, pool_size=1, max_overflow=4, hide_parameters=True
+    )
+    begin = "BEGIN IMMEDIATE" if writing else "BEGIN"
+
+    @sa.event.listens_for(engine, "connect")
+    def configure(connection: DBAPIConnection, _record: object) -> None:
+        # Python's own BEGIN is switched off, since it begins late and never IMMEDIATE.
+        connection.isolation_level = None
+        pragmas = ["busy_timeout=30000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"]
+        if not writing:
+            pragmas.append("query_only=ON")
+        for pragma in pragmas:
+            cursor = connection.cursor()
+            cursor.execute(f"PRAGMA {pragma}")
+            cursor.close()
+
+    @sa.event.listens_for(engine, "begin")
+    def begin_transaction(connection: sa.Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    @sa.event.listens_for(engine, "commit")
+    def commit_transaction(connection: sa.Connection) -> None:
+        # SQLite ends a transaction by itself when the disk is full; Python's commit would then pass in silence.
+        connection.exec_driver_sql("COMMIT")
+
+    return engine
+
+
+def scrub_once(engine: sa.Engine) -> None:
+    """Write the database anew, once in its life: pages that were let go still hold what lay in them in clear."""
+    borrowed = engine.raw_connection()
+    try:
+        cursor = borrowed.cursor()
+        if cursor.execute("PRAGMA user_version").fetchone() == (0,):
+            cursor.execute("VACUUM")
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            cursor.execute("PRAGMA user_version = 1")
+    finally:
+        borrowed.close()
+
+
+def in_transaction(connection: sa.Connection) -> bool:
+    """Say whether the connection's transaction is still open: SQLite undoes it by itself when the disk is full."""
+    driver = connection.connection.driver_connection
+    return bool(driver is not None and driver.in_transaction)
+
+
+class _Write:
+    """A body that waits for its commit."""
+
+    def __init__(self, body: Body[object]) -> None:
+        self.body = body
+        self.outcome: Future[object] = Future()
+        self.done: Done[object] | None = None
+
+    def run(self, connection: sa.Connection) -> bool:
+        """Run in a savepoint; say whether there is something to commit."""
+        if not self.outcome.set_running_or_notify_cancel():
+            # Its caller has gone before it began. From here on a cancel comes too late: the outcome is set, unheard.
+            return False
+        try:
+            with connection.begin_nested():
+                self.done = self.body(connection)
+        except Exception as error:
+            self.fail(error)
+            if not in_transaction(connection):
+                raise TransactionLost from error
+            return False
+        return True
+
+    def fail(self, error: Exception) -> None:
+        """Tell the caller, unless it was told already or has gone."""
+        with suppress(InvalidStateError):
+            self.outcome.set_exception(error)
+
+
+class OneWriter:
+    """The `Runner` over SQLite."""
+
+    def __init__(self, url: str, changes: Changes) -> None:
+        self._changes = changes
+        self.engine = create_engine(url, writing=True)
+        self.reading = create_engine(url, writing=False)
+        self._waiting: SimpleQueue[_Write | None] = SimpleQueue()
+        self._writer = threading.Thread(target=self._write_all, name="priorauth-writer", daemon=True)
+        self._writer.start()
+
+    @property
+    def waiting(self) -> int:
+        """How many writes wait for their turn."""
+        return self._waiting.qsize()
+
+    def write(self, body: Body[Result]) -> Future[Result]:
+        """Run a body after those that wait already."""
+        write = _Write(body)  # type: ignore[arg-type]
+        self._waiting.put(write)
+        return write.outcome  # type: ignore[return-value]
+
+    async def read(self, body: Body[Result]) -> Result:
+        """Read at once: a thread would cost more than the read."""
+        return self.read_now(body)
+
+    def read_now(self, body: Body[Result]) -> Result:
+        """Read on the caller's thread."""
+        with self.reading.connect() as connection, connection.begin():
+            return body(connection).result
+
+    def close(self) -> None:
+        """Finish the writes that are waiting, then close every connection."""
+        self._waiting.put(None)
+        self._writer.join()
+        self.engine.dispose()
+        self.reading.dispose()
+
+    def _write_all(self) -> None:
+        while (first := self._waiting.get()) is not None:
+            batch = [first]
+            last = False
+            while len(batch) < _BATCH and not self._waiting.empty():
+                following = self._waiting.get()
+                if following is None:
+                    last = True
+                    break
+                batch.append(following)
+            self._commit(batch)
+            if last:
+                return
+
+    def _commit(self, batch: list[_Write]) -> None:
+        written: list[_Write] = []
+        try:
+            with self.engine.connect() as connection, connection.begin():
+                written = [write for write in batch if write.run(connection)]
+        except Exception as error:  # noqa: BLE001 - a failed COMMIT is every waiting caller's failure
+            for write in batch:
+                write.fail(error)
+            return
+        done = [(write, write.done) for write in written if write.done is not None]
+        # Before its caller goes on: who begins to wait after a write must not hear of it any more.
+        self._changes.announce({touched for _, each in done for touched in each.touched})
+        for write, each in done:
+            write.outcome.set_result(each.result)
