@@ -10,14 +10,17 @@ from concurrent.futures import Future
 from typing import TypeVar
 
 import sqlalchemy as sa
+import structlog
 
-from priorauth.domain.errors import TemporarilyUnavailable
+from priorauth.domain.errors import TemporarilyUnavailable, whereabouts
 from priorauth.store.changes import Changes
 from priorauth.store.databases import postgresql, sqlite
 from priorauth.store.databases.runner import Body, Done, Runner, is_outage
 from priorauth.store.encryption.sealing import Sealer
 from priorauth.store.transaction import Transaction
 from priorauth.store.work import WorkQueue
+
+_log = structlog.get_logger(__name__)
 
 Result = TypeVar("Result")
 Operation = Callable[[Transaction], Result]
@@ -97,5 +100,8 @@ class Database:
 
 
 def _told(error: Exception) -> Exception:
-    """Return what a caller hears of an error."""
-    return TemporarilyUnavailable() if is_outage(error) else error
+    """Return what a caller hears of an error; of an outage the operator hears."""
+    if not is_outage(error):
+        return error
+    _log.error("database_unavailable", fault=type(error).__name__, **whereabouts(error))
+    return TemporarilyUnavailable()

@@ -57,4 +57,7 @@ def is_outage(error: Exception) -> bool:
     """Say whether the database could not do its part: nothing was acknowledged, and another time it may be."""
     if isinstance(error, TransactionLost | sa.exc.OperationalError | sa.exc.InterfaceError | sa.exc.TimeoutError):
         return True
+    # What is no database file, or a broken one, has no class of its own.
+    if type(error) is sa.exc.DatabaseError:
+        return True
     return isinstance(error, sa.exc.DBAPIError) and error.connection_invalidated
