@@ -178,3 +178,17 @@ live_views = Table(
     UniqueConstraint("ticket_hash", name="uq_live_views_ticket"),
     Index("ix_live_views_authorization", "authorization_id", "id"),
 )
+
+portal_health = Table(
+    "portal_health",
+    metadata,
+    Column("portal", String, primary_key=True),
+    Column("address", String, primary_key=True),
+    Column("last_success_at", String),
+    Column("last_fault_at", String),
+    Column("last_fault", String),
+    Column("faults", Integer, nullable=False),
+    Column("outages", Integer, nullable=False),
+    Column("down_since", String),
+    Column("next_try_at", String),
+)
