@@ -99,6 +99,9 @@ class Settings(BaseSettings):
     fresh_starts: int = Field(
         8, ge=0, description="How often the work of a case is started again after faults, with growing delays."
     )
+    outage_patience_seconds: float = Field(
+        259_200, ge=0, description="For how long a case waits for a payer's portal that is down, before it fails."
+    )
     sweep_seconds: float = Field(30, gt=0, description="How often open cases are checked for lost work.")
     queue_polling_seconds: float = Field(0.2, gt=0, description="How often the queue is looked at for new work.")
     shutdown_seconds: int = Field(10, ge=0, description="How long running work may go on after a request to stop.")

@@ -1,13 +1,13 @@
 """Contract, section 7: the scenarios, over HTTP alone: real server process, real browser, real payer."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from priorauth.sandbox import catalog
 from tests.factories.humans import Human, human
-from tests.factories.servers import Integrator, ServerProcess, path_of, state_of
+from tests.factories.servers import Case, Integrator, ServerProcess, path_of, state_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -20,6 +20,8 @@ def somebody() -> Iterator[Human]:
 
 
 NOTHING_TO_SUBMIT = {"not_required", "payer_rejects_member"}
+# The payer has it, and only a human can find out.
+NOT_PROVEN = {"submit_unknowable"}
 
 
 @pytest.fixture(scope="module")
@@ -47,11 +49,72 @@ def test_a_scenario_ends_as_it_says(integrator: Integrator, somebody: Human, sce
     assert states[-1] == expected[-1]
     unseen = iter(states)
     assert all(state in unseen for state in expected), f"{expected} are not among {states} in this order"
-    submitted = seen[-1]["submission"]["payerReceipt"] is not None
-    assert submitted is (scenario.id not in NOTHING_TO_SUBMIT)
-    assert integrator.counted(case) == submitted
+    proven = seen[-1]["submission"]["payerReceipt"] is not None
+    assert proven is (scenario.id not in NOTHING_TO_SUBMIT | NOT_PROVEN)
+    assert integrator.counted(case) == (scenario.id not in NOTHING_TO_SUBMIT)
     versions = [each["version"] for each in seen]
     assert versions == sorted(set(versions))
+
+
+@pytest.fixture(scope="module")
+def unknowable(integrator: Integrator) -> Callable[[], Case]:
+    """Cases that the payer has taken and that nobody but a human can find there."""
+    scenario = "submit_unknowable"
+
+    def arrive() -> Case:
+        case = integrator.create(scenario)
+        return integrator.drive(case, scenario, until=lambda case: case["status"] == "requires_action")[-1]
+
+    return arrive
+
+
+def test_a_reference_number_that_a_human_reports_is_opened_and_proves_the_receipt(
+    integrator: Integrator, unknowable: Callable[[], Case]
+) -> None:
+    taken = integrator.take_over(unknowable())
+    assert taken["nextAction"]["reason"]["code"] == "submission_unresolved"
+    number = integrator.submissions(taken)[0]["referenceNumber"]
+
+    integrator.give_back(taken, "complete", reportedOutcome="submitted", observedReferenceNumber=number)
+    end = integrator.drive(
+        integrator.read(taken), "submit_unknowable", until=lambda case: case["status"] == "waiting_on_payer"
+    )[-1]
+
+    assert end["submission"]["payerReceipt"]["referenceNumber"] == number
+    assert integrator.counted(end) == 1
+
+
+@pytest.mark.parametrize("number", [None, "LHP-2026-999999"])
+def test_a_report_that_proves_nothing_offers_the_case_to_a_human_again(
+    integrator: Integrator, unknowable: Callable[[], Case], number: str | None
+) -> None:
+    taken = integrator.take_over(unknowable())
+    report = {"observedReferenceNumber": number} if number else {}
+
+    integrator.give_back(taken, "complete", reportedOutcome="submitted", **report)
+    again = integrator.drive(
+        integrator.read(taken),
+        "submit_unknowable",
+        until=lambda case: case["status"] == "requires_action" and case["activeManualHandoff"] is None,
+    )[-1]
+
+    assert again["nextAction"]["id"] != taken["nextAction"]["id"]
+    assert again["nextAction"]["reason"]["code"] == "submission_unresolved"
+    assert integrator.counted(again) == 1
+
+
+def test_a_human_who_cannot_tell_either_ends_the_case_as_unresolved(
+    integrator: Integrator, unknowable: Callable[[], Case]
+) -> None:
+    taken = integrator.take_over(unknowable())
+
+    integrator.give_back(taken, "unable-to-complete", reason="other")
+    end = integrator.drive(
+        integrator.read(taken), "submit_unknowable", until=lambda case: case["status"] == "completed"
+    )[-1]
+
+    assert (end["outcome"], end["statusReason"]["code"]) == ("failed", "submission_unresolved")
+    assert integrator.counted(end) == 1
 
 
 def test_each_payers_portal_is_listed_and_counts_for_itself(integrator: Integrator) -> None:

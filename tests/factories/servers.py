@@ -169,9 +169,13 @@ class Integrator:
 
     def counted(self, case: Case) -> int:
         """How many submissions of the case the payer has counted."""
+        return len(self.submissions(case))
+
+    def submissions(self, case: Case) -> list[dict[str, Any]]:
+        """What the payer has taken of the case."""
         portal = self._portal(case["request"]["payerId"])
         taken = httpx.get(portal["submissionsUrl"], trust_env=False).json()["data"]
-        return sum(submission["caseReference"] == case["id"] for submission in taken)
+        return [submission for submission in taken if submission["caseReference"] == case["id"]]
 
     def tell_payer(self, scenario_id: str, **behaviour: Any) -> None:
         """Tell the simulated payer how to treat the member of a scenario."""

@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from priorauth.sandbox.larkspur.control import POINTS
 from priorauth.sandbox.server import PortalServer
-from tests.portals.larkspur_visitor import INQUIRY, SLEEP, Visitor, browser, entries, heading, service
+from tests.portals.larkspur_visitor import INQUIRY, SLEEP, Clock, Visitor, browser, entries, heading, service
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -183,6 +183,27 @@ async def test_a_delay_waits_and_goes_on(visitor: Visitor, waits: Waits) -> None
     assert (await visitor.get(f"/requests/{reference}")).status_code == 500
     assert (await visitor.get(f"/requests/{reference}")).status_code == 200
     assert waits == [7.5]
+
+
+async def test_an_outage_says_so_or_nothing_by_turns_until_it_is_over(tmp_path: Path) -> None:
+    clock = Clock()
+    server = PortalServer(tmp_path, clock=clock)
+    try:
+        async with browser(await server.start()) as http:
+            visitor = Visitor(http)
+            await visitor.sign_in()
+            await visitor.put_member({"at": "service", "kind": "outage", "seconds": 30})
+            draft = await visitor.start()
+            answer = await visitor.post(f"{draft}/service", service("case-1"))
+            assert (answer.status_code, heading(answer)) == (503, "Service unavailable")
+            clock.advance(29)
+            with pytest.raises(httpx.RemoteProtocolError):
+                await visitor.post(f"{draft}/service", service("case-1"))
+            clock.advance(1)
+            answer = await visitor.post(f"{draft}/service", service("case-1"))
+            assert answer.headers["location"] == f"{draft}/clinical"
+    finally:
+        await server.stop()
 
 
 async def test_another_value_is_shown_and_submitted(visitor: Visitor) -> None:

@@ -25,7 +25,7 @@ ADAPTERS: dict[str, PortalAdapter] = {adapter.id: adapter for adapter in (Larksp
 def engine_of(settings: Settings, database: Database, channel: PortalChannel, *, worker: str) -> Engine:
     """Return the engine of a worker that reaches payers through `channel`."""
     channels: dict[str, Channel] = {"portal": channel}
-    bounds = Bounds(at_most=settings.fresh_starts)
+    bounds = Bounds(at_most=settings.fresh_starts, outage_patience=timedelta(seconds=settings.outage_patience_seconds))
     retries = Retries(database, present, bounds)
     return Engine(
         database_url=database.url,

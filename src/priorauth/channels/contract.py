@@ -169,6 +169,13 @@ class ChannelFault(Exception):
         self.message = message
 
 
+class PayerOutOfReach(ChannelFault):
+    """The payer's side is down: nothing of the case is to blame, and only waiting helps."""
+
+    def __init__(self) -> None:
+        super().__init__("portal_unavailable", "The payer's portal is down or cannot be reached.")
+
+
 Intend = Callable[[], Awaitable[bool]]
 
 

@@ -4,6 +4,8 @@ runs again after a crash changes nothing twice; each refuses work that belongs t
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
+from zlib import crc32
 
 from priorauth.commands.record import enqueue, enqueue_next, knowledge, load, next_work, record
 from priorauth.domain import processing
@@ -22,6 +24,11 @@ _UNRESOLVED = Reason(
     "submission_unresolved",
     "The case may have been submitted, and the payer could not be asked whether it was. "
     "Look for it at the payer before you send it again.",
+)
+_OUT_OF_REACH = Reason(
+    "portal_unavailable",
+    "The payer's portal could not be reached for so long that the service gave up. Nothing was submitted. Create the "
+    "case anew when the portal is back, or send it to the payer by another way.",
 )
 
 Decide = Callable[[Authorization, Knowledge], Authorization]
@@ -168,14 +175,61 @@ def start_afresh(
     work = next_work(tx, case)
     if work is None or work.id != lost:
         return case
-    given_up = fault and case.journal.faults >= at_most and case.submission.payer_receipt is None
-    if given_up and case.status is Status.PROCESSING:
-        reason = gave_up if case.journal.open_attempt is None else _UNRESOLVED
-        failed = processing.fail(case, moment, reason=reason)
-        return record(tx, before=case, after=failed, moment=moment, actor=SERVICE, event="failed")
-    afresh = processing.started_afresh(case, fault=fault)
-    tx.authorizations.save(afresh)
-    following = next_work(tx, afresh)
+    if fault and case.journal.faults >= at_most and _may_be_given_up(case):
+        return _give_up(tx, moment, case, gave_up)
+    return _again(tx, processing.started_afresh(case, fault=fault), delay_seconds=delay_seconds)
+
+
+def wait_out(
+    tx: Transaction,
+    moment: Moment,
+    *,
+    authorization_id: str,
+    lost: str,
+    patience: timedelta,
+    look_at_least_every: float,
+) -> Authorization:
+    """Start the case's work `lost` again after a while, because its payer cannot be reached now.
+
+    A case in processing that has waited for longer than `patience` fails. What the payer has is never given up.
+    """
+    case = load(tx, authorization_id)
+    work = next_work(tx, case)
+    if work is None or work.id != lost:
+        return case
+    outage = processing.present_outage(case, moment)
+    if moment.now - outage.since >= patience and _may_be_given_up(case):
+        return _give_up(tx, moment, case, _OUT_OF_REACH)
+    if outage != case.journal.outage:
+        note(tx, moment, authorization_id=case.id, event="payer_out_of_reach", actor=SERVICE, details={})
+    delay = outage.next_look_in(moment.now, spread=crc32(work.id.encode()) / 2**32, at_most=look_at_least_every)
+    return _again(tx, processing.waiting_out(case, moment), delay_seconds=delay.total_seconds())
+
+
+def note_reached(tx: Transaction, moment: Moment, *, authorization_id: str) -> None:
+    """Record that the payer can be reached again, where the case has waited for it."""
+    case = load(tx, authorization_id)
+    outage = case.journal.outage
+    if outage is not None:
+        tx.authorizations.save(processing.reached(case))
+        waited = str(int((moment.now - outage.since).total_seconds()))
+        details = {"waitedSeconds": waited}
+        note(tx, moment, authorization_id=case.id, event="payer_reached", actor=SERVICE, details=details)
+
+
+def _may_be_given_up(case: Authorization) -> bool:
+    return case.status is Status.PROCESSING and case.submission.payer_receipt is None
+
+
+def _give_up(tx: Transaction, moment: Moment, case: Authorization, gave_up: Reason) -> Authorization:
+    reason = gave_up if case.journal.open_attempt is None else _UNRESOLVED
+    failed = processing.fail(case, moment, reason=reason)
+    return record(tx, before=case, after=failed, moment=moment, actor=SERVICE, event="failed")
+
+
+def _again(tx: Transaction, case: Authorization, *, delay_seconds: float) -> Authorization:
+    tx.authorizations.save(case)
+    following = next_work(tx, case)
     if following is not None:
-        enqueue(tx, afresh, replace(following, delay_seconds=delay_seconds))
-    return afresh
+        enqueue(tx, case, replace(following, delay_seconds=delay_seconds))
+    return case

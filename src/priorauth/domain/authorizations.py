@@ -23,6 +23,7 @@ from priorauth.domain.errors import (
 from priorauth.domain.handoffs import LEARNED, HandoffState, ManualHandoff
 from priorauth.domain.lifecycle import Event, Status, next_status
 from priorauth.domain.moment import Moment
+from priorauth.domain.portals.outages import Outage
 from priorauth.domain.questionnaires import AnswerItem, Item, Questionnaire
 from priorauth.domain.replies import Inquiry, Reply, reply_to
 from priorauth.domain.requirements import Finding, Requirements, assess, still_open
@@ -89,6 +90,7 @@ class Journal:
     `run` counts the entries into `processing`, `turn` the fresh starts of its work within a run; work of another run or
     turn is void. `faults` counts the fresh starts that a fault caused, since the last step ahead: they are bounded.
     `offers_lost` counts the sessions that were lost while they were offered to a human, since one was taken.
+    `outage` is what a run has waited out, or still does: that is bounded by time.
     """
 
     run: int = 0
@@ -102,6 +104,7 @@ class Journal:
     inquiries: tuple[Inquiry, ...] = ()
     handoffs: tuple[ManualHandoff, ...] = ()
     offers_lost: int = 0
+    outage: Outage | None = None
 
     @property
     def open_handoff(self) -> ManualHandoff | None:

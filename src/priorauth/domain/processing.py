@@ -23,6 +23,7 @@ from priorauth.domain.authorizations import (
 from priorauth.domain.errors import Issue, NotMutable, Severity
 from priorauth.domain.lifecycle import Event, Status
 from priorauth.domain.moment import Moment
+from priorauth.domain.portals.outages import Outage
 from priorauth.domain.questionnaires import Item
 from priorauth.domain.replies import Inquiry
 from priorauth.domain.requirements import Finding
@@ -213,6 +214,23 @@ def checked(case: Authorization) -> Authorization:
 def started_afresh(case: Authorization, *, fault: bool) -> Authorization:
     """Return the case whose work is to be started again, because of a `fault` or for another look."""
     return replace(case, journal=replace(case.journal, turn=case.journal.turn + 1, faults=case.journal.faults + fault))
+
+
+def present_outage(case: Authorization, moment: Moment) -> Outage:
+    """Return the outage that the case's present run waits out; one that begins now where it waits for none yet."""
+    outage, run = case.journal.outage, case.journal.run
+    return outage if outage is not None and outage.run == run else Outage(run, moment.now)
+
+
+def waiting_out(case: Authorization, moment: Moment) -> Authorization:
+    """Return the case whose work is to be started again because its payer cannot be reached: that is no fault of it."""
+    outage = present_outage(case, moment)
+    return replace(case, journal=replace(case.journal, turn=case.journal.turn + 1, outage=outage))
+
+
+def reached(case: Authorization) -> Authorization:
+    """Return the case whose payer can be reached again."""
+    return replace(case, journal=replace(case.journal, outage=None))
 
 
 def _returned(draft: Authorization, case: Authorization, known: Knowledge, moment: Moment) -> Authorization:

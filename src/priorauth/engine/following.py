@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
-from priorauth.channels.contract import Channel, ChannelFault, HumanNeeded, Pending
-from priorauth.commands import handoffs, submissions
+from priorauth.channels.contract import Channel, ChannelFault, HumanNeeded, PayerOutOfReach, Pending
+from priorauth.commands import handoffs, portal_health, submissions
 from priorauth.commands import processing as moves
 from priorauth.commands.processing import Observation
 from priorauth.commands.record import load
@@ -21,8 +21,10 @@ from priorauth.domain.moment import Moment
 from priorauth.domain.replies import Inquiry
 from priorauth.domain.submissions import Decision
 from priorauth.engine.jobs import job_of
+from priorauth.engine.portal_health import Portals, place_of
 from priorauth.engine.processing import Verdict
 from priorauth.store.database import Database
+from priorauth.store.transaction import Transaction
 
 _log = structlog.get_logger(__name__)
 
@@ -34,6 +36,7 @@ class Following:
         self._database = database
         self._channels = channels
         self._present = present
+        self._portals = Portals(database, present)
 
     async def look(self, authorization_id: str, run: int, turn: int) -> str:
         """Read what the payer decided or asks; record it, or schedule the next look."""
@@ -67,21 +70,24 @@ class Following:
         if receipt is None:
             raise LookupError("a case that waits on its payer has no receipt")
         job = await self._database.read(lambda tx: job_of(tx, case))
+        if await self._portals.is_left_alone(job):
+            return Pending()
+        channel, out_of_reach = self._channels[case.route.channel], False
         try:
-            return await self._channels[case.route.channel].read_status(job, reference_number=receipt.reference_number)
+            seen = await channel.read_status(job, reference_number=receipt.reference_number)
         except ChannelFault as fault:
-            code = fault.code
+            code, out_of_reach = fault.code, isinstance(fault, PayerOutOfReach)
         except Exception as error:  # noqa: BLE001 - an adapter's fault, whatever it is, costs one look
             code = "internal_error"
             _log.error("following_fault", authorization_id=case.id, **whereabouts(error))
-        await self._database.write(
-            lambda tx: moves.note(
-                tx,
-                self._present(),
-                authorization_id=case.id,
-                event="channel_fault",
-                actor=SERVICE,
-                details={"code": code},
-            )
-        )
+        else:
+            await self._portals.got_through(case, job)
+            return seen
+
+        def operation(tx: Transaction) -> None:
+            moment, noted = self._present(), {"code": code}
+            portal_health.note_fault(tx, moment, **place_of(job), code=code, out_of_reach=out_of_reach)
+            moves.note(tx, moment, authorization_id=case.id, event="channel_fault", actor=SERVICE, details=noted)
+
+        await self._database.write(operation)
         return Pending()

@@ -84,14 +84,17 @@ class Processing:
             seen = Observation(case.id, run, f"advance:{run}.{turn}")
             await self._database.write(lambda tx: handoffs.resume(tx, self._present(), seen))
             return Verdict.ENDED
+        if not await self._retries.may_try(case, job):
+            return Verdict.AGAIN
         channel = self._channels[case.route.channel]
         try:
             # What a human was let send stops at the boundary for another human, whatever the policy says.
             submits = may_submit(case) and not case.journal.human_attempted
             outcome = await (self._submit(channel, case, job) if submits else channel.prepare(job))
         except Exception as error:  # noqa: BLE001 - an adapter's fault, whatever it is, is tried again
-            await self._retries.after_error(case, error)
+            await self._retries.after_error(case, job, error)
             return Verdict.AGAIN
+        await self._retries.after_success(case, job)
         return await self._conclude(case, outcome)
 
     async def settle(self, authorization_id: str, run: int, turn: int) -> str:
@@ -99,11 +102,14 @@ class Processing:
         case, job = await self._read(authorization_id)
         if case.journal.open_attempt is None or (case.journal.run, case.journal.turn) != (run, turn):
             return Verdict.ENDED
+        if not await self._retries.may_try(case, job):
+            return Verdict.AGAIN
         try:
             found = await self._channels[case.route.channel].find(job)
         except Exception as error:  # noqa: BLE001 - an adapter's fault, whatever it is, is tried again
-            await self._retries.after_error(case, error)
+            await self._retries.after_error(case, job, error)
             return Verdict.AGAIN
+        await self._retries.after_success(case, job)
         if not isinstance(found, Absent):
             return await self._conclude(case, found)
         return await self._missed(case, settles_after=job.portal.submission_settles_after_seconds)

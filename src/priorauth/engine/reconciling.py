@@ -40,12 +40,15 @@ class Reconciling:
         handoff = closing_handoff(case)
         if handoff is None or (case.journal.run, case.journal.turn) != (run, turn):
             return Verdict.ENDED
+        if not await self._retries.may_try(case, job):
+            return Verdict.AGAIN
         reported = handoff.report.reference_number if handoff.report else None
         try:
             found = await self._channels[case.route.channel].reconcile(job, reference_number=reported)
         except Exception as error:  # noqa: BLE001 - an adapter's fault, whatever it is, is tried again
-            await self._retries.after_error(case, error)
+            await self._retries.after_error(case, job, error)
             return Verdict.AGAIN
+        await self._retries.after_success(case, job)
         settles_after = job.portal.submission_settles_after_seconds
 
         def operation(tx: Transaction) -> str:

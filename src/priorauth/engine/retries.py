@@ -1,20 +1,25 @@
 """How failed work is tried again: from its start, after a growing while, and not for ever.
 
+A payer that cannot be reached is waited for by time, and its portal left alone meanwhile; other faults are counted.
+
 What an exception says is never written down, since it may quote a page.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 import structlog
 
-from priorauth.channels.contract import ChannelFault
+from priorauth.channels.contract import ChannelFault, Job, PayerOutOfReach
 from priorauth.commands import processing as moves
 from priorauth.commands import submissions
+from priorauth.commands.portal_health import note_fault
 from priorauth.domain.authorizations import Authorization, Reason
 from priorauth.domain.errors import whereabouts
 from priorauth.domain.events import SERVICE
 from priorauth.domain.moment import Moment
+from priorauth.engine.portal_health import Portals, place_of
 from priorauth.store.database import Database
 from priorauth.store.transaction import Transaction
 from priorauth.store.work import processing as processing_work
@@ -33,10 +38,14 @@ _UNFORESEEN = Reason(
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How often lost or failed work of one run is started again, and how long its delays grow, in seconds."""
+    """How often lost or failed work of one run is started again, and how long its delays grow, in seconds.
+
+    `outage_patience` is for how long a payer is waited for that cannot be reached.
+    """
 
     at_most: int = 8
     longest_delay: float = 300.0
+    outage_patience: timedelta = timedelta(hours=72)
 
     def delay(self, faults: int) -> float:
         """Return the delay before the next fresh start."""
@@ -50,11 +59,30 @@ class Retries:
         self._database = database
         self._present = present
         self._bounds = bounds
+        self._portals = Portals(database, present)
 
-    async def after_error(self, case: Authorization, error: Exception) -> None:
+    async def may_try(self, case: Authorization, job: Job) -> bool:
+        """Say whether the payer's portal is worth a try; where it is not, the work is started again later."""
+        if not await self._portals.is_left_alone(job):
+            return True
+        await self._database.write(lambda tx: self._wait_out(tx, self._present(), case))
+        return False
+
+    async def after_success(self, case: Authorization, job: Job) -> None:
+        """Record that the payer was reached, whatever was learned there."""
+        await self._portals.got_through(case, job)
+
+    async def after_error(self, case: Authorization, job: Job, error: Exception) -> None:
         """Start the work again after what a channel has raised."""
+        if isinstance(error, PayerOutOfReach):
+            await self._database.write(lambda tx: self._after_outage(tx, self._present(), case, job))
+            return
         if isinstance(error, ChannelFault):
-            await self.after_fault(case, Reason(error.code, error.message))
+            code = error.code
+            reason = Reason(code, error.message)
+            await self.after_fault(
+                case, reason, first=lambda tx, moment, _: note_fault(tx, moment, **place_of(job), code=code)
+            )
             return
         _log.error("processing_fault", authorization_id=case.id, **whereabouts(error))
         await self.after_fault(case, _UNFORESEEN)
@@ -73,6 +101,20 @@ class Retries:
             self._afresh(tx, moment, case, reason, delay_seconds=self._bounds.delay(case.journal.faults))
 
         await self._database.write(operation)
+
+    def _after_outage(self, tx: Transaction, moment: Moment, case: Authorization, job: Job) -> None:
+        note_fault(tx, moment, **place_of(job), code=PayerOutOfReach().code, out_of_reach=True)
+        self._wait_out(tx, moment, case)
+
+    def _wait_out(self, tx: Transaction, moment: Moment, case: Authorization) -> None:
+        moves.wait_out(
+            tx,
+            moment,
+            authorization_id=case.id,
+            lost=processing_work(case.id, run=case.journal.run, turn=case.journal.turn).id,
+            patience=self._bounds.outage_patience,
+            look_at_least_every=self._bounds.longest_delay,
+        )
 
     def after_miss(self, tx: Transaction, moment: Moment, case: Authorization, *, settles_after: float) -> bool:
         """Record that the payer's search knows nothing of the open attempt; True when that proves that it is absent.

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from priorauth.sandbox.decisions import check_decision
-from priorauth.sandbox.faults import read_fault
+from priorauth.sandbox.faults import KINDS, read_fault
 from priorauth.sandbox.fields import added_questions, rejected
 from priorauth.sandbox.records import PlanRecords
 
@@ -107,14 +107,24 @@ def routes(check: Callable[[object], str | None]) -> list[Route]:
     ]
 
 
-def check_told(told: object, *, points: tuple[str, ...], keys: Iterable[str] = ()) -> str | None:
-    """What is wrong with the `portal` part of a scenario, if anything; `keys` are what one portal alone can be told."""
+def check_told(
+    told: object, *, points: tuple[str, ...], kinds: tuple[str, ...] = KINDS, keys: Iterable[str] = ()
+) -> str | None:
+    """What is wrong with the `portal` part of a scenario, if anything.
+
+    `points` are where the portal fails, `kinds` in what ways; `keys` are what this one alone can be told.
+    """
     if not isinstance(told, dict) or told.keys() != {"member", "behaviour"}:
         return "an object with member and behaviour is expected"
     member, behaviour = told["member"], told["behaviour"]
     if not isinstance(member, dict) or not isinstance(behaviour, dict):
         return "member and behaviour must be objects"
-    return _check_member(member) or _check_behaviour(behaviour, points=points, keys={*_BEHAVIOUR_KEYS, *keys})
+    return (
+        _check_member(member)
+        or _check_behaviour(behaviour, keys={*_BEHAVIOUR_KEYS, *keys})
+        or _check_faults(behaviour.get("faults", []), points=points, kinds=kinds)
+        or check_decision(behaviour.get("decision"))
+    )
 
 
 def _check_member(member: Mapping[str, Any]) -> str | None:
@@ -129,7 +139,7 @@ def _check_member(member: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _check_behaviour(behaviour: Mapping[str, Any], *, points: tuple[str, ...], keys: set[str]) -> str | None:
+def _check_behaviour(behaviour: Mapping[str, Any], *, keys: set[str]) -> str | None:
     if not behaviour.keys() <= keys:
         return f"behaviour has {', '.join(sorted(keys))} only"
     if not isinstance(behaviour.get("personRequired", False), bool):
@@ -143,12 +153,15 @@ def _check_behaviour(behaviour: Mapping[str, Any], *, points: tuple[str, ...], k
             "behaviour.questions must be objects with label and kind (and options where one is chosen), "
             "behaviour.rejects objects with label, values and message"
         )
-    faults = behaviour.get("faults", [])
+    return None
+
+
+def _check_faults(faults: object, *, points: tuple[str, ...], kinds: tuple[str, ...]) -> str | None:
     if not isinstance(faults, list) or not all(isinstance(fault, dict) for fault in faults):
         return "behaviour.faults must be a list of objects"
     for fault in faults:
         try:
-            read_fault(fault, points=points)
+            read_fault(fault, points=points, kinds=kinds)
         except ValueError as error:
             return str(error)
-    return check_decision(behaviour.get("decision"))
+    return None

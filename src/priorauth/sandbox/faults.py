@@ -9,7 +9,8 @@ import contextlib
 import socket
 import struct
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, NoReturn
 
 from starlette.responses import Response
@@ -18,9 +19,12 @@ from starlette.types import Receive, Scope, Send
 from priorauth.sandbox.entities import Member
 from priorauth.sandbox.records import PlanRecords
 
-ENDING_KINDS = ("error", "reset", "close", "signed_out")
+ENDING_KINDS = ("error", "unavailable", "reset", "close", "signed_out", "crash")
 """After one of these the request has had its answer, or none."""
-KINDS = (*ENDING_KINDS, "delay", "change_value", "drop_document")
+KINDS = ("error", "unavailable", "outage", "reset", "close", "signed_out", "delay", "change_value", "drop_document")
+"""Those of every portal. An `outage` is over so many `seconds` after it was met first, however often it was met."""
+CRASH = "crash"
+"""The page is one that no browser survives; so only portals whose answers are pages have it."""
 _ONLY_AT = {"change_value": "review", "drop_document": "documents"}
 
 
@@ -36,13 +40,13 @@ class Fault:
     value: str = ""
 
 
-def read_fault(told: Mapping[str, Any], *, points: tuple[str, ...]) -> Fault:
-    """Raises ValueError with a sentence on what is wrong. `points` are those that the portal has."""
+def read_fault(told: Mapping[str, Any], *, points: tuple[str, ...], kinds: tuple[str, ...] = KINDS) -> Fault:
+    """Raises ValueError with a sentence on what is wrong. `points` and `kinds` are those that the portal has."""
     fault = Fault(**_known(told))
     if fault.at not in points:
         raise ValueError(f"a fault's 'at' must be one of {', '.join(points)}")
-    if fault.kind not in KINDS:
-        raise ValueError(f"a fault's 'kind' must be one of {', '.join(KINDS)}")
+    if fault.kind not in kinds:
+        raise ValueError(f"a fault's 'kind' must be one of {', '.join(kinds)}")
     if fault.at != _ONLY_AT.get(fault.kind, fault.at):
         raise ValueError(f"the fault {fault.kind} exists at {_ONLY_AT[fault.kind]} only")
     if not 0 <= fault.times <= 10**6 or not 0 <= fault.seconds <= 3600:
@@ -62,16 +66,25 @@ def _known(told: Mapping[str, Any]) -> dict[str, Any]:
     return dict(told)
 
 
-def due(records: PlanRecords, *, point: str, member: Member, case_reference: str) -> Iterable[Fault]:
+def due(records: PlanRecords, *, point: str, member: Member, case_reference: str, now: datetime) -> Iterable[Fault]:
     """The faults that this request meets, in the order told, up to the first that ends it; each is counted now."""
     for number, told in enumerate(member.behaviour.get("faults", ())):
         fault = Fault(**told)
-        if fault.at == point and records.meet_fault(
-            member_id=member.member_id, case_reference=case_reference, fault=number, times=fault.times
-        ):
-            yield fault
-            if fault.kind in ENDING_KINDS:
+        if fault.at != point:
+            continue
+        found = _met(records, fault, key=(member.member_id, case_reference, number), now=now)
+        if found is not None:
+            yield found
+            if found.kind in ENDING_KINDS:
                 return
+
+
+def _met(records: PlanRecords, fault: Fault, *, key: tuple[str, str, int], now: datetime) -> Fault | None:
+    if fault.kind != "outage":
+        return fault if records.meet_fault(key, times=fault.times) else None
+    met = records.meet_outage(key, seconds=fault.seconds, now=now)
+    # By turns the portal says that it is down, and says nothing at all.
+    return None if met is None else replace(fault, kind="close" if met % 2 else "unavailable")
 
 
 async def meet(

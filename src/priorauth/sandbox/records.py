@@ -168,7 +168,8 @@ class PlanRecords:
                 row,
             )
             # What is counted without a case (a search for the member, say) begins anew for the member's next case.
-            db.execute("DELETE FROM fault_counts WHERE member_id = ? AND case_reference = ''", (member.member_id,))
+            for table in ("fault_counts", "outages"):
+                db.execute(f"DELETE FROM {table} WHERE member_id = ? AND case_reference = ''", (member.member_id,))  # noqa: S608
         return reference
 
     def submissions(self) -> list[Submission]:
@@ -212,18 +213,37 @@ class PlanRecords:
 
     # Faults
 
-    def meet_fault(self, *, member_id: str, case_reference: str, fault: int, times: int) -> bool:
-        """Count one more meeting with a fault; false once it has been met often enough."""
-        key = (member_id, case_reference, fault)
-        with self._transaction() as db:
-            row = self._row(
-                "SELECT met FROM fault_counts WHERE member_id = ? AND case_reference = ? AND fault = ?", *key
-            )
-            met = row["met"] if row else 0
+    def meet_fault(self, key: tuple[str, str, int], *, times: int) -> bool:
+        """Count one more meeting with a fault (member, reference, number); false once it has been met often enough."""
+        with self._transaction():
+            met = self._met(key)
             if met >= times:
                 return False
-            db.execute("INSERT OR REPLACE INTO fault_counts VALUES (?, ?, ?, ?)", (*key, met + 1))
+            self._count(key, met + 1)
             return True
+
+    def meet_outage(self, key: tuple[str, str, int], *, seconds: float, now: datetime) -> int | None:
+        """Count one more meeting with an outage and return how many there were before; None once it is over.
+
+        It begins when it is met first.
+        """
+        with self._transaction() as db:
+            db.execute("INSERT OR IGNORE INTO outages VALUES (?, ?, ?, ?)", (*key, now.isoformat()))
+            row = self._row(
+                "SELECT began_at FROM outages WHERE member_id = ? AND case_reference = ? AND fault = ?", *key
+            )
+            if row is None or (now - datetime.fromisoformat(row["began_at"])).total_seconds() >= seconds:
+                return None
+            met = self._met(key)
+            self._count(key, met + 1)
+            return met
+
+    def _met(self, key: tuple[str, str, int]) -> int:
+        row = self._row("SELECT met FROM fault_counts WHERE member_id = ? AND case_reference = ? AND fault = ?", *key)
+        return row["met"] if row else 0
+
+    def _count(self, key: tuple[str, str, int], met: int) -> None:
+        self._db.execute("INSERT OR REPLACE INTO fault_counts VALUES (?, ?, ?, ?)", (*key, met))
 
 
 def kept(documents: Iterable[Document]) -> list[dict[str, Any]]:

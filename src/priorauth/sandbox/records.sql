@@ -36,3 +36,10 @@ CREATE TABLE IF NOT EXISTS fault_counts (
     met INTEGER NOT NULL,
     PRIMARY KEY (member_id, case_reference, fault)
 );
+CREATE TABLE IF NOT EXISTS outages (
+    member_id TEXT NOT NULL,
+    case_reference TEXT NOT NULL,
+    fault INTEGER NOT NULL,
+    began_at TEXT NOT NULL,
+    PRIMARY KEY (member_id, case_reference, fault)
+);

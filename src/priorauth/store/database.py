@@ -103,5 +103,5 @@ def _told(error: Exception) -> Exception:
     """Return what a caller hears of an error; of an outage the operator hears."""
     if not is_outage(error):
         return error
-    _log.error("database_unavailable", fault=type(error).__name__, **whereabouts(error))
+    _log.error("database_unavailable", **whereabouts(error))
     return TemporarilyUnavailable()

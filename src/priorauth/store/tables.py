@@ -213,3 +213,17 @@ chores = Table(
     Column("name", String, primary_key=True),
     Column("due_at", Double, nullable=False),
 )
+
+portal_health = Table(
+    "portal_health",
+    metadata,
+    Column("portal", String, primary_key=True),
+    Column("address", String, primary_key=True),
+    Column("last_success_at", String),
+    Column("last_fault_at", String),
+    Column("last_fault", String),
+    Column("faults", Integer, nullable=False),
+    Column("outages", Integer, nullable=False),
+    Column("down_since", String),
+    Column("next_try_at", String),
+)

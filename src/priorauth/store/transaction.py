@@ -11,6 +11,7 @@ from priorauth.store.files import Files
 from priorauth.store.idempotency import Idempotency
 from priorauth.store.live_sessions import SessionClaims
 from priorauth.store.organizations import Organizations
+from priorauth.store.portals.health import PortalHealths
 from priorauth.store.timeline import Timeline
 from priorauth.store.work import Work, WorkLedger, WorkQueue
 from priorauth.store.workers import Workers
@@ -35,6 +36,7 @@ class Transaction:
         self.live_views = LiveViews(connection)
         self.work = WorkLedger(connection)
         self.workers = Workers(connection)
+        self.portal_health = PortalHealths(connection)
 
     @property
     def touched(self) -> set[str]:

@@ -26,6 +26,7 @@ from priorauth.channels.contract import (
     NotRequired,
     NotSent,
     Obstacle,
+    PayerOutOfReach,
     Pending,
     Preparation,
     Submission,
@@ -48,6 +49,8 @@ _log = structlog.get_logger(__name__)
 
 # A page that is not the expected one may be a hiccup. After so many tries in a row it is for a human to see.
 _TRIES_AT_UNKNOWN_PAGES = 2
+# What a portal that is down looks like from its pages.
+_SIGNS_OF_OUTAGE = frozenset({"portal_error", "portal_timeout", "portal_unreachable", "unexpected_page"})
 
 
 class PortalChannel:
@@ -213,7 +216,8 @@ class PortalChannel:
         try:
             obstacle = await self._form(job).fill(session.page, documents=self._documents, step=self._stepper(session))
         except ChannelFault as fault:
-            if fault.code != "unexpected_page" or job.faults < _TRIES_AT_UNKNOWN_PAGES:
+            unknown = fault.code == "unexpected_page" and not session.met_outage
+            if not unknown or job.faults < _TRIES_AT_UNKNOWN_PAGES:
                 raise
             obstacle = HumanNeeded(OfferReason.UNKNOWN_PAGE, fault.message)
         if isinstance(obstacle, HumanNeeded):
@@ -289,8 +293,13 @@ class PortalChannel:
 
         One that its customer has signed in stays, so that the next look at the payer does not ask for it again.
         """
+        left = self._host.of(job.authorization_id)
+        if left is not None:
+            left.forget_outage()
         try:
             yield
+        except ChannelFault as fault:
+            raise self._in_its_true_light(job, fault) from None
         finally:
             session = self._host.of(job.authorization_id)
             if session is None:
@@ -299,6 +308,15 @@ class PortalChannel:
                 await self._host.hold(session, for_human=True)
             elif session.held_until is None:
                 await self._host.close(job.authorization_id)
+
+    def _in_its_true_light(self, job: Job, fault: ChannelFault) -> ChannelFault:
+        """Tell what the pages could only guess: whether the portal is down, or the browser has ended."""
+        session = self._host.of(job.authorization_id)
+        if session is None and fault.code == "portal_unreachable":
+            return ChannelFault("browser_lost", "The browser ended in the middle of its work.")
+        if session is not None and session.met_outage and fault.code in _SIGNS_OF_OUTAGE:
+            return PayerOutOfReach()
+        return fault
 
     def _stepper(self, session: PortalSession) -> Callable[[str], Awaitable[None]]:
         async def step(name: str) -> None:

@@ -19,6 +19,7 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Final
 
 import h11
 import structlog
@@ -37,6 +38,11 @@ from priorauth.channels.portals.guard import Kind, PermitState, RefusalReason, S
 from priorauth.channels.portals.outgoing import MalformedUrl, OutgoingRequest, Url, without_parameters
 
 _log = structlog.get_logger(__name__)
+
+# What a portal's front says when there is nothing behind it.
+_DOWN: Final = frozenset({502, 503, 504})
+# A page can do without.
+_ORNAMENTS: Final = frozenset({"image", "style", "font", "audio", "video", "track", "manifest"})
 
 
 @dataclass(frozen=True)
@@ -92,6 +98,20 @@ class Gate:
         self._finals: set[asyncio.Task[_Answer]] = set()
         self._settled = asyncio.Event()
         self._closed = False
+        self._was_down = False
+        self._unanswered = 0
+
+    @property
+    def met_outage(self) -> bool:
+        """Whether the portal was not there for something that a page cannot do without, since `forget_outage`.
+
+        It could not be reached, broke off, or said that it is down; or it has not answered yet whoever asks this now.
+        """
+        return self._was_down or self._unanswered > 0
+
+    def forget_outage(self) -> None:
+        """The portal has answered as it should."""
+        self._was_down = False
 
     @property
     def spki_pins(self) -> tuple[str, ...]:
@@ -204,6 +224,7 @@ class Gate:
             else:
                 await self._forward(client, message, request.url)
         except UpstreamFailed:
+            self._was_down = self._was_down or _matters(message)
             _log.warning("gate_upstream_failed", origin=request.url.origin, final=verdict.final)
             await self._bad_gateway(client)
         except (ClientGone, _Cut):
@@ -226,15 +247,32 @@ class Gate:
         await client.reply(403, f"Refused by the submit guard: {refusal.reason.value}.")
 
     async def _forward(self, client: ClientWire, message: Message, url: Url) -> None:
-        upstream = await UpstreamWire.connect(url, tls=self._upstream_tls, limits=self._limits)
+        upstream, head = await self._asked(message, url)
         try:
-            upstream.send(message, url=url)
-            await client.send(await upstream.head())
+            await client.send(head)
             while (data := await upstream.data()) is not None:
                 await client.send(data)
             await client.send(h11.EndOfMessage())
         finally:
             upstream.close()
+
+    async def _asked(self, message: Message, url: Url) -> tuple[UpstreamWire, h11.Response]:
+        """Send a request and wait for the head of its answer."""
+        page = message.header_values(b"sec-fetch-dest") in ([b"document"], [b"iframe"])
+        self._unanswered += page
+        try:
+            upstream = await UpstreamWire.connect(url, tls=self._upstream_tls, limits=self._limits)
+            try:
+                upstream.send(message, url=url)
+                head = await upstream.head()
+            except BaseException:
+                upstream.close()
+                raise
+        finally:
+            self._unanswered -= page
+        if head.status_code in _DOWN and _matters(message):
+            self._was_down = True
+        return upstream, head
 
     async def _forward_final(self, client: ClientWire, message: Message, request: OutgoingRequest) -> None:
         upstream = await UpstreamWire.connect(request.url, tls=self._upstream_tls, limits=self._limits)
@@ -301,6 +339,10 @@ def _outgoing(message: Message, *, tunnel: Url | None) -> OutgoingRequest:
                 upgrade=bool(message.header_values(b"upgrade")),
             )
     raise BadRequest
+
+
+def _matters(message: Message) -> bool:
+    return not _ORNAMENTS.intersection(value.decode("latin-1") for value in message.header_values(b"sec-fetch-dest"))
 
 
 def _refusal(request: OutgoingRequest, reason: RefusalReason, *, final: bool) -> Refusal:

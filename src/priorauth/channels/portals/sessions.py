@@ -64,6 +64,7 @@ class PortalSession:
         self.held_until: datetime | None = None
         # Signed in by a human, or left by one: the case goes on in this very browser.
         self.is_given_back = False
+        self.has_ended = False
         self.screen = PortalScreen(context=page.context, page=page, guard=guard)
         self._browser = browser
         self._gate = gate
@@ -71,12 +72,21 @@ class PortalSession:
     @property
     def is_up(self) -> bool:
         """Whether the browser still runs."""
-        return self._browser.is_connected() and not self.page.is_closed()
+        return not self.has_ended and self._browser.is_connected() and not self.page.is_closed()
 
     @property
     def is_customers(self) -> bool:
         """Whether its customer signs in in person."""
         return self.job.portal_auth_mode is PortalAuthMode.CUSTOMER_LOGIN
+
+    @property
+    def met_outage(self) -> bool:
+        """Whether the portal was down for this session, since the last page that it reached."""
+        return self._gate.met_outage
+
+    def forget_outage(self) -> None:
+        """The portal has shown what was expected of it."""
+        self._gate.forget_outage()
 
     @property
     def pages(self) -> tuple[Page, ...]:
@@ -178,6 +188,7 @@ class SessionHost:
 
     async def step(self, session: PortalSession, name: str) -> None:
         """Put a page reached on the timeline and, where the settings say so, keep a picture of it."""
+        session.forget_outage()
         await self._ledger.note(session.job.authorization_id, "portal_page", {"page": name})
         if self._settings.screenshots is not None:
             self._screenshots_taken += 1
@@ -300,6 +311,7 @@ class SessionHost:
 
     def _lost(self, session: PortalSession) -> None:
         """A browser has ended, or its page has crashed: whoever waits for a human in it must hear of it now."""
+        session.has_ended = True
         authorization_id = session.job.authorization_id
         if self._sessions.get(authorization_id) is session:
             self._later(self.close(authorization_id))

@@ -84,12 +84,18 @@ class Visit:
 
     async def meet(self, point: str, *, member: Member, case_reference: str = "") -> list[Fault]:
         """Meet the faults of this point; returns those that only twist what the handler does next."""
-        found = faults.due(self.portal.records, point=point, member=member, case_reference=case_reference)
+        found = faults.due(
+            self.portal.records, point=point, member=member, case_reference=case_reference, now=self.portal.clock()
+        )
         return await faults.meet(found, sleep=self.portal.sleep, end=self._end)
 
     def _end(self, kind: str) -> NoReturn:
         if kind == "error":
             raise Refused(500, "internal", "Something went wrong on our side. Please try again later.")
+        if kind == "unavailable":
+            raise Refused(
+                503, "maintenance", "Juniper Ridge Workspace is down for maintenance. Please come back later."
+            )
         if kind == "signed_out":
             self.portal.records.end_session(self.session.token)
             raise signed_out()

@@ -6,6 +6,7 @@ from starlette.routing import Route
 
 from priorauth.sandbox import control
 from priorauth.sandbox.control import loopback_only, utc
+from priorauth.sandbox.faults import CRASH, KINDS
 from priorauth.sandbox.larkspur.inquiries import check_inquiries
 from priorauth.sandbox.larkspur.pages import portal_of
 from priorauth.sandbox.larkspur.verification import check_verification
@@ -48,7 +49,8 @@ async def replies(request: Request) -> Response:
 
 def check_portal(told: object) -> str | None:
     """What is wrong with the `portal` part of a scenario of this plan, if anything."""
-    problem = control.check_told(told, points=POINTS, keys=("inquiries", "searchUnavailable", "verification"))
+    keys = ("inquiries", "searchUnavailable", "verification")
+    problem = control.check_told(told, points=POINTS, kinds=(*KINDS, CRASH), keys=keys)
     if problem is not None or not isinstance(told, dict):
         return problem
     behaviour = told["behaviour"]

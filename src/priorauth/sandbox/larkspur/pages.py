@@ -76,14 +76,23 @@ class Visit:
 
     async def meet(self, point: str, *, member: Member, case_reference: str = "") -> list[Fault]:
         """Meet the faults of this point; returns those that only twist what the handler does next."""
-        found = faults.due(self.portal.records, point=point, member=member, case_reference=case_reference)
+        found = faults.due(
+            self.portal.records, point=point, member=member, case_reference=case_reference, now=self.portal.clock()
+        )
         return await faults.meet(found, sleep=self.portal.sleep, end=self._end)
 
     def _end(self, kind: str) -> NoReturn:
         if kind == "signed_out":
             self.portal.records.end_session(self.session.token)
             raise Interrupted(see_other("/login"))
-        raise Interrupted(failure(self.session) if kind == "error" else DroppedConnection(reset=kind == "reset"))
+        pages: Mapping[str, Callable[[Session], Response]] = {
+            "error": failure,
+            "unavailable": unavailable,
+            "crash": crash,
+        }
+        if kind in pages:
+            raise Interrupted(pages[kind](self.session))
+        raise Interrupted(DroppedConnection(reset=kind == "reset"))
 
 
 Handler: TypeAlias = Callable[[Visit], Awaitable[Response]]
@@ -154,6 +163,17 @@ def failure(session: Session | None) -> Response:
     """Say that the system has failed, and no more."""
     text = "We are unable to process your request at this time. Please try again later. (Code 5103)"
     return render("message.html", status_code=500, session=session, heading="System error", text=text)
+
+
+def unavailable(session: Session | None) -> Response:
+    """Say that the system is down."""
+    text = "Provider Connection is temporarily unavailable. We apologize for the inconvenience. Please try again later."
+    return render("message.html", status_code=503, session=session, heading="Service unavailable", text=text)
+
+
+def crash(session: Session | None) -> Response:
+    """A page that a browser dies of: it nests more elements than any can lay out."""
+    return render("crash.html", session=session)
 
 
 def _utc(moment: datetime) -> str:

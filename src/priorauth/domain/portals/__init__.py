@@ -1,0 +1,1 @@
+"""What is known of payers' portals beyond any one case. Pure, as all of the domain."""
