@@ -67,7 +67,7 @@ async def running(settings: Settings) -> AsyncIterator[RunningServer]:
         app = create_app(settings.environment)
         live = LiveViews(database=database, present=present, screens=host, show=Hub, viewer_file=viewer_file)
         app.state.services = services(settings, database, blobs, url=url, portals=portals, live=live)
-        stopped = await stack.enter_async_context(serving(app, listener))
+        stopped = await stack.enter_async_context(serving(app, listener, trusted_proxies=settings.forwarded_allow_ips))
         stack.callback(database.changes.end)
         stack.push_async_callback(live.close)
         # What is loaded by now stays for good: no collection of garbage has to walk through it again.
