@@ -19,7 +19,7 @@ compile() { # compile OUTPUT ARGUMENT...
     new=$(mktemp)
     if [ -s "$output" ]; then cp "$output" "$new"; fi
     # --no-config: a machine's own index or wheel folder must not leak in, neither as an address nor as a hash.
-    "$tool/bin/uv" pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+    "$tool/bin/uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
         --no-emit-index-url --no-emit-find-links --no-config --no-header --output-file "$new" "$@" >/dev/null
     if grep -nE '(https?|file|git\+[a-z]+)://' "$new" >&2; then
         echo "lock: $output would name an address" >&2
@@ -29,6 +29,8 @@ compile() { # compile OUTPUT ARGUMENT...
     rm -f "$new"
 }
 
-compile requirements/runtime.txt "$@"
+compile requirements/runtime.txt pyproject.toml "$@"
 # The same versions as at run time, and the tools beside them.
-compile requirements/dev.txt --group dev --constraint requirements/runtime.txt "$@"
+compile requirements/dev.txt pyproject.toml --group dev --constraint requirements/runtime.txt "$@"
+# What builds the image's package, in the versions that build it in a checkout.
+compile requirements/build.txt --group build --constraint requirements/dev.txt "$@"

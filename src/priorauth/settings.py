@@ -1,10 +1,16 @@
 """Every setting of the server, in one class: read from `PRIORAUTH_…` variables, explained by `priorauth settings`."""
 
+import ipaddress
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import DirectoryPath, Field, SecretStr, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+)
 
 from priorauth.domain.organizations import Environment
 
@@ -50,6 +56,16 @@ class Settings(BaseSettings):
     )
     public_base_url: str | None = Field(
         None, description="The URL under which clients reach the server; by default the address that it listens on."
+    )
+    forwarded_allow_ips: str = Field(
+        "127.0.0.1,::1",
+        description="Which proxies tell from where a request really comes, in X-Forwarded-For: addresses and networks, "
+        "apart by commas. Whoever else sends that header is not believed.",
+    )
+    secrets_dir: DirectoryPath | None = Field(
+        None,
+        description="A folder of files, each named like a variable in small letters: priorauth_encryption_keys. "
+        "What they hold are settings, in no process's environment.",
     )
     automatic_submission_allowed: bool = Field(
         True, description="Whether a case may be created with policy.finalSubmission = automatic."
@@ -127,3 +143,26 @@ class Settings(BaseSettings):
         "are at the ports that follow.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
+
+    @field_validator("forwarded_allow_ips")
+    @classmethod
+    def _are_networks(cls, given: str) -> str:
+        for each in filter(None, (part.strip() for part in given.split(","))):
+            # A proxy that is misspelt would be believed in nothing, and nobody would notice.
+            ipaddress.ip_network(each)
+        return given
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the base class passes it by name
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take the first that says anything: an argument, a variable, a file of `secrets_dir`."""
+        folder = env_settings().get("secrets_dir")
+        if folder is None or not Path(folder).is_dir():
+            return init_settings, env_settings
+        return init_settings, env_settings, SecretsSettingsSource(settings_cls, secrets_dir=folder)

@@ -23,10 +23,11 @@ Case = dict[str, Any]
 
 
 class ServerProcess:
-    """`priorauth serve` on a free port over a folder, started and killed at will."""
+    """`priorauth serve` on a free port, or on a given one, over a folder, started and killed at will."""
 
-    def __init__(self, data_dir: Path, **settings: object) -> None:
+    def __init__(self, data_dir: Path, *, port: int = 0, **settings: object) -> None:
         self.data_dir = data_dir
+        self.port = port
         self.url = ""
         self._settings = {f"PRIORAUTH_{name.upper()}": str(value) for name, value in settings.items()}
         self._process: subprocess.Popen[str] | None = None
@@ -34,7 +35,7 @@ class ServerProcess:
 
     def start(self) -> "ServerProcess":
         """Start, and return once it can serve."""
-        command = [*PROGRAM, "serve", "--port", "0", "--data-dir", str(self.data_dir)]
+        command = [*PROGRAM, "serve", "--port", str(self.port), "--data-dir", str(self.data_dir)]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 command, stdout=subprocess.PIPE, stderr=log, text=True, env={**os.environ, **self._settings}
@@ -83,10 +84,14 @@ def new_key(data_dir: Path, organization: str) -> dict[str, Any]:
 
 
 class Integrator:
-    """A client of one server. `server` may be restarted at another address in between."""
+    """A client of one server. `server` may be restarted at another address in between.
 
-    def __init__(self, server: ServerProcess, key: str) -> None:
+    `verify` is whether the certificate of the address that clients are told has to be one that is known.
+    """
+
+    def __init__(self, server: ServerProcess, key: str, *, verify: bool = True) -> None:
         self._server = server
+        self._verify = verify
         self._client = httpx.Client(headers={"Authorization": f"Bearer {key}"}, trust_env=False, timeout=20)
         weakref.finalize(self, self._client.close)
 
@@ -227,7 +232,8 @@ class Integrator:
         declaration = {"fileName": "notes.pdf", "contentType": "application/pdf", "purpose": "authorization_attachment"}
         declared = self._checked(self.call("POST", "/v1/files", json=declaration))
         upload = declared["upload"]
-        httpx.put(upload["url"], content=catalog.sample_document(), headers=upload["headers"], trust_env=False)
+        content, headers = catalog.sample_document(), upload["headers"]
+        httpx.put(upload["url"], content=content, headers=headers, trust_env=False, verify=self._verify)
         file_id = declared["file"]["id"]
         assert self._checked(self.call("POST", f"/v1/files/{file_id}/complete"))["status"] == "ready"
         return str(file_id)

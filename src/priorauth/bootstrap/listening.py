@@ -56,12 +56,13 @@ class _ApiServer(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving(app: FastAPI, listener: socket.socket) -> AsyncIterator[asyncio.Event]:
-    """Serve the application; give the event of its unasked end."""
+async def serving(app: FastAPI, listener: socket.socket, *, trusted_proxies: str = "") -> AsyncIterator[asyncio.Event]:
+    """Serve the application; give the event of its unasked end. Trusted proxies tell for whom they ask."""
     stopped = asyncio.Event()
     server = _ApiServer(
         uvicorn.Config(
             app,
+            forwarded_allow_ips=trusted_proxies,
             http=EnvelopingProtocol,
             ws="websockets-sansio",
             ws_max_size=MESSAGE_LIMIT,

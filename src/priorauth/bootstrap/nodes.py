@@ -66,7 +66,7 @@ async def all_in_one(settings: Settings) -> AsyncIterator[Node]:
         live = await _work(settings, stack, database, worker=worker, portals=portals)
         app = create_app(settings.environment)
         app.state.services = services(settings, database, blobs_of(settings), url=url, portals=portals, live=live)
-        stopped = await _listen_on(stack, app, listener, database, live)
+        stopped = await _listen_on(settings, stack, app, listener, database=database, live=live)
         yield Node(url, stopped)
 
 
@@ -82,7 +82,7 @@ async def api(settings: Settings) -> AsyncIterator[Node]:
         app.state.services = services(
             settings, database, blobs_of(settings), url=url, portals=portals_apart(settings), live=live
         )
-        stopped = await _listen_on(stack, app, listener, database, live)
+        stopped = await _listen_on(settings, stack, app, listener, database=database, live=live)
         yield Node(url, stopped)
 
 
@@ -105,7 +105,7 @@ async def worker(settings: Settings) -> AsyncIterator[Node]:
         live = await _work(settings, stack, database, worker=name, portals=portals, stands=lease.stands)
         app = create_worker_app(_proofs(settings)(name))
         app.state.services = services(settings, database, blobs_of(settings), url=url, live=live)
-        stopped = await _listen_on(stack, app, listener, database, live)
+        stopped = await _listen_on(settings, stack, app, listener, database=database, live=live)
         yield Node(url, stopped)
 
 
@@ -162,9 +162,9 @@ async def _work(
 
 
 async def _listen_on(
-    stack: AsyncExitStack, app: FastAPI, listener: socket.socket, database: Database, live: Live
+    settings: Settings, stack: AsyncExitStack, app: FastAPI, listener: socket.socket, *, database: Database, live: Live
 ) -> asyncio.Event:
-    stopped = await stack.enter_async_context(serving(app, listener))
+    stopped = await stack.enter_async_context(serving(app, listener, trusted_proxies=settings.forwarded_allow_ips))
     stack.callback(database.changes.end)
     stack.push_async_callback(live.close)
     # What is loaded by now stays for good: no collection of garbage has to walk through it again.

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 from sqlalchemy.exc import DatabaseError
 
 from priorauth.bootstrap import listening, storage
@@ -33,6 +34,9 @@ def read_settings(given: dict[str, Any]) -> Settings:
     """Return the settings with what was given on the command line, which wins over the environment."""
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
+    except SettingsError as error:
+        typer.echo(f"priorauth: a file of PRIORAUTH_SECRETS_DIR cannot be read: {error.__cause__}.", err=True)
+        raise typer.Exit(2) from None
     except ValidationError as error:
         for fault in error.errors(include_url=False):
             name = str(fault["loc"][0])
