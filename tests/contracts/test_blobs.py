@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from obstore.store import MemoryStore, ObjectStore
 
+from priorauth.domain.errors import TemporarilyUnavailable
 from priorauth.store.blobs import Blobs, folder_store
 from priorauth.store.encryption.sealing import CannotOpen, Sealer
 
@@ -82,6 +83,23 @@ async def test_what_was_deleted_is_gone(blobs: Blobs) -> None:
 
     with pytest.raises(FileNotFoundError):
         await blobs.get("file_1/a")
+
+
+async def test_a_store_that_cannot_be_reached_is_asked_again_later(tmp_path: Path) -> None:
+    folder = tmp_path / "files"
+    blobs = Blobs(folder_store(folder), Sealer([OLD], index_key=INDEX))
+    await blobs.put("file_1/a", pieces(b"one"))
+    folder.rename(tmp_path / "elsewhere")
+    folder.write_text("no folder")
+
+    with pytest.raises(TemporarilyUnavailable):
+        await blobs.put("file_2/a", pieces(b"two"))
+    with pytest.raises(TemporarilyUnavailable):
+        await blobs.get("file_1/a")
+
+    folder.unlink()
+    (tmp_path / "elsewhere").rename(folder)
+    assert await blobs.get("file_1/a") == b"one"
 
 
 async def test_all_files_are_sealed_anew_once(blobs: Blobs, store: ObjectStore) -> None:

@@ -1,13 +1,19 @@
 """The bytes of files, sealed, in an object store: a folder by default. A name is written once and never again."""
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
+import structlog
+from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
+from priorauth.domain.errors import TemporarilyUnavailable, whereabouts
 from priorauth.store.encryption.sealing import Sealer, is_sealed_file
+
+_log = structlog.get_logger(__name__)
 
 
 def folder_store(folder: Path) -> ObjectStore:
@@ -22,7 +28,7 @@ def remote_store(url: str) -> ObjectStore:
 
 
 class Blobs:
-    """Bytes by name."""
+    """Bytes by name. A store that is full or cannot be reached raises TemporarilyUnavailable."""
 
     def __init__(self, store: ObjectStore, sealer: Sealer) -> None:
         self._store = store
@@ -30,16 +36,20 @@ class Blobs:
 
     async def put(self, name: str, chunks: AsyncIterable[bytes]) -> None:
         """Store the bytes of `chunks` under `name`; a failing iterator leaves nothing under it."""
-        await self._store.put_async(name, self._sealer.seal_file(chunks, name))
+        with _outages_told():
+            await self._store.put_async(name, self._sealer.seal_file(chunks, name))
 
     async def get(self, name: str) -> bytes:
         """Return the bytes of `name`. Raises FileNotFoundError, CannotOpen."""
-        found = await self._store.get_async(name)
-        return self._sealer.open_file(bytes(await found.bytes_async()), name)
+        with _outages_told():
+            found = await self._store.get_async(name)
+            sealed = bytes(await found.bytes_async())
+        return self._sealer.open_file(sealed, name)
 
     async def delete(self, name: str) -> None:
         """Delete `name`."""
-        await self._store.delete_async(name)
+        with _outages_told():
+            await self._store.delete_async(name)
 
     async def seal_clear(self) -> None:
         """Seal, each in its place, the files that were stored before files were sealed."""
@@ -69,6 +79,16 @@ def seal_clear_files(folder: Path, sealer: Sealer) -> None:
     # A thread of its own, since the caller may have an event loop already.
     with ThreadPoolExecutor(1) as pool:
         pool.submit(asyncio.run, Blobs(folder_store(folder), sealer).seal_clear()).result()
+
+
+@contextmanager
+def _outages_told() -> Iterator[None]:
+    """Tell the caller that another time may do; the log has what it was. What is missing is no outage."""
+    try:
+        yield
+    except BaseError as error:
+        _log.error("files_unavailable", **whereabouts(error))
+        raise TemporarilyUnavailable from error
 
 
 async def _once(content: bytes) -> AsyncIterator[bytes]:
