@@ -17,6 +17,7 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 
+from priorauth import faultpoints
 from priorauth.channels.contract import Channel
 from priorauth.channels.portals.adapter import PortalAdapter
 from priorauth.channels.portals.channel import PortalChannel
@@ -180,6 +181,7 @@ def openapi_document(environment: Environment) -> str:
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[RunningServer]:
     """Run API, engine and, in the sandbox, the simulated payer; on leaving, stop them in order."""
+    faultpoints.arm(settings.faultpoints)
     async with AsyncExitStack() as stack:
         stack.enter_context(data_folder.held(settings.data_dir))
         database = stack.enter_context(opened_database(settings))

@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from priorauth import faultpoints
 from priorauth.domain.organizations import Environment
 
 
@@ -92,3 +93,19 @@ class Settings(BaseSettings):
         description="The port of Larkspur, the first simulated portal; 0 takes a free one, as the others do.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
+    faultpoints: str | None = Field(
+        None,
+        description="For tests: where the server shall die, fail or dawdle, such as "
+        "submission_intended:before_commit:crash. Production refuses it.",
+    )
+
+    @field_validator("faultpoints")
+    @classmethod
+    def _for_tests_alone(cls, armed: str | None, info: ValidationInfo) -> str | None:
+        if armed is None:
+            return None
+        if info.data.get("environment") is not Environment.SANDBOX:
+            raise ValueError("this switch makes the server fail on purpose and exists in the sandbox only; unset it")
+        if not armed.startswith("@"):
+            faultpoints.read(armed)
+        return armed

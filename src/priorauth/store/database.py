@@ -15,6 +15,7 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 
+from priorauth import faultpoints
 from priorauth.domain.errors import TemporarilyUnavailable
 from priorauth.store import sqlite
 from priorauth.store.changes import Changes
@@ -133,6 +134,8 @@ class Database:
             with self._writing.connect() as connection, connection.begin():
                 transaction = Transaction(connection, self._queue, self._sealer)
                 done = [write for write in batch if write.run(connection, transaction)]
+                faultpoints.before_commit(transaction.written)
+            faultpoints.after_commit(transaction.written)
         except Exception as error:  # noqa: BLE001 - a failed COMMIT is every waiting caller's failure
             for write in batch:
                 write.fail(error)
