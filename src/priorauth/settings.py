@@ -4,7 +4,7 @@ import ipaddress
 from pathlib import Path
 from typing import Literal
 
-from pydantic import DirectoryPath, Field, SecretStr, field_validator
+from pydantic import DirectoryPath, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -12,6 +12,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from priorauth import faultpoints
 from priorauth.domain.organizations import Environment
 
 
@@ -143,6 +144,22 @@ class Settings(BaseSettings):
         "are at the ports that follow.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
+    faultpoints: str | None = Field(
+        None,
+        description="For tests: where the server shall die, fail or dawdle, such as "
+        "submission_intended:before_commit:crash. Production refuses it.",
+    )
+
+    @field_validator("faultpoints")
+    @classmethod
+    def _for_tests_alone(cls, armed: str | None, info: ValidationInfo) -> str | None:
+        if armed is None:
+            return None
+        if info.data.get("environment") is not Environment.SANDBOX:
+            raise ValueError("this switch makes the server fail on purpose and exists in the sandbox only; unset it")
+        if not armed.startswith("@"):
+            faultpoints.read(armed)
+        return armed
 
     @field_validator("forwarded_allow_ips")
     @classmethod

@@ -62,6 +62,18 @@ class ServerProcess:
         return str(new_key(self.data_dir, organization)["key"])
 
     @property
+    def is_running(self) -> bool:
+        """Whether the process lives; one that has died is forgotten."""
+        if self._process is not None and self._process.poll() is not None:
+            self._end()
+        return self._process is not None
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._running.pid
+
+    @property
     def _running(self) -> "subprocess.Popen[str]":
         assert self._process is not None
         return self._process

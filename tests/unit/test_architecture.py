@@ -52,6 +52,7 @@ def test_the_tree_keeps_its_layers(checkout: Path) -> None:
         pytest.param("sandbox", "import priorauth.domain", id="the sandbox knows the product"),
         pytest.param("engine", "import priorauth.sandbox.catalog", id="the engine knows the sandbox"),
         pytest.param("http", "import priorauth.sandbox.larkspur", id="the edge knows more of it than the catalog"),
+        pytest.param("domain", "import priorauth.faultpoints", id="the domain fails on purpose"),
         pytest.param("domain", "import asyncio", id="the domain waits"),
         pytest.param("domain", "import pydantic", id="the domain leans on a framework"),
         pytest.param("queries", "import fastapi", id="a query knows the web"),

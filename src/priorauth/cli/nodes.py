@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from priorauth import faultpoints
 from priorauth.bootstrap import nodes
 from priorauth.bootstrap.children import supervised_worker
 from priorauth.bootstrap.logs import configure_logging
@@ -78,6 +79,7 @@ def migrate(data_dir: DataDir = None) -> None:
 def _settings(**given: Any) -> Settings:  # noqa: ANN401 - whatever an option takes
     settings = read_settings(given)
     configure_logging(settings.log_level)
+    faultpoints.arm(settings.faultpoints)
     return settings
 
 

@@ -13,12 +13,14 @@ from contextlib import contextmanager, suppress
 import structlog
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer
 
+from priorauth import faultpoints
 from priorauth.domain.errors import whereabouts
 from priorauth.engine.following import Following
 from priorauth.engine.processing import Processing, Verdict
 from priorauth.engine.reaper import Reaper
 from priorauth.engine.reconciling import Reconciling
 from priorauth.engine.sweeper import Sweeper
+from priorauth.faultpoints import Phase, Point
 from priorauth.store.work import FOLLOW, PROCESS, QUEUE, queue_of
 
 _log = structlog.get_logger(__name__)
@@ -138,11 +140,18 @@ Step = Callable[[str, int, int], Awaitable[str]]
 
 
 async def _step(name: str, step: Step, *, case: tuple[str, int, int]) -> str:
+    point = Point(name)
+
     async def guarded() -> str:
         try:
-            return str(await step(*case))
+            await faultpoints.passing(point, Phase.BEFORE)
+            verdict = str(await step(*case))
+            await faultpoints.passing(point, Phase.AFTER)
+            return verdict
         except Exception as error:  # noqa: BLE001 - the engine writes down what it catches, so it gets no text
             _log.error("step_failed", step=name, authorization_id=case[0], **whereabouts(error))
             raise StepFailed(f"{name}: {type(error).__name__}") from None
 
-    return await DBOS.run_step_async({"name": name}, guarded)
+    verdict = await DBOS.run_step_async({"name": name}, guarded)
+    await faultpoints.passing(point, Phase.RECORDED)
+    return verdict

@@ -11,11 +11,12 @@ _table, _states = tables.credentials, tables.browser_states
 
 
 class Credentials:
-    """The credentials of all payers, within one transaction."""
+    """The credentials of all payers, within one transaction. `state_kept` says whether a browser's state was in it."""
 
     def __init__(self, connection: sa.Connection, sealer: Sealer) -> None:
         self._connection = connection
         self._sealer = sealer
+        self.state_kept = False
 
     def add(self, credential: Credential) -> None:
         """Store a new credential."""
@@ -61,6 +62,7 @@ class Credentials:
     def put_state(self, credential_id: str, state: bytes) -> None:
         """Keep what the credential's browser was given, instead of what it had."""
         self.drop_state(credential_id)
+        self.state_kept = True
         sealed = self._sealer.seal(state, _state_place(credential_id))
         self._connection.execute(_states.insert().values(id=credential_id, document=sealed))
 

@@ -94,7 +94,7 @@ class Database:
     def _body(self, operation: Operation[Result]) -> Body[Result]:
         def body(connection: sa.Connection) -> Done[Result]:
             transaction = Transaction(connection, self._queue, self._sealer)
-            return Done(operation(transaction), transaction.touched)
+            return Done(operation(transaction), transaction.touched, transaction.written)
 
         return body
 

@@ -10,17 +10,21 @@ _table = tables.session_claims
 
 
 class SessionClaims:
-    """The claims, within one transaction. `changed` names the cases whose session came or went in it."""
+    """The claims, within one transaction. `changed` names the cases whose session came or went in it; `written`
+    says whether any claim was.
+    """
 
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
         self.changed: set[str] = set()
+        self.written = False
 
     def put(self, claim: SessionClaim) -> None:
         """Store a claim, replacing the case's earlier one."""
         earlier = self.of(claim.authorization_id)
         if earlier is None or earlier.session_id != claim.session_id:
             self.changed.add(claim.authorization_id)
+        self.written = True
         key = {"authorization_id": claim.authorization_id}
         self._connection.execute(_table.delete().filter_by(**key))
         self._connection.execute(_table.insert().values(**key, worker=claim.worker, document=encode(claim)))
@@ -38,6 +42,7 @@ class SessionClaims:
             return False
         self._connection.execute(_table.delete().filter_by(authorization_id=authorization_id))
         self.changed.add(authorization_id)
+        self.written = True
         return True
 
     def by_worker(self) -> dict[str, list[str]]:

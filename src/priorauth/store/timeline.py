@@ -14,11 +14,12 @@ _table = tables.timeline
 
 
 class Timeline:
-    """The timelines of all cases, within one transaction."""
+    """The timelines of all cases, within one transaction. `appended` are the types of what was appended in it."""
 
     def __init__(self, connection: sa.Connection, sealer: Sealer) -> None:
         self._connection = connection
         self._sealer = sealer
+        self.appended: list[str] = []
 
     def append(self, authorization_id: str, entry: TimelineEntry, *, observation_id: str | None = None) -> None:
         """Append an entry. An observation is recorded under its deterministic id, once.
@@ -32,6 +33,7 @@ class Timeline:
         values = {"id": entry.id, "authorization_id": authorization_id, "observation_id": observation_id}
         document = self._sealer.seal(encode(entry), f"timeline:{entry.id}")
         self._connection.execute(_table.insert().values(**values, document=document))
+        self.appended.append(entry.type)
 
     def has_observed(self, authorization_id: str, observation_id: str) -> bool:
         """Say whether the observation was recorded before."""

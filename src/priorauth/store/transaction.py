@@ -45,6 +45,16 @@ class Transaction:
             self.authorizations.changed | self.sessions.changed | self.access_grants.changed | self.live_views.changed
         )
 
+    @property
+    def written(self) -> list[str]:
+        """What was written, by the names that its commit's fault points have."""
+        silent = (
+            ("case_saved", self.authorizations.changed and not self.timeline.appended),
+            ("session_claimed", self.sessions.written),
+            ("browser_state_kept", self.credentials.state_kept),
+        )
+        return [*self.timeline.appended, *(name for name, happened in silent if happened)]
+
     def enqueue(self, work: Work) -> None:
         """Enqueue work for the engine; it exists if and only if this transaction commits."""
         self._queue.enqueue(self.connection, work)

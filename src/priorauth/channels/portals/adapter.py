@@ -4,18 +4,21 @@ An adapter knows pages and nothing else: no session, no guard, no case. Each of 
 is open and says what it saw.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
 from playwright.async_api import Page
 
+from priorauth import faultpoints
 from priorauth.channels.contract import DocumentSource, Evidence, HumanNeeded, Job, NotRequired, Obstacle, Pending
 from priorauth.channels.portals.guard import Boundary
 from priorauth.domain.credentials import Credential
 from priorauth.domain.replies import Inquiry
 from priorauth.domain.reviews import Difference
 from priorauth.domain.submissions import Decision, PayerReceipt
+from priorauth.faultpoints import Phase, Point
 
 # Whoever stops waiting for the last answer no longer knows: so this once the slowest portal is waited for.
 FINAL_PATIENCE_SECONDS = 120.0
@@ -61,6 +64,14 @@ def _plain(text: str) -> str:
 
 # Called at each page that an adapter reaches, with the page's name.
 Step = Callable[[str], Awaitable[None]]
+
+
+@asynccontextmanager
+async def final_click() -> AsyncIterator[None]:
+    """Stand around the press of a portal's last button, and the wait for what it leads to."""
+    await faultpoints.passing(Point.FINAL_CLICK, Phase.BEFORE)
+    yield
+    await faultpoints.passing(Point.FINAL_CLICK, Phase.AFTER)
 
 
 class PortalAdapter(Protocol):

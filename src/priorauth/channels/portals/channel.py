@@ -12,6 +12,7 @@ from dataclasses import replace
 import structlog
 from playwright.async_api import Page
 
+from priorauth import faultpoints
 from priorauth.channels.contract import (
     Absent,
     Answered,
@@ -43,6 +44,7 @@ from priorauth.domain.live_sessions import BoundaryState
 from priorauth.domain.replies import Inquiry
 from priorauth.domain.reviews import Difference
 from priorauth.domain.submissions import Decision, PayerReceipt
+from priorauth.faultpoints import Phase, Point
 
 _log = structlog.get_logger(__name__)
 
@@ -162,10 +164,13 @@ class PortalChannel:
     async def _cross(self, session: PortalSession) -> Submission:
         """Release the one final request and look for what came back. From here on nothing is known for sure."""
         evidence = None
+        await faultpoints.passing(Point.GUARD_RELEASE, Phase.BEFORE)
         session.guard.release()
         try:
+            await faultpoints.passing(Point.GUARD_RELEASE, Phase.AFTER)
             await self._host.mark(session, BoundaryState.CROSSED)
             evidence = await self._form(session.job).submit(session.page)
+            await faultpoints.passing(Point.CONFIRMATION_READ, Phase.AFTER)
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the request may have left
             code = error.code if isinstance(error, ChannelFault) else None
             _log.warning(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from priorauth import faultpoints
 from priorauth.channels.contract import ChannelFault, CredentialSource, HumanNeeded, Job
 from priorauth.channels.portals.adapter import PortalAdapter
 from priorauth.channels.portals.pages import visit
@@ -16,6 +17,7 @@ from priorauth.channels.portals.sessions import PortalSession, SessionHost
 from priorauth.domain.catalog import PortalAuthMode
 from priorauth.domain.credentials import Credential
 from priorauth.domain.handoffs import OfferReason
+from priorauth.faultpoints import Phase, Point
 
 _log = structlog.get_logger(__name__)
 
@@ -68,7 +70,9 @@ class Entrance:
         session = given_back or await self._host.open(job, boundary=boundary, state=kept)
         may_be_in = given_back is not None or kept is not None
         if not (may_be_in and await self._is_still_signed_in(session, access)):
+            await faultpoints.passing(Point.SIGN_IN, Phase.BEFORE)
             needed = await self._sign_in(session, access, credential)
+            await faultpoints.passing(Point.SIGN_IN, Phase.AFTER)
             if needed is not None:
                 return needed
         await self._host.step(session, "signed in")

@@ -24,6 +24,7 @@ from typing import Final
 import h11
 import structlog
 
+from priorauth import faultpoints
 from priorauth.channels.portals.gate_tls import EphemeralCertificates
 from priorauth.channels.portals.gate_wire import (
     BadRequest,
@@ -36,6 +37,7 @@ from priorauth.channels.portals.gate_wire import (
 )
 from priorauth.channels.portals.guard import Kind, PermitState, RefusalReason, SubmitGuard, Verdict, judge_tunnel
 from priorauth.channels.portals.outgoing import MalformedUrl, OutgoingRequest, Url, without_parameters
+from priorauth.faultpoints import Phase, Point
 
 _log = structlog.get_logger(__name__)
 
@@ -275,6 +277,7 @@ class Gate:
         return upstream, head
 
     async def _forward_final(self, client: ClientWire, message: Message, request: OutgoingRequest) -> None:
+        await faultpoints.passing(Point.FINAL_REQUEST, Phase.BEFORE_CONNECTION)
         upstream = await UpstreamWire.connect(request.url, tls=self._upstream_tls, limits=self._limits)
         # While connecting, the permit may have been withdrawn, or another final request may have taken it. Until here
         # nothing has left, and a failure leaves the permit as it was; from here on there is no way back.
@@ -296,13 +299,16 @@ class Gate:
     async def _exchange_final(self, upstream: UpstreamWire, message: Message, url: Url) -> _Answer:
         body = bytearray()
         try:
+            await faultpoints.passing(Point.FINAL_REQUEST, Phase.BEFORE_FIRST_BYTE)
             upstream.send(message, url=url)
+            await faultpoints.passing(Point.FINAL_REQUEST, Phase.AFTER_LAST_BYTE)
             head = await upstream.head()
             while (data := await upstream.data()) is not None:
                 body += data.data
                 if len(body) > self._limits.final_answer:
                     raise UpstreamFailed
             self._guard.answered(head.status_code)
+            await faultpoints.passing(Point.FINAL_REQUEST, Phase.AFTER_RESPONSE)
         finally:
             upstream.close()
         return _Answer(head=head, body=bytes(body))

@@ -19,6 +19,7 @@ import structlog
 from playwright.async_api import Browser, Page, Playwright, async_playwright
 from playwright.async_api import Error as PlaywrightError
 
+from priorauth import faultpoints
 from priorauth.channels.contract import ChannelFault, Job, SessionLedger
 from priorauth.channels.portals.chromium import SandboxMode, find_chromium, keeps_sandbox, launch_arguments
 from priorauth.channels.portals.gate import Gate, Refusal
@@ -28,6 +29,7 @@ from priorauth.channels.portals.screen import PortalScreen
 from priorauth.domain.catalog import PortalAuthMode
 from priorauth.domain.errors import whereabouts
 from priorauth.domain.live_sessions import BoundaryState, SessionClaim
+from priorauth.faultpoints import Phase, Point
 
 _log = structlog.get_logger(__name__)
 
@@ -164,6 +166,7 @@ class SessionHost:
         gate = Gate(guard, on_refused=lambda refusal: self._note_refusal(job.authorization_id, refusal))
         proxy = await gate.start()
         try:
+            await faultpoints.passing(Point.BROWSER_START, Phase.BEFORE)
             browser, page = await self._launch(proxy, pins=gate.spki_pins, state=state)
         except Exception as error:  # noqa: BLE001 - a browser that does not start is a fault of the way, whatever it says
             await gate.close()
@@ -175,6 +178,7 @@ class SessionHost:
         self._sessions[job.authorization_id] = session
         browser.on("disconnected", lambda _: self._lost(session))
         page.on("crash", lambda _: self._lost(session))
+        await faultpoints.passing(Point.BROWSER_START, Phase.AFTER)
         await self._ledger.claim(session.claim)
         if self._keeper is None:
             self._keeper = asyncio.create_task(self._keep(), name="portal-session-keeper")
@@ -189,6 +193,7 @@ class SessionHost:
     async def step(self, session: PortalSession, name: str) -> None:
         """Put a page reached on the timeline and, where the settings say so, keep a picture of it."""
         session.forget_outage()
+        await faultpoints.passing(Point.of_page(name), Phase.REACHED)
         await self._ledger.note(session.job.authorization_id, "portal_page", {"page": name})
         if self._settings.screenshots is not None:
             self._screenshots_taken += 1

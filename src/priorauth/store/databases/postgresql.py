@@ -16,6 +16,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.dialects.postgresql.base import PGCompiler
 
+from priorauth import faultpoints
 from priorauth.domain.errors import whereabouts
 from priorauth.store.changes import Changes
 from priorauth.store.databases.runner import Body, Result
@@ -112,6 +113,8 @@ class Pool:
                     done = body(connection)
                     for touched in done.touched:
                         connection.execute(sa.select(sa.func.pg_notify(_CHANNEL, touched)))
+                    faultpoints.before_commit(done.written)
+                faultpoints.after_commit(done.written)
             except sa.exc.DBAPIError as error:
                 if not left or getattr(error.orig, "sqlstate", None) not in _COLLISIONS:
                     raise

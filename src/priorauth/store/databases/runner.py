@@ -1,6 +1,6 @@
 """What every database does for `store.database`: run bodies in transactions and acknowledge what is durable."""
 
-from collections.abc import Callable, Set
+from collections.abc import Callable, Sequence, Set
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
@@ -12,10 +12,13 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Done(Generic[Result]):
-    """What a body has returned, and the cases of which whoever watches them should hear once it is committed."""
+    """What a body has returned, the cases of which whoever watches them should hear once it is committed, and what it
+    wrote, by the names that the fault points of its commit have.
+    """
 
     result: Result
     touched: Set[str]
+    written: Sequence[str]
 
 
 Body = Callable[[sa.Connection], Done[Result]]

@@ -14,6 +14,7 @@ from queue import SimpleQueue
 import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
+from priorauth import faultpoints
 from priorauth.store.changes import Changes
 from priorauth.store.databases.runner import Body, Done, Result, TransactionLost
 
@@ -157,15 +158,16 @@ class OneWriter:
                 return
 
     def _commit(self, batch: list[_Write]) -> None:
-        written: list[_Write] = []
         try:
             with self.engine.connect() as connection, connection.begin():
                 written = [write for write in batch if write.run(connection)]
+                done = [(write, write.done) for write in written if write.done is not None]
+                faultpoints.before_commit([name for _, each in done for name in each.written])
+            faultpoints.after_commit([name for _, each in done for name in each.written])
         except Exception as error:  # noqa: BLE001 - a failed COMMIT is every waiting caller's failure
             for write in batch:
                 write.fail(error)
             return
-        done = [(write, write.done) for write in written if write.done is not None]
         # Before its caller goes on: who begins to wait after a write must not hear of it any more.
         self._changes.announce({touched for _, each in done for touched in each.touched})
         for write, each in done:

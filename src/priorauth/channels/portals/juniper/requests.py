@@ -14,7 +14,7 @@ from priorauth.channels.contract import (
     Refused,
     Rejected,
 )
-from priorauth.channels.portals.adapter import FINAL_PATIENCE_SECONDS, Package, Step
+from priorauth.channels.portals.adapter import FINAL_PATIENCE_SECONDS, Package, Step, final_click
 from priorauth.channels.portals.forms import enter, unknown_questions
 from priorauth.channels.portals.juniper.documents import shown_documents, upload
 from priorauth.channels.portals.juniper.status import is_own, open_request, receipt_of, shown_facts
@@ -77,7 +77,8 @@ class RequestForm:
         try:
             async with portal_faults():
                 await page.get_by_role("checkbox").check()
-            await press(page, "Submit request", patience_seconds=FINAL_PATIENCE_SECONDS)
+            async with final_click():
+                await press(page, "Submit request", patience_seconds=FINAL_PATIENCE_SECONDS)
         finally:
             page.remove_listener("dialog", _accept)
         await require_view(page, _RECEIVED)

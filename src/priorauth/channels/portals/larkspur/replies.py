@@ -3,7 +3,7 @@
 from playwright.async_api import Page
 
 from priorauth.channels.contract import Answered, DocumentSource, Job, Obstacle, ReplyTo
-from priorauth.channels.portals.adapter import FINAL_PATIENCE_SECONDS, Package, Step
+from priorauth.channels.portals.adapter import FINAL_PATIENCE_SECONDS, Package, Step, final_click
 from priorauth.channels.portals.larkspur.documents import shown_documents, upload
 from priorauth.channels.portals.larkspur.status import is_answered, open_message, read_status, require_own
 from priorauth.channels.portals.larkspur.wording import Wording
@@ -65,7 +65,8 @@ class ReplyForm:
 
     async def submit(self, page: Page) -> Answered:
         """Press “Send reply” and read “Reply received”."""
-        await press(page, "Send reply", patience_seconds=FINAL_PATIENCE_SECONDS)
+        async with final_click():
+            await press(page, "Send reply", patience_seconds=FINAL_PATIENCE_SECONDS)
         await require_heading(page, "Reply received")
         require_own(await described(page, "dl.request"), self._job, reference_number=self._reply.reference_number)
         return Answered()

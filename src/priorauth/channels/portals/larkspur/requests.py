@@ -14,7 +14,7 @@ from priorauth.channels.contract import (
     Refused,
     Rejected,
 )
-from priorauth.channels.portals.adapter import FINAL_PATIENCE_SECONDS, Package, Step
+from priorauth.channels.portals.adapter import FINAL_PATIENCE_SECONDS, Package, Step, final_click
 from priorauth.channels.portals.forms import enter, unknown_questions
 from priorauth.channels.portals.larkspur.documents import shown_documents, upload
 from priorauth.channels.portals.larkspur.status import open_request, receipt_of, require_own, shown_receipt
@@ -92,7 +92,8 @@ class RequestForm:
 
     async def submit(self, page: Page) -> PayerReceipt:
         """Press “Submit request” and read “Request received”."""
-        await press(page, "Submit request", patience_seconds=FINAL_PATIENCE_SECONDS)
+        async with final_click():
+            await press(page, "Submit request", patience_seconds=FINAL_PATIENCE_SECONDS)
         await require_heading(page, "Request received")
         return self._receipt(await described(page, "dl.request"))
 
