@@ -88,6 +88,9 @@ class Settings(BaseSettings):
     concurrent_sessions_per_payer: int = Field(
         8, gt=0, description="How many cases of one payer are worked on at once, on all workers together."
     )
+    waiting_work_limit: int = Field(
+        10_000, gt=0, description="How many cases may wait for a worker before confirms are asked to come later (503)."
+    )
     review_hold_seconds: float = Field(
         900, ge=0, description="How long a browser session stays up while a review waits for its approval."
     )

@@ -71,13 +71,20 @@ def sqlite_home(folder: Path) -> Iterator[Home]:
 @contextmanager
 def postgres_home(folder: Path) -> Iterator[Home]:
     """Open a furnished database on a real PostgreSQL; its keys lie in `folder`."""
-    template = _prepared_postgres()
-    copy_prepared(folder)
     with (
-        postgres.fresh_database(template) as url,
+        postgres_database(folder) as url,
         _furnished(Database(url, data_folder.sealer(folder), connections=4)) as home,
     ):
         yield home
+
+
+@contextmanager
+def postgres_database(folder: Path) -> Iterator[str]:
+    """Give the URL of a prepared, empty PostgreSQL whose keys lie in `folder`."""
+    template = _prepared_postgres()
+    copy_prepared(folder)
+    with postgres.fresh_database(template) as url:
+        yield url
 
 
 HOMES = {"sqlite": sqlite_home, "postgresql": postgres_home}

@@ -130,6 +130,7 @@ def services(
         idempotency_days=settings.idempotency_days,
         access_grant_seconds=settings.access_grant_seconds,
         live_frame_ancestors=settings.live_frame_ancestors,
+        waiting_work_limit=settings.waiting_work_limit,
         sandbox_portals=portals,
     )
     limits = Limits(reads_per_minute=settings.reads_per_minute, writes_per_minute=settings.writes_per_minute)

@@ -8,6 +8,7 @@ from starlette.routing import Match
 import priorauth
 from priorauth.domain.errors import (
     InternalError,
+    Kind,
     MethodNotAllowed,
     PathNotFound,
     PriorAuthError,
@@ -38,6 +39,8 @@ _DESCRIPTION = f"""A prior authorization is one resource: create it, answer its 
 confirm. `status` says whose move it is, `nextAction` what is expected of you. The server works in the payer's portal,
 waits for an approval where the policy asks for one, and reports receipt and decision. Every path below `{PREFIX}`
 answers below `{SECOND_PREFIX}` too."""
+
+_COME_AGAIN_SECONDS = 5
 
 
 def create_app(environment: Environment) -> FastAPI:
@@ -80,6 +83,8 @@ def add_error_handlers(app: FastAPI) -> None:
 async def _known_error(request: Request, error: Exception) -> Response:
     known = error if isinstance(error, PriorAuthError) else InternalError()
     headers = {"WWW-Authenticate": "Bearer"} if isinstance(known, Unauthorized) else {}
+    if known.kind is Kind.UNAVAILABLE:
+        headers["Retry-After"] = str(_COME_AGAIN_SECONDS)
     if isinstance(known, RateLimited):
         headers["Retry-After"] = str(known.details["retryAfterSeconds"])
     return error_response(known, request_id=request.state.request_id, headers=headers)

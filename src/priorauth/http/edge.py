@@ -14,7 +14,14 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from priorauth.commands.organizations import authenticate, note_use
-from priorauth.domain.errors import AttachmentNotFound, IdempotencyKeyRequired, IdempotencyKeyReused, Unauthorized
+from priorauth.domain.errors import (
+    AttachmentNotFound,
+    IdempotencyInProgress,
+    IdempotencyKeyRequired,
+    IdempotencyKeyReused,
+    TemporarilyUnavailable,
+    Unauthorized,
+)
 from priorauth.domain.live.grants import Shows, secret_of
 from priorauth.domain.moment import Moment
 from priorauth.domain.organizations import Caller, Environment, Scope
@@ -60,6 +67,7 @@ class ApiSettings:
     idempotency_days: int = 30
     access_grant_seconds: int = 300
     live_frame_ancestors: str = "'self'"
+    waiting_work_limit: int = 10_000
     sandbox_portals: tuple[SandboxPortal, ...] = ()
 
     def address_of(self, grant_id: str) -> str:
@@ -155,6 +163,8 @@ class Call:
         an answer whose secrets have become useless is not repeated, and the request is carried out anew.
         """
         self.admit(scope, "writes")
+        if self.services.database.is_congested:
+            raise TemporarilyUnavailable
 
         def operation(tx: Transaction) -> Answer:
             moment = self.services.present()
@@ -201,6 +211,8 @@ class Call:
         return tx.sealer.index(f"request body:{fingerprint(self.body)}")
 
     def _kept(self, tx: Transaction, scope: IdempotencyScope, moment: Moment, secrets: Secrets | None) -> Answer | None:
+        if not tx.idempotency.take(scope):
+            raise IdempotencyInProgress
         since = moment.now - timedelta(days=self.services.settings.idempotency_days)
         kept = tx.idempotency.find(scope, since=since)
         if kept is None:

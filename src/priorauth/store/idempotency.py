@@ -1,5 +1,6 @@
 """Successful answers kept by their idempotency key, so that a repeated request gets the first answer again."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -50,6 +51,17 @@ class Idempotency:
     def __init__(self, connection: sa.Connection, sealer: Sealer) -> None:
         self._connection = connection
         self._sealer = sealer
+
+    def take(self, scope: IdempotencyScope) -> bool:
+        """Keep others from working under this key until the transaction ends; False while somebody does.
+
+        On SQLite nobody can: there is one writer.
+        """
+        if self._connection.dialect.name != "postgresql":
+            return True
+        digest = hashlib.sha256(place_of(scope.columns(self._sealer)).encode()).digest()
+        number = int.from_bytes(digest[:8], signed=True)
+        return bool(self._connection.execute(sa.select(sa.func.pg_try_advisory_xact_lock(number))).scalar())
 
     def find(self, scope: IdempotencyScope, *, since: datetime) -> StoredAnswer | None:
         """Return the answer kept under this key since `since`."""

@@ -22,6 +22,7 @@ from priorauth.domain.errors import (
     ProviderNotFound,
     RequirementsNotSatisfied,
     ReviewStale,
+    TemporarilyUnavailable,
     UnsupportedRoute,
 )
 from priorauth.domain.organizations import Scope
@@ -51,6 +52,8 @@ from priorauth.store.transaction import Transaction
 
 router = APIRouter(tags=["Authorizations"])
 
+_QUEUE_IS_FULL = "So many cases wait for a worker that this one would wait too long. Confirm it again later."
+
 _CREATE_ERRORS = (
     FinalSubmissionPolicyRequired,
     FinalSubmissionPolicyNotAllowed,
@@ -67,6 +70,7 @@ _CONFIRM_ERRORS = (
     NotConfirmable,
     NextActionMismatch,
     RequirementsNotSatisfied,
+    TemporarilyUnavailable,
 )
 
 
@@ -177,6 +181,9 @@ async def confirm_next_action(call: AuthenticatedCall, authorization_id: Authori
             expected_version=writing.expected_version,
             next_action_id=writing.body.next_action_id,
         )
+        # Judged last: what can never be confirmed says so, and nothing of this one stays.
+        if writing.tx.work.waiting() > call.services.settings.waiting_work_limit:
+            raise TemporarilyUnavailable(_QUEUE_IS_FULL)
         return rendered(call, writing.tx, case)
 
     see = sees_authorization(authorization_id)
