@@ -34,13 +34,14 @@ fuzz: setup ## ten minutes of generated requests against a real server; ARGS=60 
 faults: setup ## each fault at each named point of a case's way, then the invariants; ARGS="--lanes 4 receipt_proven"
 	@$(BIN)/python -m tests.faults $(ARGS)
 
-lint: setup ## format, rules, types, layers, sizes and generated pages; changes nothing
+lint: setup ## format, rules, types, layers, sizes, generated pages and deploy/; changes nothing
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python scripts/check_sizes.py
 	@$(BIN)/python scripts/generate_docs.py --check
+	@$(BIN)/python scripts/lint_deploy.py
 
 format: setup ## let ruff put right what it can
 	@$(BIN)/ruff format .
