@@ -1,4 +1,4 @@
-"""A worker's lease: renewed by its own thread, never longer here than there, and deadly to a process that stood still."""
+"""A lease: renewed by a thread of its own, never longer here than there, and deadly to a process that stood still."""
 
 import os
 import signal
