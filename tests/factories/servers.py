@@ -23,19 +23,22 @@ Case = dict[str, Any]
 
 
 class ServerProcess:
-    """`priorauth serve` on a free port, or on a given one, over a folder, started and killed at will."""
+    """`priorauth serve`, or another node, on a free port or a given one, over a folder; started and killed at will."""
 
-    def __init__(self, data_dir: Path, *, port: int = 0, **settings: object) -> None:
+    def __init__(
+        self, data_dir: Path, *, command: str = "serve", name: str = "", port: int = 0, **settings: object
+    ) -> None:
         self.data_dir = data_dir
+        self.command = command
         self.port = port
         self.url = ""
         self._settings = {f"PRIORAUTH_{name.upper()}": str(value) for name, value in settings.items()}
         self._process: subprocess.Popen[str] | None = None
-        self.log = data_dir.parent / f"{data_dir.name}.log"
+        self.log = data_dir.parent / f"{name or data_dir.name}.log"
 
     def start(self) -> "ServerProcess":
         """Start, and return once it can serve."""
-        command = [*PROGRAM, "serve", "--port", str(self.port), "--data-dir", str(self.data_dir)]
+        command = [*PROGRAM, self.command, "--port", str(self.port), "--data-dir", str(self.data_dir)]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 command, stdout=subprocess.PIPE, stderr=log, text=True, env={**os.environ, **self._settings}
@@ -59,7 +62,16 @@ class ServerProcess:
 
     def new_key(self, organization: str = "Cedar Hollow") -> str:
         """Create an API key by the command line."""
-        return str(new_key(self.data_dir, organization)["key"])
+        return str(new_key(self.data_dir, organization, self._settings)["key"])
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        self._running.send_signal(number)
+
+    def ended(self, seconds: float) -> int:
+        """Wait for the process's own end; return its exit status."""
+        self._running.wait(seconds)
+        return self._end()
 
     @property
     def is_running(self) -> bool:
@@ -86,11 +98,12 @@ class ServerProcess:
         return status
 
 
-def new_key(data_dir: Path, organization: str) -> dict[str, Any]:
+def new_key(data_dir: Path, organization: str, variables: dict[str, str] | None = None) -> dict[str, Any]:
     """Run `priorauth keys create --json`."""
     command = [*PROGRAM, "keys", "create", "--data-dir", str(data_dir), "--organization", organization]
     command += ["--environment", "sandbox", "--json"]
-    made = subprocess.run(command, check=True, capture_output=True, text=True)
+    environment = {**os.environ, **(variables or {})}
+    made = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
     found: dict[str, Any] = json.loads(made.stdout)
     return found
 
