@@ -48,6 +48,20 @@ def test_a_second_server_on_the_same_folder_refuses_and_says_why(tmp_path: Path)
         server.stop()
 
 
+def test_a_browsers_sandbox_that_is_demanded_and_not_to_be_had_is_told_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # It is no browser at all, so that its sandbox does not work for anybody, root or not.
+    monkeypatch.setenv("PRIORAUTH_CHROMIUM_PATH", "/bin/true")
+    monkeypatch.setenv("PRIORAUTH_CHROMIUM_SANDBOX", "on")
+
+    refused = run("serve", "--port", "0", "--data-dir", str(tmp_path / "data"))
+
+    assert refused.returncode == 1
+    assert "Chromium's sandbox is demanded but" in refused.stderr
+    assert not (tmp_path / "data").exists()
+
+
 def test_health_and_readiness_are_public(tmp_path: Path) -> None:
     server = ServerProcess(tmp_path / "data").start()
     try:

@@ -15,7 +15,7 @@ from priorauth.bootstrap.children import supervised_worker
 from priorauth.bootstrap.logs import configure_logging
 from priorauth.bootstrap.portals import portals_here
 from priorauth.bootstrap.storage import opened_database
-from priorauth.channels.portals.chromium import find_chromium
+from priorauth.channels.portals.chromium import decide_sandbox, find_chromium
 from priorauth.cli.common import DataDir, UserFault, read_settings, told
 from priorauth.domain.organizations import Environment
 from priorauth.settings import Settings
@@ -28,7 +28,7 @@ def serve(host: Host = None, port: Port = None, data_dir: DataDir = None) -> Non
     """Run the API, a worker and, in the sandbox environment, the simulated payers, all in one."""
     settings = _settings(host=host, port=port, data_dir=data_dir)
     with told():
-        find_chromium(settings.chromium_path)
+        _require_browser(settings)
         run = nodes.all_in_one if settings.database_url is None else _with_a_worker
         asyncio.run(_run("priorauth", run(settings)))
 
@@ -53,7 +53,7 @@ def worker(
     settings = _settings(worker_host=worker_host, worker_port=worker_port, data_dir=data_dir)
     with told():
         _require_postgresql(settings, "worker")
-        find_chromium(settings.chromium_path)
+        _require_browser(settings)
         asyncio.run(_run("priorauth worker", nodes.worker(settings), while_stdin_is_open=while_stdin_is_open))
 
 
@@ -81,6 +81,13 @@ def _settings(**given: Any) -> Settings:  # noqa: ANN401 - whatever an option ta
     configure_logging(settings.log_level)
     faultpoints.arm(settings.faultpoints)
     return settings
+
+
+def _require_browser(settings: Settings) -> None:
+    """Refuse to start without a browser, and without its sandbox where that is demanded: not first at a case."""
+    browser = find_chromium(settings.chromium_path)
+    if settings.chromium_sandbox == "on":
+        decide_sandbox("on", browser)
 
 
 def _require_postgresql(settings: Settings, command: str) -> None:
