@@ -5,7 +5,7 @@
 #   JOBS=2                    how many processes the tests run in; 0 runs them in this one
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test fuzz faults lint format lock
+.PHONY: help setup demo serve test fuzz faults chaos lint format lock
 
 BIN := .venv/bin
 SOURCES := src tests scripts
@@ -33,6 +33,9 @@ fuzz: setup ## ten minutes of generated requests against a real server; ARGS=60 
 
 faults: setup ## each fault at each named point of a case's way, then the invariants; ARGS="--lanes 4 receipt_proven"
 	@$(BIN)/python -m tests.faults $(ARGS)
+
+chaos: setup ## a thousand cases while everything is killed at random; ARGS="--cases 100 --kills 20" for a smaller run
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 lint: setup ## format, rules, types, layers, sizes, generated pages and deploy/; changes nothing
 	@$(BIN)/ruff format --check .

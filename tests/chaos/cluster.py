@@ -4,6 +4,7 @@ A cluster is all of one installation, with a supervisor that starts again whatev
 """
 
 import asyncio
+import json
 import os
 import random
 import signal
@@ -160,6 +161,7 @@ class Cluster:
         workers: Sequence[Node],
         beside: Sequence[Node] = (),
         database: Database,
+        settings: Mapping[str, str],
         chance: random.Random,
     ) -> None:
         self.apis = tuple(apis)
@@ -167,6 +169,7 @@ class Cluster:
         self.database = database
         self.exits: Counter[str] = Counter()
         self._beside = tuple(beside)
+        self._settings = dict(settings)
         self._chance = chance
         self._supervisors: list[asyncio.Task[None]] = []
 
@@ -174,6 +177,15 @@ class Cluster:
     def nodes(self) -> tuple[Node, ...]:
         """Every process, once."""
         return tuple(dict.fromkeys((*self._beside, *self.workers, *self.apis)))
+
+    async def new_key(self) -> str:
+        """Create an API key by the command line, as an operator would."""
+        command = (*PROGRAM, "keys", "create", "--organization", "Cedar Hollow", "--environment", "sandbox", "--json")
+        made = await asyncio.create_subprocess_exec(
+            *command, stdout=asyncio.subprocess.PIPE, env={**os.environ, **self._settings}
+        )
+        printed, _ = await made.communicate()
+        return str(json.loads(printed)["key"])
 
     async def start(self) -> None:
         """Start everything, in an order in which it finds what it needs, and supervise it. Raises NodeFailed."""

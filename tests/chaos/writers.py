@@ -60,7 +60,7 @@ class Violation(AssertionError):
 
 
 class Writer:
-    """Writes until it is told to stop. `back` waits until the server can be asked again."""
+    """Writes until it is told to stop. `back` waits until the server is back, `written` hears of each write."""
 
     def __init__(
         self,
@@ -70,6 +70,7 @@ class Writer:
         client: httpx.AsyncClient,
         back: Callable[[], Awaitable[None]],
         shared: SharedCase,
+        written: Callable[[], None],
         log: Path,
     ) -> None:
         self.name = f"writer {number}"
@@ -80,6 +81,7 @@ class Writer:
         self._client = client
         self._back = back
         self._shared = shared
+        self._written = written
         self._log = log
         self._touched: list[OwnCase] = []
         self._posts: list[Acknowledged] = []
@@ -333,6 +335,7 @@ class Writer:
             self._touched.append(case)
 
     def _write_down(self, done: Acknowledged) -> None:
+        self._written()
         line = {"path": done.path, "key": done.key, "status": done.status, "answer": done.answer.decode()}
         with self._log.open("a", encoding="utf-8") as log:
             log.write(json.dumps(line) + "\n")

@@ -24,7 +24,9 @@ from tests.chaos.cluster import Node, NodeFailed, free_ports
 from tests.chaos.writers import CASES, Json, SharedCase, Violation, Writer, check_shared
 from tests.factories.servers import new_key
 
-_LONGEST_SERVICE = 1.0
+# A life ends within so many acknowledged writes, however slow the machine is, and so soon after the last of them.
+_WRITES_OF_A_LIFE = 40
+_LONGEST_MOMENT = 0.05
 _SETTINGS = {
     "PRIORAUTH_READS_PER_MINUTE": "0",
     "PRIORAUTH_WRITES_PER_MINUTE": "0",
@@ -66,6 +68,26 @@ class Report:
         return [f"{name:<{width}}  {value:>10}" for name, value in rows]
 
 
+class Written:
+    """How many writes were acknowledged, to all writers together."""
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._moved = asyncio.Event()
+
+    def one(self) -> None:
+        """Count one more."""
+        self._number += 1
+        self._moved.set()
+
+    async def more(self, number: int) -> None:
+        """Wait until so many more were acknowledged."""
+        enough = self._number + number
+        while self._number < enough:
+            self._moved.clear()
+            await self._moved.wait()
+
+
 class Run:
     """One folder, one server that keeps dying, some writers."""
 
@@ -76,6 +98,7 @@ class Run:
         self._seed = seed
         self._number_of_writers = writers
         self._chance = random.Random(seed)
+        self._written = Written()
         self._port = free_ports(self._chance)
         data = folder / "data"
         arguments = ("serve", "--port", str(self._port), "--data-dir", str(data))
@@ -112,6 +135,7 @@ class Run:
                 client=client,
                 back=self._back,
                 shared=shared,
+                written=self._written.one,
                 log=self._folder / f"writer-{number}.jsonl",
             )
             for number in range(self._number_of_writers)
@@ -143,7 +167,8 @@ class Run:
             await asyncio.sleep(self._chance.uniform(0.0, 1.1) * median(self.report.starts))
             kind = "in service" if self._server.ready.is_set() else "during a start"
         else:
-            await asyncio.sleep(self._chance.uniform(0.0, _LONGEST_SERVICE))
+            await self._written.more(self._chance.randint(1, _WRITES_OF_A_LIFE))
+            await asyncio.sleep(self._chance.uniform(0.0, _LONGEST_MOMENT))
             kind = "in service"
         await self._server.kill()
         self.report.kills[kind] += 1

@@ -82,6 +82,10 @@ class Swept:
     def state(self) -> WorkState:
         return self.home.database.read_now(lambda tx: moves.expected_work(tx, self.id))[1]
 
+    def running(self) -> list[str]:
+        """What the engine's tables believe the worker to run."""
+        return self.home.database.read_now(lambda tx: tx.work.running(WORKER))
+
     def enqueue(self, status: str) -> Work:
         """Put the case's work into the engine's tables as if the engine had brought it to `status`."""
         work = self.work()
@@ -156,6 +160,33 @@ async def test_work_that_only_the_tables_call_running_is_lost_after_two_looks(sw
     assert world.work().turn == lost.turn + 1
     assert world.state() is WorkState.WAITING
     assert await world.sweep() == 0
+
+
+@every_kind
+async def test_work_that_nobody_runs_does_not_stay_among_what_runs(swept: Store, kind: str) -> None:
+    world = swept(AWAITING_WORK[kind])
+    lost = world.enqueue("PENDING")
+
+    await world.sweep()
+    assert world.running() == [lost.id]
+    await world.sweep()
+
+    assert world.running() == []
+    assert world.state() is WorkState.WAITING
+
+
+async def test_work_of_a_turn_that_is_over_does_not_stay_among_what_runs(swept: Store) -> None:
+    world = swept(cases.approved)
+    earlier = world.enqueue("PENDING")
+    await world.sweep(earlier.id)
+    world.home.database.write_now(
+        lambda tx: tx.authorizations.save(processing.started_afresh(world.case(), fault=True))
+    )
+    present = world.enqueue("PENDING")
+
+    assert [await world.sweep(present.id), await world.sweep(present.id)] == [0, 0]
+
+    assert world.running() == [present.id]
 
 
 async def test_work_that_was_seen_running_in_between_is_looked_at_twice_again(swept: Store) -> None:

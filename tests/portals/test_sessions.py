@@ -17,6 +17,7 @@ from priorauth.channels.contract import ChannelFault
 from priorauth.channels.portals.chromium import find_chromium
 from priorauth.channels.portals.larkspur.portal import LarkspurPortal
 from priorauth.channels.portals.sessions import PortalSession, SessionHost, SessionSettings
+from priorauth.domain.errors import TemporarilyUnavailable
 from tests.factories.channels import Remembering
 from tests.factories.jobs import job_of
 
@@ -290,6 +291,31 @@ async def test_the_claim_of_a_killed_browser_is_let_go_by_itself(processes: Proc
             await released.wait()
         assert world.ledger.claims == {}
         assert world.host.sessions() == ()
+
+
+async def test_a_session_that_ends_while_nothing_can_be_written_down_leaves_no_browser_and_in_the_end_no_claim(
+    processes: Processes,
+) -> None:
+    async with hosting(claim_seconds=0.3) as world:
+        released, release = asyncio.Event(), world.ledger.release
+        outage = [TemporarilyUnavailable(), TemporarilyUnavailable()]
+
+        async def unsteady(*, authorization_id: str, session_id: str) -> None:
+            if outage:
+                raise outage.pop()
+            await release(authorization_id=authorization_id, session_id=session_id)
+            released.set()
+
+        world.ledger.release = unsteady  # type: ignore[method-assign]
+        await world.open("auth_1")
+        browsers = processes.browsers()
+
+        await world.host.close("auth_1")
+
+        assert await ended(*browsers)
+        async with asyncio.timeout(PATIENCE):
+            await released.wait()
+        assert world.ledger.claims == {}
 
 
 # --- what is held ----------------------------------------------------------------------------------------------------

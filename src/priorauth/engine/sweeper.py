@@ -62,6 +62,7 @@ class Sweeper:
         self._answers_kept_for = answers_kept_for
         self._handoffs_abandoned_after = handoffs_abandoned_after
         self._suspects: set[str] = set()
+        self._idle: set[str] = set()
 
     async def sweep(self, is_running: IsRunning) -> int:
         """Start the work of every case that has lost it; return how many cases that were."""
@@ -87,8 +88,18 @@ class Sweeper:
             # Reads are quick but many: requests are served in between.
             await asyncio.sleep(0)
         self._suspects = suspects
+        await self._end_idle(is_running)
         await self._attend_sessions()
         return resumed
+
+    async def _end_idle(self, is_running: IsRunning) -> None:
+        """End what two sweeps found nobody to run: it would hold a place among its payer's cases for ever."""
+        believed = await self._database.read(lambda tx: tx.work.running(self._worker))
+        idle = {work_id for work_id in believed if not is_running(work_id)}
+        if lost := idle & self._idle:
+            await self._database.write(lambda tx: tx.work.end(lost, worker=self._worker))
+            _log.warning("idle_work_ended", works=sorted(lost))
+        self._idle = idle - lost
 
     async def run(self, is_running: IsRunning) -> None:
         """Sweep until canceled; a sweep that fails is logged, and the next one comes."""

@@ -129,6 +129,15 @@ class WorkLedger:
         )
         return list(self._connection.execute(query).scalars())
 
+    def end(self, work_ids: Collection[str], *, worker: str) -> None:
+        """End work that the tables believe a worker to run, and that it does not run."""
+        mine = self._table
+        self._connection.execute(
+            mine.update()
+            .where(mine.c.workflow_uuid.in_(work_ids), mine.c.status == "PENDING", mine.c.executor_id == worker)
+            .values(status="CANCELLED")
+        )
+
     def runners(self) -> set[str]:
         """Return whoever is believed to run something."""
         query = sa.select(self._table.c.executor_id).where(self._table.c.status == "PENDING").distinct()

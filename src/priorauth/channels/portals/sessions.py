@@ -140,6 +140,8 @@ class SessionHost:
         self._starting = asyncio.Lock()
         self._keeper: asyncio.Task[None] | None = None
         self._pending: set[asyncio.Task[None]] = set()
+        # Claims of sessions that have ended, until that is on disk.
+        self._unreleased: dict[str, SessionClaim] = {}
         self._screenshots_taken = 0
 
     def of(self, authorization_id: str) -> PortalSession | None:
@@ -246,8 +248,15 @@ class SessionHost:
             await self._drop_driver(self._driver)
 
     async def _end(self, session: PortalSession) -> None:
-        await self._ledger.release(authorization_id=session.claim.authorization_id, session_id=session.claim.session_id)
+        claim = session.claim
+        self._unreleased[claim.session_id] = claim
+        # Whether or not it can be written down now: nobody else knows of this browser.
+        await self._logged(self._release(claim))
         await session.close()
+
+    async def _release(self, claim: SessionClaim) -> None:
+        await self._ledger.release(authorization_id=claim.authorization_id, session_id=claim.session_id)
+        self._unreleased.pop(claim.session_id, None)
 
     async def _launch(self, proxy: str, *, pins: tuple[str, ...], state: bytes | None) -> tuple[Browser, Page]:
         executable = find_chromium(self._settings.chromium)
@@ -341,6 +350,9 @@ class SessionHost:
     async def _keep(self) -> None:
         while True:
             await asyncio.sleep(self._settings.claim_seconds / 3)
+            for claim in list(self._unreleased.values()):
+                # A session has ended while the database was not to be had.
+                await self._logged(self._release(claim))
             for authorization_id, session in list(self._sessions.items()):
                 try:
                     await self._keep_one(authorization_id, session)
