@@ -7,7 +7,10 @@ import httpx
 import pytest
 
 from priorauth.bootstrap.watching import Watched
+from priorauth.commands import portal_health
 from priorauth.domain.live.grants import secret_of
+from priorauth.domain.portals.health import DOWN_AFTER
+from priorauth.store.transaction import Transaction
 from priorauth.store.work import processing
 from priorauth.telemetry import families
 from tests.factories.logs import Lines, logged
@@ -205,6 +208,28 @@ async def test_the_database_is_asked_no_more_often_than_every_few_seconds(server
     assert (await samples(server))['priorauth_cases{status="requires_input"}'] == 0
 
 
+async def test_a_portal_is_shown_up_or_down_with_its_last_fault(server: Server) -> None:
+    places = {name: {"portal": name, "address": ""} for name in ("juniper", "larkspur")}
+
+    def operation(tx: Transaction) -> None:
+        moment = server.clock()
+        for place in places.values():
+            portal_health.note_success(tx, moment, **place)
+        for _ in range(DOWN_AFTER):
+            portal_health.note_fault(tx, moment, **places["juniper"], code="portal_unreachable", out_of_reach=True)
+
+    await server.database.write(operation)
+    server.pass_time(seconds=90)
+
+    found = await samples(server)
+
+    assert found['priorauth_portal_up{address="",portal="juniper"}'] == 0
+    assert found['priorauth_portal_up{address="",portal="larkspur"}'] == 1
+    assert 90 <= found['priorauth_portal_last_success_seconds{address="",portal="larkspur"}'] < 120
+    fault = '{address="",code="portal_unreachable",portal="juniper"}'
+    assert found[f"priorauth_portal_faults_in_a_row{fault}"] == DOWN_AFTER
+
+
 # --- who may read ----------------------------------------------------------------------------------------------------
 
 
@@ -222,10 +247,25 @@ async def test_with_a_token_the_page_is_for_whoever_has_it(server: Server) -> No
 async def test_every_family_and_no_other_is_on_the_page(server: Server) -> None:
     shown = {line.split()[2] for line in (await page(server)).text.splitlines() if line.startswith("# TYPE priorauth_")}
 
+    # Of what this server has not: a browser, a viewer.
     elsewhere = {families.SESSIONS, families.VIEWERS, families.FRAMES}
     assert shown == {family.name for family in families.EVERY if family not in elsewhere}
 
 
 def test_no_label_is_an_id() -> None:
-    known = {"route", "method", "status", "event", "state", "step", "verdict", "what", "reason", "result"}
-    assert {label for family in families.EVERY for label in family.labels} <= known | {"portal", "code"}
+    known = {
+        "route",
+        "method",
+        "status",
+        "event",
+        "state",
+        "step",
+        "verdict",
+        "what",
+        "reason",
+        "result",
+        "code",
+        "portal",
+        "address",
+    }
+    assert {label for family in families.EVERY for label in family.labels} <= known

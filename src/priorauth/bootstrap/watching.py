@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from priorauth.channels.portals.sessions import SessionHost
 from priorauth.domain.moment import Moment
+from priorauth.domain.portals.health import PortalHealth
 from priorauth.live.hub import Hub
 from priorauth.queries.overview import Overview, overview
 from priorauth.settings import Settings
@@ -48,7 +49,22 @@ class Watched:
 
     async def _read(self) -> Readings:
         # Apart from the event loop: with many cases even a count takes a while.
-        return _readings(await asyncio.to_thread(self._database.read_now, lambda tx: overview(tx, self._present())))
+        moment = self._present()
+        found = await asyncio.to_thread(self._database.read_now, lambda tx: overview(tx, moment))
+        return {**_readings(found), **_portals(found.portals, moment)}
+
+
+def _portals(found: tuple[PortalHealth, ...], moment: Moment) -> Readings:
+    places = {(each.portal, each.address): each for each in found}
+    return {
+        families.PORTAL_UP: {place: float(not each.is_down) for place, each in places.items()},
+        families.PORTAL_SUCCESS: {
+            place: max((moment.now - each.last_success_at).total_seconds(), 0.0)
+            for place, each in places.items()
+            if each.last_success_at is not None
+        },
+        families.PORTAL_FAULTS: {(*place, each.last_fault or ""): each.faults for place, each in places.items()},
+    }
 
 
 def _readings(found: Overview) -> Readings:

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 from priorauth.domain.lifecycle import Status
 from priorauth.domain.moment import Moment
+from priorauth.domain.portals.health import PortalHealth
 from priorauth.store.transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """Cases by status, and the engine's work. `oldest_wait` is in seconds, 0 when no work is due."""
+    """Cases by status, work, portals that were tried. `oldest_wait` is in seconds, 0 when no work is due."""
 
     cases: Mapping[Status, int]
     work_waiting: int
@@ -18,6 +19,7 @@ class Overview:
     work_delayed: int
     oldest_wait: float
     workers: int
+    portals: tuple[PortalHealth, ...]
 
 
 def overview(tx: Transaction, moment: Moment) -> Overview:
@@ -30,5 +32,6 @@ def overview(tx: Transaction, moment: Moment) -> Overview:
         work_running=load.running,
         work_delayed=load.delayed,
         workers=tx.workers.count(),
+        portals=tuple(tx.portal_health.all()),
         oldest_wait=max(moment.now.timestamp() - since, 0.0) if since is not None else 0.0,
     )

@@ -111,6 +111,32 @@ HANDOFF_WAIT = Family(
     (),
     _HUMAN,
 )
+CHANNEL_FAULTS = Family(
+    "priorauth_channel_faults_total",
+    Kind.COUNTER,
+    "Faults that cases of this node met on their way to a payer, by code: of the portal, the browser, or a credential.",
+    ("code",),
+)
+PORTAL_UP = Family(
+    "priorauth_portal_up",
+    Kind.GAUGE,
+    "Whether cases get through to a payer's portal: 0 when several in a row could not reach it. A portal that no case "
+    "has tried is missing. `address` is empty for a simulated one. The same at every node.",
+    ("portal", "address"),
+)
+PORTAL_SUCCESS = Family(
+    "priorauth_portal_last_success_seconds",
+    Kind.GAUGE,
+    "How long ago a case last got through to a portal; missing when none ever did. The same at every node.",
+    ("portal", "address"),
+)
+PORTAL_FAULTS = Family(
+    "priorauth_portal_faults_in_a_row",
+    Kind.GAUGE,
+    "How many tries of a portal have failed since the last that got through, with the `code` of the last one. "
+    "The same at every node.",
+    ("portal", "address", "code"),
+)
 WRITE_SECONDS = Family(
     "priorauth_database_write_seconds",
     Kind.HISTOGRAM,
@@ -136,8 +162,22 @@ COUNTED = (
     HANDOFFS_OFFERED,
     HANDOFFS_CLOSED,
     HANDOFF_WAIT,
+    CHANNEL_FAULTS,
     WRITE_SECONDS,
 )
 # What is so at the moment, asked for when somebody looks.
-ASKED = (CASES, WORK, WORK_OLDEST, WORKERS, SESSIONS, VIEWERS, FRAMES, WRITES_WAITING, DATABASE_UP)
+ASKED = (
+    CASES,
+    WORK,
+    WORK_OLDEST,
+    WORKERS,
+    PORTAL_UP,
+    PORTAL_SUCCESS,
+    PORTAL_FAULTS,
+    SESSIONS,
+    VIEWERS,
+    FRAMES,
+    WRITES_WAITING,
+    DATABASE_UP,
+)
 EVERY = (*COUNTED, *ASKED)

@@ -94,6 +94,8 @@ class Watch(Observer):
                 metrics.count(families.HANDOFFS_CLOSED, entry.details["result"])
             case "interaction_lost":
                 metrics.count(families.HANDOFFS_CLOSED, "interaction_lost")
+            case "channel_fault":
+                metrics.count(families.CHANNEL_FAULTS, entry.details["code"])
             case "portal_page" if entry.details["page"] == _LOOKED_UP:
                 metrics.count(families.SUBMISSIONS, "looked_up")
             case kind if kind in _SUBMISSIONS:
