@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the pages of docs/ that say what the code decides: the lifecycle and the table of error codes.
+"""Writes the pages of docs/ that say what the code decides: the lifecycle, the tables of error codes and of metrics.
 
 With --check it writes nothing and fails when a page is stale.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from priorauth.domain.errors import every_error
 from priorauth.domain.lifecycle import TRANSITIONS, Event, Status
+from priorauth.telemetry import families
 
 NOTE = "<!-- Written by scripts/generate_docs.py. Change the code, then run it. -->"
 
@@ -44,7 +45,18 @@ def errors() -> Iterator[str]:
         yield f"| `{error.code}` | {error.kind} | {'yes' if error.retryable else 'no'} | {error.meaning} |"
 
 
-PAGES: dict[str, Callable[[], Iterator[str]]] = {"lifecycle.md": lifecycle, "errors.md": errors}
+def metrics() -> Iterator[str]:
+    """Yield the lines of the metrics' page."""
+    yield from (NOTE, "", "# Metrics", "")
+    yield "What `GET /metrics` shows; [observing.md](observing.md) says to whom. There are also the process's own,"
+    yield "as Prometheus' client for Python names them (`process_…`, `python_…`). Times are in seconds."
+    yield from ("", "| metric | kind | labels | meaning |", "|---|---|---|---|")
+    for family in families.EVERY:
+        labels = ", ".join(f"`{label}`" for label in family.labels)
+        yield f"| `{family.name}` | {family.kind} | {labels} | {family.meaning} |"
+
+
+PAGES: dict[str, Callable[[], Iterator[str]]] = {"lifecycle.md": lifecycle, "errors.md": errors, "metrics.md": metrics}
 
 
 def main() -> int:

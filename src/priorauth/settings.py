@@ -146,6 +146,9 @@ class Settings(BaseSettings):
         description="Where Larkspur listens, when `priorauth sandbox` runs apart: http://host:port. The other portals "
         "are at the ports that follow.",
     )
+    metrics_token: SecretStr | None = Field(
+        None, description="What GET /metrics asks for as a bearer token; by default it answers everybody."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
     faultpoints: str | None = Field(
         None,

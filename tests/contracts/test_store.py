@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from priorauth.commands.record import next_work
 from priorauth.domain.authorizations import Authorization
 from priorauth.domain.errors import AuthorizationNotFound, BadRequest, FileNotFound, TemporarilyUnavailable
-from priorauth.domain.events import SERVICE, TimelineEntry
+from priorauth.domain.events import SERVICE, Occurrence, TimelineEntry
 from priorauth.domain.files import FileStatus, StoredFile
 from priorauth.domain.lifecycle import Status
 from priorauth.domain.live_sessions import BoundaryState, SessionClaim
@@ -193,7 +193,8 @@ def append(home: Home, case: Authorization, kind: str, observation_id: str | Non
         to_version=2,
         details={"code": "x"},
     )
-    home.database.write_now(lambda tx: tx.timeline.append(case.id, entry, observation_id=observation_id))
+    happened = Occurrence(authorization_id=case.id, entry=entry)
+    home.database.write_now(lambda tx: tx.timeline.append(happened, observation_id=observation_id))
 
 
 def test_a_timeline_is_read_newest_first_page_by_page(home: Home) -> None:

@@ -4,6 +4,8 @@ The simulated payer's own database is the payer's and not ours: it knows its mem
 """
 
 import contextlib
+import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -90,10 +92,15 @@ def traces(folder: Path) -> dict[str, set[str]]:
     return found
 
 
-def test_no_file_no_table_and_no_output_shows_the_patient_or_a_password(tmp_path: Path) -> None:
+def test_no_file_no_table_and_no_output_shows_the_patient_or_a_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Spans are printed among the lines of the log.
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "console")
     server = ServerProcess(tmp_path / "data").start()
     try:
         printed = a_full_run(server)
+        metrics = httpx.get(f"{server.url}/metrics", trust_env=False).text
         running = traces(tmp_path)
     finally:
         with contextlib.suppress(ProcessLookupError):
@@ -105,4 +112,10 @@ def test_no_file_no_table_and_no_output_shows_the_patient_or_a_password(tmp_path
         assert any("files" in name for name in found)
         assert {name: words for name, words in found.items() if words} == {}
     assert ACCOUNT.user_name in printed
-    assert not [word for word in SECRET if word in printed or word in server.log.read_text()]
+    log = server.log.read_text()
+    lines = [json.loads(line) for line in log.splitlines()]
+    assert {"request", "step", "case_changed"} <= {line.get("event") for line in lines}
+    assert {"final request", "portal page: receipt"} <= {line.get("name") for line in lines}
+    assert 'priorauth_submissions_total{what="received"} 1.0' in metrics
+    assert not [word for word in SECRET for text in (printed, log, metrics) if word in text]
+    assert not re.search(r'="[a-z]+_[0-9a-hjkmnp-tv-z]{20,}"', metrics), "an id is no label"

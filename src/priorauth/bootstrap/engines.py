@@ -47,6 +47,7 @@ def engine_of(settings: Settings, database: Database, channel: PortalChannel, *,
         concurrency=settings.concurrent_sessions,
         concurrency_per_payer=settings.concurrent_sessions_per_payer,
         polling_seconds=settings.queue_polling_seconds,
+        observer=database.observer,
     )
 
 

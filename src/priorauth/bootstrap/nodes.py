@@ -17,6 +17,7 @@ from priorauth.bootstrap.engines import ADAPTERS, engine_of, session_settings
 from priorauth.bootstrap.listening import address_of, listen, serving
 from priorauth.bootstrap.portals import portals_apart, portals_here
 from priorauth.bootstrap.storage import blobs_of, opened_database, server_key_of
+from priorauth.bootstrap.watching import Watched
 from priorauth.channels.portals.channel import PortalChannel
 from priorauth.channels.portals.entrance import Entrance
 from priorauth.channels.portals.sessions import SessionHost
@@ -39,6 +40,8 @@ from priorauth.store.blobs import Blobs
 from priorauth.store.database import Database
 from priorauth.store.databases import postgresql
 from priorauth.store.ids import present
+from priorauth.telemetry import traces
+from priorauth.telemetry.page import MetricsPage
 
 # A process that has the data folder to itself is followed by nobody while it lives.
 _FOR_EVER = 1e10
@@ -56,16 +59,20 @@ class Node:
 async def all_in_one(settings: Settings) -> AsyncIterator[Node]:
     """Run API, worker and, in the sandbox, the simulated portals in this process, over the data folder's SQLite."""
     async with AsyncExitStack() as stack:
+        stack.enter_context(traces.exporting())
         stack.enter_context(data_folder.held(settings.data_dir))
         database = stack.enter_context(opened_database(settings))
+        watched = Watched(settings, database)
         portals = await portals_here(settings, stack)
         listener = listen(settings.host, settings.port)
         url = settings.public_base_url or address_of(settings.host, listener)
         worker = _new_worker()
         await database.write(lambda tx: workers.join(tx, worker=worker, url=url, lease_seconds=_FOR_EVER, alone=True))
-        live = await _work(settings, stack, database, worker=worker, portals=portals)
+        live = await _work(settings, stack, database, worker=worker, portals=portals, watched=watched)
         app = create_app(settings.environment)
-        app.state.services = services(settings, database, blobs_of(settings), url=url, portals=portals, live=live)
+        app.state.services = services(
+            settings, database, blobs_of(settings), url=url, portals=portals, live=live, metrics=watched.page
+        )
         stopped = await _listen_on(settings, stack, app, listener, database=database, live=live)
         yield Node(url, stopped)
 
@@ -74,13 +81,21 @@ async def all_in_one(settings: Settings) -> AsyncIterator[Node]:
 async def api(settings: Settings) -> AsyncIterator[Node]:
     """Run an API node, which leads viewers to the workers that hold their sessions."""
     async with AsyncExitStack() as stack:
+        stack.enter_context(traces.exporting())
         database = stack.enter_context(opened_database(settings))
+        watched = Watched(settings, database)
         listener = listen(settings.host, settings.port)
         url = settings.public_base_url or address_of(settings.host, listener)
         live = LiveRelay(database=database, proof_for=_proofs(settings), viewer_file=viewer_file)
         app = create_app(settings.environment)
         app.state.services = services(
-            settings, database, blobs_of(settings), url=url, portals=portals_apart(settings), live=live
+            settings,
+            database,
+            blobs_of(settings),
+            url=url,
+            portals=portals_apart(settings),
+            live=live,
+            metrics=watched.page,
         )
         stopped = await _listen_on(settings, stack, app, listener, database=database, live=live)
         yield Node(url, stopped)
@@ -90,7 +105,9 @@ async def api(settings: Settings) -> AsyncIterator[Node]:
 async def worker(settings: Settings) -> AsyncIterator[Node]:
     """Run a worker under a lease, which listens for API nodes alone."""
     async with AsyncExitStack() as stack:
+        stack.enter_context(traces.exporting())
         database = stack.enter_context(opened_database(settings))
+        watched = Watched(settings, database)
         portals = portals_apart(settings)
         listener = listen(settings.worker_host, settings.worker_port)
         url = settings.worker_url or address_of(settings.worker_host, listener)
@@ -102,9 +119,11 @@ async def worker(settings: Settings) -> AsyncIterator[Node]:
         lease = Lease(engine, worker=name, seconds=seconds, begun_at=begun_at)
         lease.begin()
         stack.push_async_callback(_leave, database, lease, name)
-        live = await _work(settings, stack, database, worker=name, portals=portals, stands=lease.stands)
+        live = await _work(
+            settings, stack, database, worker=name, portals=portals, watched=watched, stands=lease.stands
+        )
         app = create_worker_app(_proofs(settings)(name))
-        app.state.services = services(settings, database, blobs_of(settings), url=url, live=live)
+        app.state.services = services(settings, database, blobs_of(settings), url=url, live=live, metrics=watched.page)
         stopped = await _listen_on(settings, stack, app, listener, database=database, live=live)
         yield Node(url, stopped)
 
@@ -117,6 +136,7 @@ def services(
     url: str,
     portals: tuple[SandboxPortal, ...] = (),
     live: Live | None = None,
+    metrics: MetricsPage | None = None,
     present: Callable[[], Moment] = present,
 ) -> Services:
     """Return what an API works with that serves under `url`; it needs no engine to be up."""
@@ -134,7 +154,7 @@ def services(
         sandbox_portals=portals,
     )
     limits = Limits(reads_per_minute=settings.reads_per_minute, writes_per_minute=settings.writes_per_minute)
-    return Services(database, blobs, api_settings, limits, present, live)
+    return Services(database, blobs, api_settings, limits, present, live, metrics)
 
 
 async def _work(
@@ -144,11 +164,13 @@ async def _work(
     *,
     worker: str,
     portals: tuple[SandboxPortal, ...],
+    watched: Watched,
     stands: Callable[[], bool] = lambda: True,
 ) -> LiveViews:
     """Start to work on cases; return the views of the sessions in which that happens."""
     host = SessionHost(session_settings(settings, worker=worker), Ledger(database, present), stands=stands)
     stack.push_async_callback(host.shut_down)
+    watched.sessions(host)
     entrance = Entrance(
         host=host,
         adapters=ADAPTERS,
@@ -159,7 +181,13 @@ async def _work(
     engine = engine_of(settings, database, channel, worker=worker)
     await engine.start()
     stack.push_async_callback(engine.stop, within_seconds=settings.shutdown_seconds)
-    return LiveViews(database=database, present=present, screens=host, show=Hub, viewer_file=viewer_file)
+    return LiveViews(
+        database=database,
+        present=present,
+        screens=host,
+        show=lambda *screens, **told: watched.viewers(Hub(*screens, **told)),
+        viewer_file=viewer_file,
+    )
 
 
 async def _listen_on(

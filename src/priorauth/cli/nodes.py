@@ -12,7 +12,7 @@ import typer
 from priorauth import faultpoints
 from priorauth.bootstrap import nodes
 from priorauth.bootstrap.children import supervised_worker
-from priorauth.bootstrap.logs import configure_logging
+from priorauth.bootstrap.logs import configure_logging, log_faults_of
 from priorauth.bootstrap.portals import portals_here
 from priorauth.bootstrap.storage import opened_database
 from priorauth.channels.portals.chromium import decide_sandbox, find_chromium
@@ -123,6 +123,7 @@ async def _sandbox(settings: Settings) -> AsyncIterator[nodes.Node]:
 async def _run(name: str, node: AbstractAsyncContextManager[nodes.Node], *, while_stdin_is_open: bool = False) -> None:
     asked_to_stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    log_faults_of(loop)
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, asked_to_stop.set)
     if while_stdin_is_open:

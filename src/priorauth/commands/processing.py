@@ -11,7 +11,7 @@ from priorauth.commands.record import enqueue, enqueue_next, knowledge, load, ne
 from priorauth.domain import processing
 from priorauth.domain.authorizations import Authorization, Knowledge, Reason
 from priorauth.domain.errors import Issue
-from priorauth.domain.events import PAYER, SERVICE, Actor, TimelineEntry
+from priorauth.domain.events import PAYER, SERVICE, Actor, Occurrence, TimelineEntry
 from priorauth.domain.lifecycle import Status
 from priorauth.domain.moment import Moment
 from priorauth.domain.processing import is_in_hand
@@ -144,7 +144,7 @@ def note(
         to_version=case.version,
         details=details,
     )
-    tx.timeline.append(case.id, entry, observation_id=observation_id)
+    tx.timeline.append(Occurrence(authorization_id=case.id, entry=entry), observation_id=observation_id)
 
 
 def expected_work(tx: Transaction, authorization_id: str) -> tuple[Work | None, WorkState, str | None]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from priorauth.domain.authorizations import Authorization, Knowledge
 from priorauth.domain.errors import AuthorizationNotFound
-from priorauth.domain.events import Actor, TimelineEntry
+from priorauth.domain.events import Actor, Occurrence, TimelineEntry
 from priorauth.domain.lifecycle import Status
 from priorauth.domain.live.grants import AccessGrant
 from priorauth.domain.live_sessions import AccessMode
@@ -51,7 +51,14 @@ def record(
         to_version=after.version,
         details={"status": after.status.value, **(details or {})},
     )
-    tx.timeline.append(after.id, entry, observation_id=observation_id)
+    happened = Occurrence(
+        authorization_id=after.id,
+        entry=entry,
+        before=before.status if before else None,
+        since=before.updated_at if before else None,
+        after=after.status,
+    )
+    tx.timeline.append(happened, observation_id=observation_id)
     _let_reviewers_watch(tx, moment, before=before, after=after)
     entered = before is None or before.status is not after.status or before.journal.run != after.journal.run
     if entered:

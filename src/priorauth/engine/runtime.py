@@ -6,15 +6,19 @@ common queue and to its own, where work waits that goes on in a session which it
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 
 import structlog
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer
+from opentelemetry.context import Context
+from opentelemetry.trace import Span, SpanKind
 
 from priorauth import faultpoints
 from priorauth.domain.errors import whereabouts
+from priorauth.domain.events import Observer
 from priorauth.engine.following import Following
 from priorauth.engine.processing import Processing, Verdict
 from priorauth.engine.reaper import Reaper
@@ -22,8 +26,11 @@ from priorauth.engine.reconciling import Reconciling
 from priorauth.engine.sweeper import Sweeper
 from priorauth.faultpoints import Phase, Point
 from priorauth.store.work import FOLLOW, PROCESS, QUEUE, queue_of
+from priorauth.telemetry import traces
 
 _log = structlog.get_logger(__name__)
+
+Step = Callable[[str, int, int], Awaitable[str]]
 
 
 class Engine:
@@ -42,6 +49,7 @@ class Engine:
         concurrency: int,
         concurrency_per_payer: int,
         polling_seconds: float,
+        observer: Observer | None = None,
     ) -> None:
         self._database_url = database_url
         self._processing = processing
@@ -53,6 +61,7 @@ class Engine:
         self._concurrency = concurrency
         self._concurrency_per_payer = concurrency_per_payer
         self._polling_seconds = polling_seconds
+        self._observer = observer or Observer()
         self._tending: tuple[asyncio.Task[None], ...] = ()
         self._running: set[str] = set()
 
@@ -108,19 +117,33 @@ class Engine:
 
     def _register(self) -> None:
         @DBOS.workflow(name=PROCESS)
-        async def process(authorization_id: str, run: int, turn: int) -> str:
-            with self._under_way():
-                verdict = await _step("advance", self._processing.advance, case=(authorization_id, run, turn))
+        async def process(authorization_id: str, run: int, turn: int, trace: str | None = None) -> str:
+            case = (authorization_id, run, turn)
+            with self._under_way(), _span(PROCESS, authorization_id, within=traces.brought(trace)):
+                verdict = await self._step("advance", self._processing.advance, case=case)
                 if verdict == Verdict.CLOSING:
-                    verdict = await _step("reconcile", self._reconciling.reconcile, case=(authorization_id, run, turn))
+                    verdict = await self._step("reconcile", self._reconciling.reconcile, case=case)
                 if verdict == Verdict.UNRESOLVED:
-                    verdict = await _step("settle", self._processing.settle, case=(authorization_id, run, turn))
+                    verdict = await self._step("settle", self._processing.settle, case=case)
                 return verdict
 
         @DBOS.workflow(name=FOLLOW)
-        async def follow(authorization_id: str, run: int, turn: int) -> str:
-            with self._under_way():
-                return await _step("look", self._following.look, case=(authorization_id, run, turn))
+        async def follow(authorization_id: str, run: int, turn: int, trace: str | None = None) -> str:
+            # Looks go on for days: each is a trace of its own, which names the one that it came from.
+            with self._under_way(), _span(FOLLOW, authorization_id, after=traces.brought(trace)):
+                return await self._step("look", self._following.look, case=(authorization_id, run, turn))
+
+    async def _step(self, name: str, step: Step, *, case: tuple[str, int, int]) -> str:
+        began, verdict = time.perf_counter(), "failed"
+        with traces.span(name, {traces.CASE: case[0], traces.STEP: name}) as span:
+            try:
+                verdict = await _recorded(name, step, case=case)
+                return verdict
+            finally:
+                span.set_attribute(traces.VERDICT, verdict)
+                self._observer.stepped(
+                    step=name, authorization_id=case[0], verdict=verdict, seconds=time.perf_counter() - began
+                )
 
     @contextmanager
     def _under_way(self) -> Iterator[None]:
@@ -136,10 +159,7 @@ class StepFailed(Exception):
     """A step met an error that nobody foresaw. What the error says stays out of the engine's tables."""
 
 
-Step = Callable[[str, int, int], Awaitable[str]]
-
-
-async def _step(name: str, step: Step, *, case: tuple[str, int, int]) -> str:
+async def _recorded(name: str, step: Step, *, case: tuple[str, int, int]) -> str:
     point = Point(name)
 
     async def guarded() -> str:
@@ -155,3 +175,12 @@ async def _step(name: str, step: Step, *, case: tuple[str, int, int]) -> str:
     verdict = await DBOS.run_step_async({"name": name}, guarded)
     await faultpoints.passing(point, Phase.RECORDED)
     return verdict
+
+
+def _span(
+    name: str, authorization_id: str, *, within: Context | None = None, after: Context | None = None
+) -> AbstractContextManager[Span]:
+    # Whoever enqueued it is long gone: work that no trace has brought begins one.
+    return traces.span(
+        name, {traces.CASE: authorization_id}, kind=SpanKind.CONSUMER, within=within or Context(), after=after
+    )

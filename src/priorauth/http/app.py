@@ -31,6 +31,7 @@ from priorauth.http.routes import (
     handoffs,
     health,
     live_sessions,
+    metrics,
     runtime,
     sandbox,
 )
@@ -68,6 +69,7 @@ def create_app(environment: Environment) -> FastAPI:
     app.add_api_route("/", front_page, include_in_schema=False)
     app.add_api_route("/docs", reference_page, include_in_schema=False)
     app.include_router(health.router)
+    app.include_router(metrics.router)
     add_error_handlers(app)
     app.add_middleware(RequestEnvelope)
     install(app)

@@ -35,6 +35,8 @@ from priorauth.store.blobs import Blobs
 from priorauth.store.database import Database
 from priorauth.store.idempotency import IdempotencyScope, StoredAnswer
 from priorauth.store.transaction import Transaction
+from priorauth.telemetry import traces
+from priorauth.telemetry.page import MetricsPage
 
 PREFIX = "/v1/prior-authorizations"
 SECOND_PREFIX = "/v1/prior-auth/authorizations"
@@ -77,7 +79,7 @@ class ApiSettings:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What the routes work with. Without `live` no session can be shown."""
+    """What the routes work with. Without `live` no session can be shown, without `metrics` no numbers."""
 
     database: Database
     blobs: Blobs
@@ -85,6 +87,7 @@ class Services:
     limits: Limits
     present: Callable[[], Moment]
     live: Live | None = None
+    metrics: MetricsPage | None = None
 
     @property
     def shows(self) -> Shows | None:
@@ -186,7 +189,8 @@ class Call:
                 tx.idempotency.keep(repeatable, stored, now=moment.now)
             return answer
 
-        return (await self.services.database.write(operation)).response()
+        with traces.span("command"):
+            return (await self.services.database.write(operation)).response()
 
     def admit(self, scope: Scope, kind: str) -> None:
         """Raise InsufficientPermissions or RateLimited; leave the limit's headers for the answer.
@@ -237,6 +241,7 @@ async def authenticated(request: Request) -> Call:
     if known is None:
         raise Unauthorized
     caller, key = known
+    request.state.caller = caller
     if key.is_due_for_a_note(now=moment.now):
         await services.database.write(lambda tx: note_use(tx, moment, key_id=key.id))
     return Call(request, services, caller, body)

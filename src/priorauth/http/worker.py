@@ -8,7 +8,7 @@ from starlette.websockets import WebSocket
 from priorauth.http.app import add_error_handlers
 from priorauth.http.edge import Services
 from priorauth.http.envelope import RequestEnvelope
-from priorauth.http.routes import health
+from priorauth.http.routes import health, metrics
 
 _router = APIRouter(include_in_schema=False)
 
@@ -18,6 +18,7 @@ def create_worker_app(proof: str) -> FastAPI:
     app = FastAPI(title="priorauth worker", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.proof = proof
     app.include_router(health.router)
+    app.include_router(metrics.router)
     app.include_router(_router)
     add_error_handlers(app)
     app.add_middleware(RequestEnvelope)

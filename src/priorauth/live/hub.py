@@ -55,6 +55,17 @@ class Hub:
         self._nobody_attends = asyncio.Event()
         self._nobody_attends.set()
         self._restarting = False
+        self._frames_sent = 0
+
+    @property
+    def viewers(self) -> int:
+        """How many viewers attend now."""
+        return len(self._attending)
+
+    @property
+    def frames_sent(self) -> int:
+        """How many frames went out to viewers, in all."""
+        return self._frames_sent + sum(viewer.frames_sent for viewer in self._attending)
 
     async def attend(self, view: View, socket: ViewerSocket) -> None:
         """Show the session to one viewer until its socket closes, its view ends or the session is gone.
@@ -81,6 +92,7 @@ class Hub:
         finally:
             term.end()
             self._attending.discard(viewer)
+            self._frames_sent += viewer.frames_sent
             if not self._attending:
                 self._nobody_attends.set()
 

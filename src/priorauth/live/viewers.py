@@ -21,6 +21,7 @@ class Viewer:
         self.upload = Upload()
         self.refused: Counter[str] = Counter()
         self.ended = asyncio.Event()
+        self.frames_sent = 0
         self._texts: dict[str, str] = {}
         self._frame: tuple[int, bytes] | None = None
         self._painting: int | None = None
@@ -69,6 +70,7 @@ class Viewer:
         if self._frame is not None and self._painting is None:
             self._painting, frame = self._frame
             self._frame = None
+            self.frames_sent += 1
             return frame
         return self._pieces.popleft() if self._pieces else None
 

@@ -1,10 +1,22 @@
-"""Word of committed changes: who waits for a case is told when it changed, and nobody asks the database meanwhile."""
+"""Word of committed changes: who waits for a case is told when it changed, and nobody asks the database meanwhile.
+
+An observer is told what happened, too.
+"""
 
 import asyncio
 import contextlib
+import contextvars
 import threading
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
+from typing import TypeVar
+
+from priorauth.domain.events import Observer, Occurrence
+from priorauth.store.transaction import Transaction
+
+Result = TypeVar("Result")
 
 _ANY = ""
 
@@ -76,3 +88,29 @@ class Changes:
         """End all waiting, present and future: the server is about to stop."""
         self.ended = True
         self.announce_all()
+
+
+class Witness:
+    """Sees one write, on whatever thread it runs, and tells `observer` of it once it has committed.
+
+    Operation and observer are called in the context of whoever asked for the write: they belong to its trace.
+    """
+
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
+        self._context = contextvars.copy_context()
+        self._began = time.perf_counter()
+        self._happened: list[Occurrence] = []
+
+    def see(self, operation: Callable[[Transaction], Result], tx: Transaction) -> Result:
+        """Run the operation and keep what happens in it. Of several runs, all undone but the last, that one counts."""
+        self._happened = tx.timeline.appended
+        return self._context.run(operation, tx)
+
+    def tell(self, outcome: "Future[Result]") -> None:
+        """Tell the observer, if the write has committed."""
+        if outcome.cancelled() or outcome.exception() is not None:
+            return
+        self._context.run(self._observer.wrote, time.perf_counter() - self._began)
+        for occurrence in self._happened:
+            self._context.run(self._observer.recorded, occurrence)

@@ -13,7 +13,8 @@ import sqlalchemy as sa
 import structlog
 
 from priorauth.domain.errors import TemporarilyUnavailable, whereabouts
-from priorauth.store.changes import Changes
+from priorauth.domain.events import Observer
+from priorauth.store.changes import Changes, Witness
 from priorauth.store.databases import postgresql, sqlite
 from priorauth.store.databases.runner import Body, Done, Runner, is_outage
 from priorauth.store.encryption.sealing import Sealer
@@ -30,10 +31,14 @@ _CONGESTED = 1000
 
 
 class Database:
-    """The product's database. `url` is SQLAlchemy's; the schema must be there already, sealed by `sealer`."""
+    """The product's database. `url` is SQLAlchemy's; the schema must be there already, sealed by `sealer`.
+
+    `observer` is told of what has committed; whoever watches takes its place.
+    """
 
     def __init__(self, url: str, sealer: Sealer, *, connections: int = 8) -> None:
         self.url = url
+        self.observer = Observer()
         self.changes = Changes()
         self._sealer = sealer
         self._runner: Runner = (
@@ -45,9 +50,14 @@ class Database:
         self._closed = False
 
     @property
+    def waiting_writes(self) -> int:
+        """How many writes wait for their turn."""
+        return self._runner.waiting
+
+    @property
     def is_congested(self) -> bool:
         """Whether so many writes wait that more of them are better refused."""
-        return self._runner.waiting > _CONGESTED
+        return self.waiting_writes > _CONGESTED
 
     async def write(self, operation: Operation[Result]) -> Result:
         """Run `operation` in a transaction and return its result once it is durable. Raises what it raises.
@@ -89,7 +99,11 @@ class Database:
     def _submit(self, operation: Operation[Result]) -> Future[Result]:
         if self._closed:
             raise RuntimeError("the database is closed")
-        return self._runner.write(self._body(operation))
+        witness = Witness(self.observer)
+        outcome = self._runner.write(self._body(lambda tx: witness.see(operation, tx)))
+        # The first to hear of the outcome: what has committed is counted before its caller goes on.
+        outcome.add_done_callback(witness.tell)
+        return outcome
 
     def _body(self, operation: Operation[Result]) -> Body[Result]:
         def body(connection: sa.Connection) -> Done[Result]:

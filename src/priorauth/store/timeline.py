@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import sqlalchemy as sa
 
-from priorauth.domain.events import TimelineEntry
+from priorauth.domain.events import Occurrence, TimelineEntry
 from priorauth.store import tables
 from priorauth.store.documents import decode, encode
 from priorauth.store.encryption.sealing import Sealer
@@ -19,13 +19,14 @@ class Timeline:
     def __init__(self, connection: sa.Connection, sealer: Sealer) -> None:
         self._connection = connection
         self._sealer = sealer
-        self.appended: list[str] = []
+        self.appended: list[Occurrence] = []
 
-    def append(self, authorization_id: str, entry: TimelineEntry, *, observation_id: str | None = None) -> None:
+    def append(self, occurrence: Occurrence, *, observation_id: str | None = None) -> None:
         """Append an entry. An observation is recorded under its deterministic id, once.
 
         Nodes have clocks of their own: an entry's id is made to follow the case's last one, whoever wrote that.
         """
+        entry, authorization_id = occurrence.entry, occurrence.authorization_id
         query = sa.select(sa.func.max(_table.c.id)).where(_table.c.authorization_id == authorization_id)
         last: str | None = self._connection.execute(query).scalar()
         if last is not None and last > entry.id:
@@ -33,7 +34,7 @@ class Timeline:
         values = {"id": entry.id, "authorization_id": authorization_id, "observation_id": observation_id}
         document = self._sealer.seal(encode(entry), f"timeline:{entry.id}")
         self._connection.execute(_table.insert().values(**values, document=document))
-        self.appended.append(entry.type)
+        self.appended.append(occurrence)
 
     def has_observed(self, authorization_id: str, observation_id: str) -> bool:
         """Say whether the observation was recorded before."""

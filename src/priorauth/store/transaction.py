@@ -53,7 +53,7 @@ class Transaction:
             ("session_claimed", self.sessions.written),
             ("browser_state_kept", self.credentials.state_kept),
         )
-        return [*self.timeline.appended, *(name for name, happened in silent if happened)]
+        return [*(each.entry.type for each in self.timeline.appended), *(name for name, happened in silent if happened)]
 
     def enqueue(self, work: Work) -> None:
         """Enqueue work for the engine; it exists if and only if this transaction commits."""

@@ -11,8 +11,10 @@ from enum import StrEnum
 
 import sqlalchemy as sa
 from dbos import DBOSClient, DBOSPortableJSONSerializer, EnqueueOptions
+from opentelemetry.trace import SpanKind
 
 from priorauth.store import tables
+from priorauth.telemetry import traces
 
 QUEUE = "authorizations"
 PROCESS = "process_authorization"
@@ -78,6 +80,16 @@ class WorkState(StrEnum):
 _STATES = {"ENQUEUED": WorkState.WAITING, "DELAYED": WorkState.WAITING, "PENDING": WorkState.RUNNING}
 
 
+@dataclass(frozen=True, slots=True)
+class WorkLoad:
+    """How much work there is, and since when the oldest waits that is due, in seconds since 1970; None: none waits."""
+
+    waiting: int
+    running: int
+    delayed: int
+    waiting_since: float | None
+
+
 class WorkQueue:
     """Writes work into the engine's tables, through a connection that the caller commits."""
 
@@ -97,7 +109,10 @@ class WorkQueue:
         }
         if work.delay_seconds > 0:
             options["delay_seconds"] = work.delay_seconds
-        self._client.enqueue_in_transaction(connection, options, work.authorization_id, work.run, work.turn)
+        with traces.span(f"enqueue {work.workflow}", {traces.CASE: work.authorization_id}, kind=SpanKind.PRODUCER):
+            trace = traces.carried()
+            known = (work.authorization_id, work.run, work.turn, *([trace] if trace is not None else []))
+            self._client.enqueue_in_transaction(connection, options, *known)
 
     def close(self) -> None:
         """Let go of the client; the engine's connections belong to the caller."""
@@ -148,6 +163,21 @@ class WorkLedger:
         query = sa.select(sa.func.count()).select_from(self._table).where(self._table.c.status == "ENQUEUED")
         return int(self._connection.execute(query).scalar_one())
 
+    def load(self) -> WorkLoad:
+        """Return how much work there is now."""
+        mine = self._table
+        due = sa.func.min(sa.func.coalesce(mine.c.delay_until_epoch_ms, mine.c.created_at))
+        query = sa.select(mine.c.status, sa.func.count(), due).group_by(mine.c.status)
+        rows = self._connection.execute(query.where(mine.c.status.in_((*_WAITING, "PENDING"))))
+        found = {status: (count, since) for status, count, since in rows}
+        waiting, since = found.get("ENQUEUED", (0, None))
+        return WorkLoad(
+            waiting=waiting,
+            running=found.get("PENDING", (0, None))[0],
+            delayed=found.get("DELAYED", (0, None))[0],
+            waiting_since=since / 1000 if since is not None else None,
+        )
+
     def return_to_all(self, *, living: Collection[str]) -> None:
         """Put what waits for workers that are no more into the common queue, and delete their queues."""
         mine, queues = self._table, _queues(self._connection)
@@ -188,7 +218,10 @@ def _place_in(connection: sa.Connection, line: Line) -> int:
 
 
 def _workflows(connection: sa.Connection) -> sa.TableClause:
-    names = ("workflow_uuid", "status", "queue_name", "queue_partition_key", "priority", "executor_id")
+    names = (
+        *("workflow_uuid", "status", "queue_name", "queue_partition_key", "priority", "executor_id"),
+        *("created_at", "delay_until_epoch_ms"),
+    )
     return sa.table("workflow_status", *map(sa.column, names), schema=_schema(connection))
 
 

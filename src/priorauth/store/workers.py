@@ -43,6 +43,11 @@ class Workers:
         """Return whose leases are there, by id."""
         return list(self._connection.execute(sa.select(_table.c.id).order_by(_table.c.id)).scalars())
 
+    def count(self) -> int:
+        """Return how many leases stand now, whether or not anybody has ended the others yet."""
+        stands = _table.c.lease_ends_at > clock.present(self._connection)
+        return int(self._connection.execute(sa.select(sa.func.count()).where(stands)).scalar_one())
+
     def url_of(self, worker: str) -> str | None:
         """Return where API nodes reach a worker; None when there is no such one any more."""
         found: str | None = self._connection.execute(sa.select(_table.c.url).where(_table.c.id == worker)).scalar()

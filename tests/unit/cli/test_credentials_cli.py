@@ -1,32 +1,27 @@
 """`priorauth credentials`: what goes in never comes out, and what cannot be done is told with what to do."""
 
 import json
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from typer.testing import CliRunner, Result
 
 from priorauth.cli.main import app
 from priorauth.sandbox import catalog
 from tests.factories.databases import copy_prepared
+from tests.factories.logs import logging_as_before
 
 PASSWORD, TOTP_SECRET = "rosebud-17 ", "gezd gnbv gy3t qojq"
 ADD = ("add", "--payer", "larkspur-health", "--user-name", "cedar")
 
 
 @pytest.fixture(autouse=True)
-def logging_as_before() -> Iterator[None]:
-    """The commands decide how this process logs; other tests are to find it as it was."""
-    configuration, root = structlog.get_config(), logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    structlog.configure(**configuration)
-    root.handlers[:] = handlers
-    root.setLevel(level)
+def undisturbed() -> Iterator[None]:
+    """The commands decide how this process logs."""
+    with logging_as_before():
+        yield
 
 
 @pytest.fixture

@@ -45,6 +45,7 @@ from priorauth.domain.replies import Inquiry
 from priorauth.domain.reviews import Difference
 from priorauth.domain.submissions import Decision, PayerReceipt
 from priorauth.faultpoints import Phase, Point
+from priorauth.telemetry import traces
 
 _log = structlog.get_logger(__name__)
 
@@ -165,7 +166,7 @@ class PortalChannel:
         """Release the one final request and look for what came back. From here on nothing is known for sure."""
         evidence = None
         await faultpoints.passing(Point.GUARD_RELEASE, Phase.BEFORE)
-        session.guard.release()
+        session.release()
         try:
             await faultpoints.passing(Point.GUARD_RELEASE, Phase.AFTER)
             await self._host.mark(session, BoundaryState.CROSSED)
@@ -199,7 +200,7 @@ class PortalChannel:
             and _same_package(session.job, job)
         ):
             # No longer held before it is used: what is held may be ended at any moment to make room.
-            session.job, session.held_until = job, None
+            session.take_up(job)
             try:
                 async with portal_faults():
                     await session.page.reload(wait_until="domcontentloaded")
@@ -298,11 +299,13 @@ class PortalChannel:
 
         One that its customer has signed in stays, so that the next look at the payer does not ask for it again.
         """
+        known = {traces.CASE: job.authorization_id, traces.PAYER: job.request.payer_id, traces.PORTAL: job.portal.id}
         left = self._host.of(job.authorization_id)
         if left is not None:
             left.forget_outage()
         try:
-            yield
+            with traces.span("portal session", known):
+                yield
         except ChannelFault as fault:
             raise self._in_its_true_light(job, fault) from None
         finally:

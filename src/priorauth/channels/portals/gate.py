@@ -23,6 +23,8 @@ from typing import Final
 
 import h11
 import structlog
+from opentelemetry.context import Context
+from opentelemetry.trace import SpanKind
 
 from priorauth import faultpoints
 from priorauth.channels.portals.gate_tls import EphemeralCertificates
@@ -38,6 +40,7 @@ from priorauth.channels.portals.gate_wire import (
 from priorauth.channels.portals.guard import Kind, PermitState, RefusalReason, SubmitGuard, Verdict, judge_tunnel
 from priorauth.channels.portals.outgoing import MalformedUrl, OutgoingRequest, Url, without_parameters
 from priorauth.faultpoints import Phase, Point
+from priorauth.telemetry import traces
 
 _log = structlog.get_logger(__name__)
 
@@ -100,6 +103,8 @@ class Gate:
         self._finals: set[asyncio.Task[_Answer]] = set()
         self._settled = asyncio.Event()
         self._closed = False
+        # Where in a trace the next final request belongs. A connection's own context is of when the gate was opened.
+        self.final_within: Context | None = None
         self._was_down = False
         self._unanswered = 0
 
@@ -285,7 +290,7 @@ class Gate:
             upstream.close()
             await self._refuse(client, _refusal(request, RefusalReason.FINAL_NOT_RELEASED, final=True))
             return
-        exchange = asyncio.create_task(self._exchange_final(upstream, message, request.url))
+        exchange = asyncio.create_task(self._traced_final(upstream, message, request.url))
         self._finals.add(exchange)
         exchange.add_done_callback(self._final_ended)
         # The browser may go away: the answer is still read and the permit's end recorded. The answer is complete before
@@ -295,6 +300,11 @@ class Gate:
         if answer.body:
             await client.send(h11.Data(answer.body))
         await client.send(h11.EndOfMessage())
+
+    async def _traced_final(self, upstream: UpstreamWire, message: Message, url: Url) -> _Answer:
+        known = {"http.request.method": message.method, "server.address": url.host}
+        with traces.span("final request", known, kind=SpanKind.CLIENT, within=self.final_within):
+            return await self._exchange_final(upstream, message, url)
 
     async def _exchange_final(self, upstream: UpstreamWire, message: Message, url: Url) -> _Answer:
         body = bytearray()

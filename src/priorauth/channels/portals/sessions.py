@@ -8,6 +8,8 @@ their road and their driver, and end.
 import asyncio
 import json
 import secrets
+import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
@@ -16,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from opentelemetry.context import get_current
 from playwright.async_api import Browser, Page, Playwright, async_playwright
 from playwright.async_api import Error as PlaywrightError
 
@@ -30,6 +33,7 @@ from priorauth.domain.catalog import PortalAuthMode
 from priorauth.domain.errors import whereabouts
 from priorauth.domain.live_sessions import BoundaryState, SessionClaim
 from priorauth.faultpoints import Phase, Point
+from priorauth.telemetry import traces
 
 _log = structlog.get_logger(__name__)
 
@@ -70,6 +74,7 @@ class PortalSession:
         self.screen = PortalScreen(context=page.context, page=page, guard=guard)
         self._browser = browser
         self._gate = gate
+        self._page_since = time.time_ns()
 
     @property
     def is_up(self) -> bool:
@@ -95,6 +100,23 @@ class PortalSession:
         """The open pages, the one that automation works in first."""
         others = (page for page in self.page.context.pages if page is not self.page)
         return tuple(page for page in (self.page, *others) if not page.is_closed())
+
+    def take_up(self, job: Job) -> None:
+        """Let automation have the session again: it is held no more."""
+        # What is held may be ended at any moment to make room.
+        self.job, self.held_until = job, None
+        self._page_since = time.time_ns()
+
+    def release(self) -> None:
+        """Let the one final request pass, as a part of the work that is traced now."""
+        self._gate.final_within = get_current()
+        self.guard.release()
+
+    def reached(self, page: str) -> None:
+        """Put a page that was reached on the trace, and how long that took."""
+        known = {traces.CASE: self.job.authorization_id, traces.PAGE: page}
+        traces.point(f"portal page: {page}", known, since_ns=self._page_since)
+        self._page_since = time.time_ns()
 
     def take_back(self) -> bool:
         """End a human's turn. True: no final request has left in it, nor will."""
@@ -158,6 +180,13 @@ class SessionHost:
         """Return the cases that have a session."""
         return tuple(self._sessions)
 
+    def census(self) -> Counter[str]:
+        """Return how many sessions are `working`, `held`, or `in_human_hands`."""
+        return Counter(
+            "in_human_hands" if each.screen.is_in_hand else "held" if each.held_until is not None else "working"
+            for each in self._sessions.values()
+        )
+
     async def open(self, job: Job, *, boundary: Boundary, state: bytes | None = None) -> PortalSession:
         """Start a browser for the job, ending the case's earlier one, with the `state` of an earlier session if given.
 
@@ -195,6 +224,7 @@ class SessionHost:
     async def step(self, session: PortalSession, name: str) -> None:
         """Put a page reached on the timeline and, where the settings say so, keep a picture of it."""
         session.forget_outage()
+        session.reached(name)
         await faultpoints.passing(Point.of_page(name), Phase.REACHED)
         await self._ledger.note(session.job.authorization_id, "portal_page", {"page": name})
         if self._settings.screenshots is not None:
@@ -208,8 +238,7 @@ class SessionHost:
         session = self.of(job.authorization_id)
         if session is None or not session.is_given_back:
             return None
-        # What is held may be ended at any moment to make room.
-        session.job, session.held_until = job, None
+        session.take_up(job)
         return session
 
     async def hold(self, session: PortalSession, *, for_human: bool = False) -> None:
