@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from priorauth.bootstrap import administration
-from priorauth.cli import access, credentials, encryption, keys, nodes, organizations, payers, providers
+from priorauth.cli import access, backups, credentials, encryption, keys, nodes, organizations, payers, providers
 from priorauth.cli.common import read_settings
 from priorauth.cli.demo import demo
 from priorauth.domain.organizations import Environment
@@ -27,7 +27,8 @@ for name, commands in (
     ("encryption", encryption.app),
 ):
     app.add_typer(commands, name=name)
-for command in (nodes.serve, nodes.api, nodes.worker, nodes.sandbox, nodes.migrate, demo):
+keeping = (backups.backup, backups.restore, backups.doubt)
+for command in (nodes.serve, nodes.api, nodes.worker, nodes.sandbox, nodes.migrate, demo, *keeping):
     app.command()(command)
 
 

@@ -84,6 +84,11 @@ class Processing:
             seen = Observation(case.id, run, f"advance:{run}.{turn}")
             await self._database.write(lambda tx: handoffs.resume(tx, self._present(), seen))
             return Verdict.ENDED
+        if case.journal.is_doubted:
+            sought = await self._database.write(
+                lambda tx: submissions.begin_search(tx, self._present(), authorization_id=case.id)
+            )
+            return Verdict.UNRESOLVED if sought.journal.open_attempt is not None else Verdict.ENDED
         if not await self._retries.may_try(case, job):
             return Verdict.AGAIN
         channel = self._channels[case.route.channel]

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from priorauth.domain.authorizations import Authorization
 from priorauth.domain.errors import AuthorizationNotFound
+from priorauth.domain.lifecycle import Status
 from priorauth.domain.organizations import Caller
 from priorauth.store import tables
 from priorauth.store.documents import decode, encode, sortable
@@ -91,6 +92,12 @@ class Authorizations:
     def awaiting_attention(self) -> list[str]:
         """Return the ids of the cases that somebody must look after, oldest first."""
         query = sa.select(_table.c.id).where(_table.c.awaits_work.is_(True)).order_by(_table.c.id)
+        return list(self._connection.execute(query).scalars())
+
+    def unfinished(self) -> list[str]:
+        """Return the ids of the cases that have not come to their end, or of which evidence may come, oldest first."""
+        ended = _table.c.status.in_([status for status in Status if status.is_final])
+        query = sa.select(_table.c.id).where(sa.or_(~ended, _table.c.awaits_work.is_(True))).order_by(_table.c.id)
         return list(self._connection.execute(query).scalars())
 
     def _one(self, query: sa.Select[str, bytes]) -> Authorization | None:
