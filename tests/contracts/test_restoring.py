@@ -3,8 +3,9 @@
 Real engine steps over a real database; what the payer shows is told to a scripted channel.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -25,7 +26,7 @@ from priorauth.engine.reconciling import Reconciling
 from priorauth.engine.retries import Bounds, Retries
 from priorauth.store.transaction import Transaction
 from tests.factories import cases
-from tests.factories.databases import Home
+from tests.factories.databases import Home, sqlite_home
 from tests.factories.moments import Clock
 from tests.factories.scripted import ScriptedChannel
 
@@ -84,6 +85,13 @@ class Restored:
         database, present = self.home.database, self.home.clock.moment
         retries = Retries(database, present, Bounds(at_most=0))
         return kind(database=database, channels={"portal": self.channel}, present=present, retries=retries)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Home]:
+    """A database; what is decided here is decided above it."""
+    with sqlite_home(tmp_path / "data") as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -15,7 +15,11 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 CHECKOUT = Path(__file__).parents[2]
 # Pages without anything to do, and pages that another test does.
 NOTHING_TO_DO = {"errors.md", "lifecycle.md", "submission.md"}
-DONE_ELSEWHERE = {"payers.md": "tests/e2e/test_payers.py", "operating.md": "tests/e2e/test_operating.py"}
+DONE_ELSEWHERE = {
+    "backup.md": "tests/docs/test_backup.py",
+    "payers.md": "tests/e2e/test_payers.py",
+    "operating.md": "tests/e2e/test_operating.py",
+}
 GUIDES = [
     CHECKOUT / "README.md",
     *sorted(path for path in (CHECKOUT / "docs").glob("*.md") if path.name not in NOTHING_TO_DO | {*DONE_ELSEWHERE}),

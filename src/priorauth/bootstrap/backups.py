@@ -4,10 +4,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from priorauth.bootstrap.storage import database_of, given_keys
+from priorauth.bootstrap.storage import database_of, given_keys, given_server_key
 from priorauth.commands import restoring
 from priorauth.settings import Settings
 from priorauth.store import data_folder
+from priorauth.store.data_folder import DataFolderInUse
 from priorauth.store.database import Database
 from priorauth.store.ids import present
 from priorauth.store.keeping import backups
@@ -24,6 +25,7 @@ class Restored:
 
 def back_up(settings: Settings, target: Path, *, with_keys: bool) -> Manifest:
     """Copy the data folder to `target`, beside a running server too. Raises FaultyBackup, DataFolderInUse."""
+    _require_sqlite(settings, "Back it up by pg_dump")
     with data_folder.keys_held(settings.data_dir):
         return backups.make(
             settings.data_dir,
@@ -39,6 +41,7 @@ def restore(settings: Settings, backup: Path, *, keys_from: Path | None) -> Rest
 
     The folder appears when all of it is done. Raises FaultyBackup, FaultyKey.
     """
+    _require_sqlite(settings, "Restore it by pg_restore, then run `priorauth doubt`")
     manifest = backups.check(backup)
     if manifest.files_elsewhere and settings.files_url is None:
         raise FaultyBackup(f"The files of {backup} lie elsewhere. Set PRIORAUTH_FILES_URL to where they are.")
@@ -46,7 +49,7 @@ def restore(settings: Settings, backup: Path, *, keys_from: Path | None) -> Rest
         backups.unpack(backup, folder)
         if keys_from is not None:
             backups.put_keys(keys_from, folder)
-        _require_keys(folder, given=given_keys(settings) is not None)
+        _require_keys(folder, settings)
         with database_of(settings.model_copy(update={"data_dir": folder})) as database:
             doubted = doubt_all(database)
         backups.fold_log(folder)
@@ -56,26 +59,37 @@ def restore(settings: Settings, backup: Path, *, keys_from: Path | None) -> Rest
 def doubt_restored(settings: Settings) -> int:
     """Doubt the open cases of a database that was restored by other means; return how many those are.
 
-    Raises DataFolderInUse while a server runs. Killed at any moment, it can be run again.
+    Raises DataFolderInUse while a server or a worker runs. Killed at any moment, it can be run again.
     """
     with ExitStack() as stack:
-        stack.enter_context(data_folder.held(settings.data_dir))
+        if settings.database_url is None:
+            stack.enter_context(data_folder.held(settings.data_dir))
         stack.enter_context(data_folder.keys_held(settings.data_dir))
-        return doubt_all(stack.enter_context(database_of(settings)))
+        database = stack.enter_context(database_of(settings))
+        if settings.database_url is not None and (living := database.write_now(restoring.workers_at_work)):
+            raise DataFolderInUse(
+                f"{len(living)} workers are at work, or have been a moment ago. Stop all nodes, and try again."
+            )
+        return doubt_all(database)
 
 
 def doubt_all(database: Database) -> int:
     """Let every open case be looked for at its payer before anything is sent for it; return how many those are."""
-    database.write_now(lambda tx: restoring.let_go(tx, present()))
     unfinished = database.read_now(lambda tx: tx.authorizations.unfinished())
     for each in unfinished:
         database.write_now(lambda tx, each=each: restoring.doubt(tx, present(), authorization_id=each))  # type: ignore[misc]
     return len(unfinished)
 
 
-def _require_keys(folder: Path, *, given: bool) -> None:
+def _require_sqlite(settings: Settings, instead: str) -> None:
+    if settings.database_url is not None:
+        raise FaultyBackup(f"PRIORAUTH_DATABASE_URL names a PostgreSQL. {instead}, as docs/backup.md shows.")
+
+
+def _require_keys(folder: Path, settings: Settings) -> None:
     """Refuse to make up keys for data that others have sealed."""
-    needed = backups.KEY_FILES[1:] if given else backups.KEY_FILES
+    given = given_keys(settings), given_server_key(settings)
+    needed = [name for name, value in zip(backups.KEY_FILES, given, strict=True) if value is None]
     missing = [name for name in needed if not (folder / name).is_file()]
     if missing:
         raise FaultyBackup(

@@ -60,7 +60,7 @@ def doubt(data_dir: DataDir = None) -> None:
     settings = read_settings({"data_dir": data_dir})
     configure_logging("warning")
     with told():
-        if not (settings.data_dir / copies.DATABASE).exists():
+        if settings.database_url is None and not (settings.data_dir / copies.DATABASE).exists():
             raise UserFault(f"{settings.data_dir} has no database. Name the server's folder with --data-dir.")
         typer.echo(_doubted(backups.doubt_restored(settings)))
 

@@ -146,7 +146,8 @@ def begin_attempt(case: Authorization, moment: Moment, *, run: int, turn: int) -
 def doubt(case: Authorization, moment: Moment) -> Authorization:
     """Return the case as one whose record is older than the world: what was sent since may stand nowhere in it.
 
-    What it stands before is looked for before anybody sends it; a look from before counts for nothing any more.
+    What it stands before is looked for before anybody sends it; a look from before counts for nothing any more, and the
+    patience with a payer that is down begins anew.
     """
     if case.status.is_final and case.journal.open_attempt is None:
         return case
@@ -154,7 +155,7 @@ def doubt(case: Authorization, moment: Moment) -> Authorization:
         replace(attempt, doubted=attempt.state is AttemptState.INTENDED, missed_at=None)
         for attempt in case.journal.attempts
     )
-    return replace(case, journal=replace(case.journal, doubted_since=moment.now, attempts=attempts))
+    return replace(case, journal=replace(case.journal, doubted_since=moment.now, attempts=attempts, outage=None))
 
 
 def begin_search(case: Authorization, moment: Moment) -> Authorization:
