@@ -8,6 +8,7 @@ from priorauth.bootstrap import administration
 from priorauth.cli import access, backups, credentials, encryption, keys, nodes, organizations, payers, providers
 from priorauth.cli.common import read_settings
 from priorauth.cli.demo import demo
+from priorauth.cli.doctor import doctor
 from priorauth.domain.organizations import Environment
 from priorauth.settings import Settings
 
@@ -27,7 +28,7 @@ for name, commands in (
     ("encryption", encryption.app),
 ):
     app.add_typer(commands, name=name)
-keeping = (backups.backup, backups.restore, backups.doubt)
+keeping = (backups.backup, backups.restore, backups.doubt, doctor)
 for command in (nodes.serve, nodes.api, nodes.worker, nodes.sandbox, nodes.migrate, demo, *keeping):
     app.command()(command)
 

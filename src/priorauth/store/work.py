@@ -139,6 +139,12 @@ class WorkLedger:
         query = sa.select(sa.func.count()).select_from(self._table).where(self._table.c.status == "ENQUEUED")
         return int(self._connection.execute(query).scalar_one())
 
+    def waits_since(self) -> float | None:
+        """Return since when the oldest of them waits, in seconds since 1970."""
+        oldest = sa.select(sa.func.min(self._table.c.created_at)).where(self._table.c.status == "ENQUEUED")
+        found = self._connection.execute(oldest).scalar()
+        return found / 1000 if found is not None else None
+
     def return_to_all(self, *, living: Collection[str]) -> None:
         """Put what waits for workers that are no more into the common queue, and delete their queues."""
         mine, queues = self._table, _queues(self._connection)
@@ -179,7 +185,7 @@ def _place_in(connection: sa.Connection, line: Line) -> int:
 
 
 def _workflows(connection: sa.Connection) -> sa.TableClause:
-    names = ("workflow_uuid", "status", "queue_name", "queue_partition_key", "priority", "executor_id")
+    names = ("workflow_uuid", "status", "queue_name", "queue_partition_key", "priority", "executor_id", "created_at")
     return sa.table("workflow_status", *map(sa.column, names), schema=_schema(connection))
 
 
