@@ -23,6 +23,7 @@ from priorauth.settings import Settings
 from priorauth.store.data_folder import DataFolderInUse
 from priorauth.store.database import Database
 from priorauth.store.encryption.keys import FaultyKey
+from priorauth.store.keeping.backups import FaultyBackup
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DataDir = Annotated[
@@ -52,6 +53,7 @@ class UserFault(Exception):
 # What an operator can mend: the message says how.
 _TOLD = (
     DataFolderInUse,
+    FaultyBackup,
     FaultyKey,
     FaultyTotpSecret,
     NoSuchKey,

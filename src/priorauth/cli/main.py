@@ -5,9 +5,10 @@ from typing import Annotated
 import typer
 
 from priorauth.bootstrap import administration
-from priorauth.cli import access, credentials, encryption, keys, nodes, organizations, payers, providers
+from priorauth.cli import access, backups, credentials, encryption, keys, nodes, organizations, payers, providers
 from priorauth.cli.common import read_settings
 from priorauth.cli.demo import demo
+from priorauth.cli.doctor import doctor
 from priorauth.cli.portals import portals
 from priorauth.domain.organizations import Environment
 from priorauth.settings import Settings
@@ -28,7 +29,8 @@ for name, commands in (
     ("encryption", encryption.app),
 ):
     app.add_typer(commands, name=name)
-for command in (nodes.serve, nodes.api, nodes.worker, nodes.sandbox, nodes.migrate, demo, portals):
+keeping = (backups.backup, backups.restore, backups.doubt, doctor)
+for command in (nodes.serve, nodes.api, nodes.worker, nodes.sandbox, nodes.migrate, demo, portals, *keeping):
     app.command()(command)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from priorauth.commands.catalog import resolve
 from priorauth.commands.record import knowledge, record
-from priorauth.domain import authorizations
+from priorauth.domain import authorizations, processing
 from priorauth.domain.authorizations import Authorization, FinalSubmission, Knowledge
 from priorauth.domain.catalog import PortalAuthMode, ServiceRequest
 from priorauth.domain.errors import (
@@ -110,5 +110,6 @@ def cancel(
     """Cancel a case; what the payer already has stays with the payer. Raises VersionConflict or NotMutable."""
     case = tx.authorizations.require(caller, authorization_id)
     case.require_version(expected_version)
-    changed = authorizations.cancel(case, moment, reason=reason)
+    # What a restored record does not know of is late evidence, if the payer has it.
+    changed = authorizations.cancel(processing.begin_search(case, moment), moment, reason=reason)
     return record(tx, before=case, after=changed, moment=moment, actor=customer(caller), event="canceled")

@@ -21,6 +21,15 @@ def begin_attempt(tx: Transaction, moment: Moment, *, authorization_id: str, run
     return record(tx, before=case, after=changed, moment=moment, actor=SERVICE, event=event)
 
 
+def begin_search(tx: Transaction, moment: Moment, *, authorization_id: str) -> Authorization:
+    """Begin to look for what may have been sent in a time that the case's restored record has lost."""
+    case = load(tx, authorization_id)
+    if case.status is not Status.PROCESSING:
+        return case
+    sought = processing.begin_search(case, moment)
+    return record(tx, before=case, after=sought, moment=moment, actor=SERVICE, event="submission_doubted")
+
+
 def conclude_unsent(tx: Transaction, moment: Moment, *, authorization_id: str) -> Authorization:
     """Record that the open attempt never left: its permit was taken back unused."""
     case = load(tx, authorization_id)

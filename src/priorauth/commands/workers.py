@@ -35,9 +35,9 @@ def bury(tx: Transaction) -> Left:
     """End the leases that have run out, give what waits for the dead to all, and return what else they have left."""
     tx.workers.remove_dead()
     # The living are read last: whoever joined meanwhile is among them, and nobody who holds something joined later.
-    runners, claimed = tx.work.runners(), tx.sessions.by_worker()
+    runners, queues, claimed = tx.work.runners(), tx.work.queues(), tx.sessions.by_worker()
     living = tx.workers.living()
-    tx.work.return_to_all(living=living)
+    tx.work.return_to_all(queues.difference(living))
     cases = (case for worker, held in claimed.items() if worker not in living for case in held)
     return Left(tuple(sorted(runners.difference(living))), tuple(sorted(cases)))
 

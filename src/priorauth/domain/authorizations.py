@@ -28,7 +28,7 @@ from priorauth.domain.questionnaires import AnswerItem, Item, Questionnaire
 from priorauth.domain.replies import Inquiry, Reply, reply_to
 from priorauth.domain.requirements import Finding, Requirements, assess, still_open
 from priorauth.domain.reviews import Covers, Difference, ReviewSnapshot, SnapshotKind, SnapshotStatus, summarize
-from priorauth.domain.submissions import Attempt, AttemptState, Outcome, Submission
+from priorauth.domain.submissions import Approval, Attempt, AttemptState, Outcome, Submission
 
 
 class FinalSubmission(StrEnum):
@@ -67,15 +67,6 @@ class NextAction:
 
 
 @dataclass(frozen=True, slots=True)
-class Approval:
-    """A confirmed `approve_submission`: the permission to submit what its snapshot shows."""
-
-    next_action_id: str
-    review_snapshot_id: str
-    approved_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class ActiveHandoff:
     """The manual handoff that owns the payer interaction now, or gives it back."""
 
@@ -91,6 +82,7 @@ class Journal:
     turn is void. `faults` counts the fresh starts that a fault caused, since the last step ahead: they are bounded.
     `offers_lost` counts the sessions that were lost while they were offered to a human, since one was taken.
     `outage` is what a run has waited out, or still does: that is bounded by time.
+    `doubted_since` is when the case came back from a copy: what was sent before, this record may not know.
     """
 
     run: int = 0
@@ -105,6 +97,7 @@ class Journal:
     handoffs: tuple[ManualHandoff, ...] = ()
     offers_lost: int = 0
     outage: Outage | None = None
+    doubted_since: datetime | None = None
 
     @property
     def open_handoff(self) -> ManualHandoff | None:
@@ -117,6 +110,13 @@ class Journal:
         """Whether a human was let at the boundary that the case stands before: the service then never crosses it."""
         number = self.open_inquiry.number if self.open_inquiry else None
         return any(attempt.handoff_id is not None and attempt.inquiry == number for attempt in self.attempts)
+
+    @property
+    def is_doubted(self) -> bool:
+        """Whether what the case stands before may have been sent unrecorded, and was not looked for since."""
+        number = self.open_inquiry.number if self.open_inquiry else None
+        looked_for = any(attempt.doubted and attempt.inquiry == number for attempt in self.attempts)
+        return self.doubted_since is not None and not looked_for
 
     def with_handoff(self, handoff: ManualHandoff) -> "Journal":
         """Return the journal with the handoff of this id replaced."""
@@ -189,7 +189,8 @@ class Authorization:
     def is_unsent(self) -> bool:
         """Whether nobody can have sent yet what stands before the payer's boundary: the case, or a reply."""
         replies = self.journal.open_inquiry is not None
-        return self.journal.open_attempt is None and (self.submission.payer_receipt is not None) is replies
+        unknown = self.journal.open_attempt is not None or self.journal.is_doubted
+        return not unknown and (self.submission.payer_receipt is not None) is replies
 
     @property
     def only_waits(self) -> bool:
@@ -365,8 +366,8 @@ def cancel(case: Authorization, moment: Moment, *, reason: str | None) -> Author
     handoff, journal = case.journal.open_handoff, case.journal
     if handoff is not None:
         journal = journal.with_handoff(handoff.canceled(now=moment.now))
-    if case.status is Status.REQUIRES_ACTION:
-        # Nothing works on the case while a human may: what they may have sent is looked for by work of its own.
+    if case.status not in (Status.PROCESSING, Status.WAITING_ON_PAYER):
+        # Nothing works on the case while somebody else may: what may have been sent is looked for by work of its own.
         journal = replace(journal, run=journal.run + 1, turn=0, faults=0)
     return evolve(
         case,

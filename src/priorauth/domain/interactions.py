@@ -8,7 +8,6 @@ from dataclasses import replace
 
 from priorauth.domain.authorizations import (
     ActionType,
-    Approval,
     Authorization,
     Journal,
     Knowledge,
@@ -37,7 +36,7 @@ from priorauth.domain.handoffs import (
 from priorauth.domain.lifecycle import Event, next_status
 from priorauth.domain.moment import Moment
 from priorauth.domain.reviews import Difference
-from priorauth.domain.submissions import Attempt, AttemptState
+from priorauth.domain.submissions import Approval, Attempt, AttemptState
 
 _LOST = Report(result=HandoffResult.INTERACTION_LOST_UNRECOVERABLE)
 _NOTHING_NEW = "The payer shows nothing new of the case; the service goes on with it."

@@ -143,10 +143,40 @@ def begin_attempt(case: Authorization, moment: Moment, *, run: int, turn: int) -
     return replace(case, journal=replace(case.journal, attempts=(*case.journal.attempts, attempt), faults=0))
 
 
+def doubt(case: Authorization, moment: Moment) -> Authorization:
+    """Return the case as one whose record is older than the world: what was sent since may stand nowhere in it.
+
+    What it stands before is looked for before anybody sends it; a look from before counts for nothing any more, and the
+    patience with a payer that is down begins anew.
+    """
+    if case.status.is_final and case.journal.open_attempt is None:
+        return case
+    attempts = tuple(
+        replace(attempt, doubted=attempt.state is AttemptState.INTENDED, missed_at=None)
+        for attempt in case.journal.attempts
+    )
+    return replace(case, journal=replace(case.journal, doubted_since=moment.now, attempts=attempts, outage=None))
+
+
+def begin_search(case: Authorization, moment: Moment) -> Authorization:
+    """Return the case with an attempt to be looked for, where its record cannot tell whether there was one."""
+    journal, inquiry = case.journal, case.journal.open_inquiry
+    over = case.submission.payer_receipt is not None and inquiry is None
+    if over or not journal.is_doubted or journal.open_attempt is not None:
+        return case
+    number = inquiry.number if inquiry else None
+    attempt = Attempt(moment.new_id("sub"), journal.run, moment.now, inquiry=number, doubted=True)
+    return replace(case, journal=replace(journal, attempts=(*journal.attempts, attempt), faults=0))
+
+
 def conclude_absent(case: Authorization) -> Authorization:
     """Return the case with its open attempt concluded: the payer provably never took it."""
-    # Trying again is bounded by the attempts that came to nothing.
-    return replace(case, journal=replace(_concluded(case, AttemptState.ABSENT), faults=len(case.journal.attempts)))
+    journal, searched = _concluded(case, AttemptState.ABSENT), case.journal.open_attempt
+    if searched is not None and searched.doubted and searched.inquiry is None:
+        # A payer that does not have the case asked nothing about it either: the record is true again.
+        journal = replace(journal, doubted_since=None)
+    # Trying again is bounded by the attempts that came to nothing. A search was none.
+    return replace(case, journal=replace(journal, faults=sum(not each.doubted for each in journal.attempts)))
 
 
 def missed(case: Authorization, moment: Moment) -> Authorization:

@@ -66,7 +66,8 @@ class Attempt:
     """One intent to cross the payer's final boundary, for one run of the case: to submit it, or to reply to `inquiry`.
 
     `missed_at` is when the payer first did not know it: one such look proves nothing yet. With a `handoff_id` it was
-    a human who was let at the boundary.
+    a human who was let at the boundary. A `doubted` one stands for whatever was sent in a time that a restored record
+    has lost.
     """
 
     id: str
@@ -76,6 +77,7 @@ class Attempt:
     missed_at: datetime | None = None
     inquiry: str | None = None
     handoff_id: str | None = None
+    doubted: bool = False
 
     def absence_proven_in(self, settles_after_seconds: float, *, now: datetime) -> float:
         """Return the seconds after which another look that finds nothing proves absence; 0 when this one did."""
@@ -83,6 +85,15 @@ class Attempt:
             return settles_after_seconds
         waited = (now - self.missed_at).total_seconds()
         return min(max(settles_after_seconds - waited, 0.0), settles_after_seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A confirmed `approve_submission`: the permission to submit what its snapshot shows."""
+
+    next_action_id: str
+    review_snapshot_id: str
+    approved_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,18 +72,22 @@ class Processing:
     async def advance(self, authorization_id: str, run: int, turn: int) -> str:
         """Carry the case to its next pause, or over the boundary."""
         case, job = await self._read(authorization_id)
-        if (case.journal.run, case.journal.turn) != (run, turn):
+        over = case.status is not Status.PROCESSING and case.journal.open_attempt is None
+        if over or (case.journal.run, case.journal.turn) != (run, turn):
             return Verdict.ENDED
         if closing_handoff(case) is not None:
             return Verdict.CLOSING
         if case.journal.open_attempt is not None:
             return Verdict.UNRESOLVED
-        if case.status is not Status.PROCESSING:
-            return Verdict.ENDED
         if case.only_waits:
             seen = Observation(case.id, run, f"advance:{run}.{turn}")
             await self._database.write(lambda tx: handoffs.resume(tx, self._present(), seen))
             return Verdict.ENDED
+        if case.journal.is_doubted:
+            sought = await self._database.write(
+                lambda tx: submissions.begin_search(tx, self._present(), authorization_id=case.id)
+            )
+            return Verdict.UNRESOLVED if sought.journal.open_attempt is not None else Verdict.ENDED
         if not await self._retries.may_try(case, job):
             return Verdict.AGAIN
         channel = self._channels[case.route.channel]

@@ -131,7 +131,8 @@ class Retries:
 
     def after_absence(self, tx: Transaction, moment: Moment, case: Authorization) -> None:
         """Start the work again at once, since the payer provably never took the last attempt."""
-        self._afresh(tx, moment, case, _NOT_TAKEN, delay_seconds=0.0)
+        searched = case.journal.open_attempt is not None and case.journal.open_attempt.doubted
+        self._afresh(tx, moment, case, _NOT_TAKEN, delay_seconds=0.0, fault=not searched)
 
     def _afresh(
         self,

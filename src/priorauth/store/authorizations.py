@@ -103,6 +103,12 @@ class Authorizations:
             counts[Status(status)] += count
         return counts
 
+    def unfinished(self) -> list[str]:
+        """Return the ids of the cases that have not come to their end, or of which evidence may come, oldest first."""
+        ended = _table.c.status.in_([status for status in Status if status.is_final])
+        query = sa.select(_table.c.id).where(sa.or_(~ended, _table.c.awaits_work.is_(True))).order_by(_table.c.id)
+        return list(self._connection.execute(query).scalars())
+
     def _one(self, query: sa.Select[str, bytes]) -> Authorization | None:
         row = self._connection.execute(query).first()
         return self._opened(row.id, row.document) if row is not None else None

@@ -50,6 +50,18 @@ def held(data_dir: Path) -> Iterator[None]:
         yield
 
 
+def is_held(data_dir: Path) -> bool:
+    """Say whether a server holds the folder."""
+    try:
+        with (data_dir / "server.lock").open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        pass
+    return False
+
+
 @contextmanager
 def keys_held(data_dir: Path, *, exchanging: bool = False) -> Iterator[None]:
     """Hold the folder's keys: to use them, beside others, or to exchange them, alone. Raises DataFolderInUse.

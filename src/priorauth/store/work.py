@@ -5,7 +5,7 @@ data rests in the engine's tables. Work waits in the common queue, or in the one
 session. Of the common one every payer's line gets its turn, and within a line every organization does.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -178,16 +178,20 @@ class WorkLedger:
             waiting_since=since / 1000 if since is not None else None,
         )
 
-    def return_to_all(self, *, living: Collection[str]) -> None:
-        """Put what waits for workers that are no more into the common queue, and delete their queues."""
-        mine, queues = self._table, _queues(self._connection)
-        kept = [QUEUE, *map(queue_of, living)]
-        self._connection.execute(
-            mine.update()
-            .where(mine.c.status.in_(_WAITING), mine.c.queue_name.like(f"{QUEUE}@%"), mine.c.queue_name.not_in(kept))
-            .values(queue_name=QUEUE)
-        )
-        self._connection.execute(queues.delete().where(queues.c.name.like(f"{QUEUE}@%"), queues.c.name.not_in(kept)))
+    def queues(self) -> set[str]:
+        """Return the workers that have a queue of their own."""
+        queues, mine = _queues(self._connection), self._table
+        own = f"{queue_of('')}%"
+        named = sa.select(queues.c.name).where(queues.c.name.like(own))
+        used = sa.select(mine.c.queue_name).where(mine.c.status.in_(_WAITING), mine.c.queue_name.like(own))
+        return {name.removeprefix(queue_of("")) for name in self._connection.execute(sa.union(named, used)).scalars()}
+
+    def return_to_all(self, workers: Iterable[str]) -> None:
+        """Put what waits for these workers, which are no more, into the common queue, and delete their own."""
+        mine, queues, theirs = self._table, _queues(self._connection), [queue_of(worker) for worker in workers]
+        waiting = mine.update().where(mine.c.status.in_(_WAITING), mine.c.queue_name.in_(theirs))
+        self._connection.execute(waiting.values(queue_name=QUEUE))
+        self._connection.execute(queues.delete().where(queues.c.name.in_(theirs)))
 
 
 def _place_in(connection: sa.Connection, line: Line) -> int:

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from dbos import DBOS
 
 from priorauth.store.databases import postgresql, sqlite
@@ -49,6 +50,11 @@ def revision(connection: sa.Connection) -> str | None:
     found = MigrationContext.configure(connection).get_current_revision()
     connection.rollback()
     return found
+
+
+def newest() -> str | None:
+    """Return the revision that this version of the program wants."""
+    return ScriptDirectory(str(_migrations())).get_current_head()
 
 
 def alembic_configuration(connection: sa.Connection, sealing: Sealer | None = None) -> Config:

@@ -1,0 +1,1 @@
+"""Keeping the data: copies that can be trusted, and the way back from one."""
