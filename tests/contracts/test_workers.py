@@ -12,7 +12,7 @@ from priorauth.commands import handoffs, live_sessions, workers
 from priorauth.commands.processing import Observation
 from priorauth.commands.record import enqueue, load, next_work
 from priorauth.domain.authorizations import Authorization
-from priorauth.domain.events import SERVICE, TimelineEntry
+from priorauth.domain.events import SERVICE, Occurrence, TimelineEntry
 from priorauth.domain.handoffs import OfferReason
 from priorauth.domain.lifecycle import Status
 from priorauth.domain.live_sessions import BoundaryState, SessionClaim
@@ -233,7 +233,9 @@ def test_an_entry_follows_the_cases_last_one_whatever_the_clock_of_its_node_says
     )
 
     for each in (ahead, behind, behind):
-        home.database.write_now(lambda tx, entry=each: tx.timeline.append(case.id, entry))  # type: ignore[misc]
+        home.database.write_now(
+            lambda tx, entry=each: tx.timeline.append(Occurrence(authorization_id=case.id, entry=entry))
+        )  # type: ignore[misc]
 
     page = home.database.read_now(lambda tx: tx.timeline.page(case.id, before=None, limit=9))
     assert [each.id for each in page] == sorted((each.id for each in page), reverse=True)
