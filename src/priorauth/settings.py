@@ -88,6 +88,12 @@ class Settings(BaseSettings):
     concurrent_sessions_per_payer: int = Field(
         8, gt=0, description="How many cases of one payer are worked on at once, on all workers together."
     )
+    concurrent_sessions_per_credential: int | None = Field(
+        None,
+        gt=0,
+        description="How many sessions an account at a payer's portal may have at once, on all workers together, "
+        "those that wait for a review or a human included. By default there is no bound.",
+    )
     waiting_work_limit: int = Field(
         10_000, gt=0, description="How many cases may wait for a worker before confirms are asked to come later (503)."
     )

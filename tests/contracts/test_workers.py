@@ -44,14 +44,15 @@ def store(home: Home, case: Authorization) -> Authorization:
     return ours
 
 
-def claim(home: Home, case: Authorization, worker: str) -> SessionClaim:
+def claim(home: Home, case: Authorization, worker: str, *, session_id: str = "sess_1", **more: str) -> SessionClaim:
     claimed = SessionClaim(
         authorization_id=case.id,
-        session_id="sess_1",
+        session_id=session_id,
         worker=worker,
         channel="portal",
         boundary=BoundaryState.NOT_REACHED,
         expires_at=home.clock.now + timedelta(seconds=15),
+        **more,
     )
     home.database.write_now(lambda tx: live_sessions.claim(tx, claimed))
     return claimed
@@ -233,9 +234,8 @@ def test_an_entry_follows_the_cases_last_one_whatever_the_clock_of_its_node_says
     )
 
     for each in (ahead, behind, behind):
-        home.database.write_now(
-            lambda tx, entry=each: tx.timeline.append(Occurrence(authorization_id=case.id, entry=entry))
-        )  # type: ignore[misc]
+        occurrence = Occurrence(authorization_id=case.id, entry=each)
+        home.database.write_now(lambda tx, happened=occurrence: tx.timeline.append(happened))  # type: ignore[misc]
 
     page = home.database.read_now(lambda tx: tx.timeline.page(case.id, before=None, limit=9))
     assert [each.id for each in page] == sorted((each.id for each in page), reverse=True)
@@ -265,3 +265,21 @@ def test_a_key_is_taken_by_one_transaction_at_a_time(home: Home, request: pytest
         checked.set()
     assert holder.result(20)
     assert home.database.write_now(lambda tx: tx.idempotency.take(scope))
+
+
+def test_an_account_has_so_many_sessions_on_all_workers_together(home: Home) -> None:
+    one, other = (store(home, cases.approved(home.clock)) for _ in range(2))
+    held = claim(home, one, "worker_1", credential_id="cred_1")
+
+    def asks(claimed: SessionClaim) -> bool:
+        return home.database.write_now(lambda tx: live_sessions.claim(tx, claimed, at_most=1))
+
+    wanted = replace(held, authorization_id=other.id, session_id="sess_2", worker="worker_2")
+    assert not asks(wanted)
+    assert asks(replace(wanted, credential_id="cred_2"))
+    assert asks(held), "what is there is renewed"
+    assert asks(replace(held, session_id="sess_3")), "a case's next session takes the place of its last one"
+    home.database.write_now(
+        lambda tx: live_sessions.release(tx, home.clock.moment(), authorization_id=one.id, session_id="sess_3")
+    )
+    assert asks(replace(wanted, session_id="sess_4"))

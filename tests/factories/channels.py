@@ -34,9 +34,10 @@ class Remembering:
         self.noted: list[tuple[str, str, Mapping[str, str]]] = []
         self._changed = asyncio.Condition()
 
-    async def claim(self, claim: SessionClaim) -> None:
+    async def claim(self, claim: SessionClaim) -> bool:
         """Take or renew."""
         self.claims[claim.authorization_id] = claim
+        return True
 
     async def release(self, *, authorization_id: str, session_id: str) -> None:
         """Let go."""

@@ -168,7 +168,11 @@ async def _work(
     stands: Callable[[], bool] = lambda: True,
 ) -> LiveViews:
     """Start to work on cases; return the views of the sessions in which that happens."""
-    host = SessionHost(session_settings(settings, worker=worker), Ledger(database, present), stands=stands)
+    host = SessionHost(
+        session_settings(settings, worker=worker),
+        Ledger(database, present, sessions_per_credential=settings.concurrent_sessions_per_credential),
+        stands=stands,
+    )
     stack.push_async_callback(host.shut_down)
     watched.sessions(host)
     entrance = Entrance(

@@ -176,6 +176,13 @@ class PayerOutOfReach(ChannelFault):
         super().__init__("portal_unavailable", "The payer's portal is down or cannot be reached.")
 
 
+class AccountInUse(ChannelFault):
+    """The account that signs in has as many sessions as it may, on all workers together: its turn comes."""
+
+    def __init__(self) -> None:
+        super().__init__("account_in_use", "The account at the payer's portal has as many sessions as it may have.")
+
+
 Intend = Callable[[], Awaitable[bool]]
 
 
@@ -253,8 +260,8 @@ class CredentialSource(Protocol):
 class SessionLedger(Protocol):
     """Where a channel leaves word of its sessions: claims, and what happened in them."""
 
-    async def claim(self, claim: SessionClaim) -> None:
-        """Take or renew the claim on a session."""
+    async def claim(self, claim: SessionClaim) -> bool:
+        """Take or renew the claim on a session; False while its account has as many sessions as it may."""
         ...
 
     async def release(self, *, authorization_id: str, session_id: str) -> None:

@@ -9,10 +9,20 @@ from priorauth.domain.moment import Moment
 from priorauth.store.transaction import Transaction
 
 
-def claim(tx: Transaction, claimed: SessionClaim) -> None:
-    """Take or renew a claim."""
-    if tx.authorizations.get(claimed.authorization_id) is not None:
-        tx.sessions.put(claimed)
+def claim(tx: Transaction, claimed: SessionClaim, *, at_most: int | None = None) -> bool:
+    """Take or renew a claim; False for a new session of an account that has `at_most` of them."""
+    if tx.authorizations.get(claimed.authorization_id) is None:
+        return True
+    earlier = tx.sessions.of(claimed.authorization_id)
+    is_new = earlier is None or earlier.session_id != claimed.session_id
+    if is_new and at_most is not None and claimed.credential_id is not None:
+        # Held, so that nobody on another worker counts at the same time.
+        tx.credentials.get(claimed.credential_id)
+        replaced = earlier is not None and earlier.credential_id == claimed.credential_id
+        if tx.sessions.signed_in_with(claimed.credential_id) - replaced >= at_most:
+            return False
+    tx.sessions.put(claimed)
+    return True
 
 
 def release(tx: Transaction, moment: Moment, *, authorization_id: str, session_id: str) -> None:

@@ -22,7 +22,10 @@ class BoundaryState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionClaim:
-    """A worker's claim on the channel session of a case; it is void after `expires_at`."""
+    """A worker's claim on the channel session of a case; it is void after `expires_at`.
+
+    `credential_id` is the account that signs in, where it is the service's own.
+    """
 
     authorization_id: str
     session_id: str
@@ -30,6 +33,7 @@ class SessionClaim:
     channel: str
     boundary: BoundaryState
     expires_at: datetime
+    credential_id: str | None = None
 
     def is_valid(self, now: datetime) -> bool:
         """Say whether the session is up as far as its claim can tell."""

@@ -13,13 +13,17 @@ from priorauth.store.database import Database
 class Ledger:
     """The `SessionLedger` over the database."""
 
-    def __init__(self, database: Database, present: Callable[[], Moment]) -> None:
+    def __init__(
+        self, database: Database, present: Callable[[], Moment], *, sessions_per_credential: int | None = None
+    ) -> None:
         self._database = database
+        self._sessions_per_credential = sessions_per_credential
         self._present = present
 
-    async def claim(self, claim: SessionClaim) -> None:
-        """Take or renew a claim."""
-        await self._database.write(lambda tx: live_sessions.claim(tx, claim))
+    async def claim(self, claim: SessionClaim) -> bool:
+        """Take or renew a claim; False while its account has as many sessions as it may."""
+        at_most = self._sessions_per_credential
+        return await self._database.write(lambda tx: live_sessions.claim(tx, claim, at_most=at_most))
 
     async def release(self, *, authorization_id: str, session_id: str) -> None:
         """Let a claim go."""

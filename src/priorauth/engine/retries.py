@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import structlog
 
-from priorauth.channels.contract import ChannelFault, Job, PayerOutOfReach
+from priorauth.channels.contract import AccountInUse, ChannelFault, Job, PayerOutOfReach
 from priorauth.commands import processing as moves
 from priorauth.commands import submissions
 from priorauth.commands.portal_health import note_fault
@@ -26,6 +26,8 @@ from priorauth.store.work import processing as processing_work
 
 _log = structlog.get_logger(__name__)
 
+# How soon a case asks again for an account that had no session left.
+_STAND_BACK_SECONDS = 2.0
 _NOT_TAKEN = Reason(
     "submission_not_taken",
     "The payer did not take the submission, though it was tried several times. Create the case anew later, or send it "
@@ -77,6 +79,9 @@ class Retries:
         if isinstance(error, PayerOutOfReach):
             await self._database.write(lambda tx: self._after_outage(tx, self._present(), case, job))
             return
+        if isinstance(error, AccountInUse):
+            await self._database.write(lambda tx: self._stand_back(tx, self._present(), case))
+            return
         if isinstance(error, ChannelFault):
             code = error.code
             reason = Reason(code, error.message)
@@ -101,6 +106,10 @@ class Retries:
             self._afresh(tx, moment, case, reason, delay_seconds=self._bounds.delay(case.journal.faults))
 
         await self._database.write(operation)
+
+    def _stand_back(self, tx: Transaction, moment: Moment, case: Authorization) -> None:
+        """Come again in a moment: nothing went wrong, and nothing is counted."""
+        self._afresh(tx, moment, case, _UNFORESEEN, delay_seconds=_STAND_BACK_SECONDS, fault=False)
 
     def _after_outage(self, tx: Transaction, moment: Moment, case: Authorization, job: Job) -> None:
         note_fault(tx, moment, **place_of(job), code=PayerOutOfReach().code, out_of_reach=True)

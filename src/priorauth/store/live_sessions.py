@@ -27,7 +27,11 @@ class SessionClaims:
         self.written = True
         key = {"authorization_id": claim.authorization_id}
         self._connection.execute(_table.delete().filter_by(**key))
-        self._connection.execute(_table.insert().values(**key, worker=claim.worker, document=encode(claim)))
+        self._connection.execute(
+            _table.insert().values(
+                **key, worker=claim.worker, document=encode(claim), credential_id=claim.credential_id
+            )
+        )
 
     def of(self, authorization_id: str) -> SessionClaim | None:
         """Return the claim on a case's session."""
@@ -44,6 +48,11 @@ class SessionClaims:
         self.changed.add(authorization_id)
         self.written = True
         return True
+
+    def signed_in_with(self, credential_id: str) -> int:
+        """Return how many sessions are claimed for an account, those that wait for a review or a human included."""
+        query = sa.select(sa.func.count()).select_from(_table).where(_table.c.credential_id == credential_id)
+        return int(self._connection.execute(query).scalar_one())
 
     def by_worker(self) -> dict[str, list[str]]:
         """Return the cases whose sessions each worker has claimed."""

@@ -134,6 +134,8 @@ session_claims = Table(
     Column("authorization_id", String, ForeignKey("authorizations.id"), primary_key=True),
     Column("worker", String, nullable=False),
     Column("document", LargeBinary, nullable=False),
+    Column("credential_id", String),
+    Index("ix_session_claims_credential", "credential_id"),
 )
 
 credentials = Table(

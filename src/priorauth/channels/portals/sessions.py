@@ -23,7 +23,7 @@ from playwright.async_api import Browser, Page, Playwright, async_playwright
 from playwright.async_api import Error as PlaywrightError
 
 from priorauth import faultpoints
-from priorauth.channels.contract import ChannelFault, Job, SessionLedger
+from priorauth.channels.contract import AccountInUse, ChannelFault, Job, SessionLedger
 from priorauth.channels.portals.chromium import SandboxMode, find_chromium, keeps_sandbox, launch_arguments
 from priorauth.channels.portals.gate import Gate, Refusal
 from priorauth.channels.portals.guard import Boundary, SubmitGuard
@@ -190,9 +190,12 @@ class SessionHost:
     async def open(self, job: Job, *, boundary: Boundary, state: bytes | None = None) -> PortalSession:
         """Start a browser for the job, ending the case's earlier one, with the `state` of an earlier session if given.
 
-        Raises ChannelFault when none can be started.
+        Raises AccountInUse where it has to wait for its account, ChannelFault when none can be started.
         """
         await self.close(job.authorization_id)
+        claim = self._new_claim(job)
+        if not await self._ledger.claim(claim):
+            raise AccountInUse
         guard = SubmitGuard(boundary, stands=self._stands)
         gate = Gate(guard, on_refused=lambda refusal: self._note_refusal(job.authorization_id, refusal))
         proxy = await gate.start()
@@ -201,16 +204,16 @@ class SessionHost:
             browser, page = await self._launch(proxy, pins=gate.spki_pins, state=state)
         except Exception as error:  # noqa: BLE001 - a browser that does not start is a fault of the way, whatever it says
             await gate.close()
+            await self._logged(self._release(claim))
             _log.error("browser_failed", authorization_id=job.authorization_id, **whereabouts(error))
             raise ChannelFault("browser_failed", "The browser could not be started.") from None
-        session = PortalSession(
-            job=job, browser=browser, page=page, gate=gate, guard=guard, claim=self._new_claim(job.authorization_id)
-        )
+        session = PortalSession(job=job, browser=browser, page=page, gate=gate, guard=guard, claim=claim)
         self._sessions[job.authorization_id] = session
         browser.on("disconnected", lambda _: self._lost(session))
         page.on("crash", lambda _: self._lost(session))
         await faultpoints.passing(Point.BROWSER_START, Phase.AFTER)
-        await self._ledger.claim(session.claim)
+        # It may have been long ago.
+        await self._keep_one(job.authorization_id, session)
         if self._keeper is None:
             self._keeper = asyncio.create_task(self._keep(), name="portal-session-keeper")
         return session
@@ -337,15 +340,16 @@ class SessionHost:
             for session in lost.values():
                 await self._end(session)
 
-    def _new_claim(self, authorization_id: str) -> SessionClaim:
+    def _new_claim(self, job: Job) -> SessionClaim:
         return self._renewed(
             SessionClaim(
-                authorization_id=authorization_id,
+                authorization_id=job.authorization_id,
                 session_id=f"sess_{secrets.token_hex(12)}",
                 worker=self._settings.worker,
                 channel="portal",
                 boundary=BoundaryState.NOT_REACHED,
                 expires_at=datetime.now(UTC),
+                credential_id=job.credential_id,
             )
         )
 
