@@ -36,7 +36,7 @@ from priorauth.channels.contract import (
 )
 from priorauth.channels.portals.adapter import PortalForm
 from priorauth.channels.portals.entrance import Entrance, PortalAccess
-from priorauth.channels.portals.pages import portal_faults
+from priorauth.channels.portals.pages import persistently, portal_faults
 from priorauth.channels.portals.sessions import PortalSession, SessionHost
 from priorauth.domain.errors import whereabouts
 from priorauth.domain.handoffs import OfferReason
@@ -102,7 +102,7 @@ class PortalChannel:
             if not isinstance(session, PortalSession):
                 return await self._for_human(job, session)
             try:
-                found = await self._form(job).find(session.page)
+                found = await self._searched(session.page, job)
             except ChannelFault as fault:
                 if fault.code != "search_unavailable":
                     raise
@@ -117,9 +117,13 @@ class PortalChannel:
             if not isinstance(session, PortalSession):
                 return await self._for_human(job, session)
             access = self._entrance.access(job)
-            status = await access.adapter.read_status(
-                session.page, base_url=access.base_url, job=job, reference_number=reference_number
-            )
+
+            async def read() -> Decision | Inquiry | Pending:
+                return await access.adapter.read_status(
+                    session.page, base_url=access.base_url, job=job, reference_number=reference_number
+                )
+
+            status = await persistently(read)
             await self._host.step(session, "status read")
             return status
 
@@ -268,17 +272,22 @@ class PortalChannel:
                 if reported is not None:
                     return reported
             try:
-                return await self._form(job).find(page) or NothingFound(searched=True, unsent=False)
+                return await self._searched(page, job) or NothingFound(searched=True, unsent=False)
             except ChannelFault as fault:
                 if fault.code != "search_unavailable":
                     raise
                 return NothingFound(searched=False, unsent=False)
 
+    async def _searched(self, page: Page, job: Job) -> Evidence | None:
+        return await persistently(lambda: self._form(job).find(page))
+
     async def _reported(self, page: Page, access: PortalAccess, job: Job, reference_number: str) -> PayerReceipt | None:
         """Open a number that a human reported. It may be anything, so no fault of opening it keeps from searching."""
         try:
-            return await access.adapter.open_reference(
-                page, base_url=access.base_url, job=job, reference_number=reference_number
+            return await persistently(
+                lambda: access.adapter.open_reference(
+                    page, base_url=access.base_url, job=job, reference_number=reference_number
+                )
             )
         except ChannelFault as fault:
             _log.info("reported_number_not_opened", authorization_id=job.authorization_id, code=fault.code)
