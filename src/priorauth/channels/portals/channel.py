@@ -18,6 +18,7 @@ from priorauth.channels.contract import (
     Answered,
     AtBoundary,
     ChannelFault,
+    Discovered,
     DocumentSource,
     Evidence,
     HumanNeeded,
@@ -41,6 +42,7 @@ from priorauth.channels.portals.sessions import PortalSession, SessionHost
 from priorauth.domain.errors import whereabouts
 from priorauth.domain.handoffs import OfferReason
 from priorauth.domain.live_sessions import BoundaryState
+from priorauth.domain.questionnaires import all_items
 from priorauth.domain.replies import Inquiry
 from priorauth.domain.reviews import Difference
 from priorauth.domain.submissions import Decision, PayerReceipt
@@ -52,6 +54,7 @@ _log = structlog.get_logger(__name__)
 
 # A page that is not the expected one may be a hiccup. After so many tries in a row it is for a human to see.
 _TRIES_AT_UNKNOWN_PAGES = 2
+_ASKED_AGAIN = "The payer's form asks again what the case has answered. Nothing was submitted."
 # What a portal that is down looks like from its pages.
 _SIGNS_OF_OUTAGE = frozenset({"portal_error", "portal_timeout", "portal_unreachable", "unexpected_page"})
 
@@ -230,6 +233,8 @@ class PortalChannel:
             if not unknown or job.faults < _TRIES_AT_UNKNOWN_PAGES:
                 raise
             obstacle = HumanNeeded(OfferReason.UNKNOWN_PAGE, fault.message)
+        if isinstance(obstacle, Discovered) and _asks_again(job, obstacle):
+            obstacle = HumanNeeded(OfferReason.UNKNOWN_PAGE, _ASKED_AGAIN)
         if isinstance(obstacle, HumanNeeded):
             return await self._for_human(job, obstacle)
         if obstacle is not None:
@@ -344,6 +349,11 @@ class PortalChannel:
     def _form(self, job: Job) -> PortalForm:
         access = self._entrance.access(job)
         return access.adapter.form(job, base_url=access.base_url)
+
+
+def _asks_again(job: Job, asked: Discovered) -> bool:
+    known = {item.link_id for item in all_items(job.questionnaires)}
+    return all(item.link_id in known for item in asked.items)
 
 
 def _same_package(one: Job, other: Job) -> bool:
