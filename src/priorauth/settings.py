@@ -155,6 +155,10 @@ class Settings(BaseSettings):
     metrics_token: SecretStr | None = Field(
         None, description="What GET /metrics asks for as a bearer token; by default it answers everybody."
     )
+    sandbox_failure_rate: float = Field(
+        0.0, ge=0, le=1, description="The share of all requests at which the simulated portals fail."
+    )
+    sandbox_failure_seed: int = Field(0, description="What the simulated portals' failures are drawn from.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
     faultpoints: str | None = Field(
         None,

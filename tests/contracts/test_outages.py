@@ -9,8 +9,10 @@ from datetime import timedelta
 
 import pytest
 
-from priorauth.channels.contract import Absent, AtBoundary, ChannelFault, PayerOutOfReach, Pending
+from priorauth.channels.contract import Absent, AtBoundary, ChannelFault, HumanNeeded, PayerOutOfReach, Pending
+from priorauth.domain import interactions, processing
 from priorauth.domain.authorizations import Authorization
+from priorauth.domain.handoffs import HandoffResult, OfferReason, Report, ReportedOutcome
 from priorauth.domain.lifecycle import Status
 from priorauth.domain.portals.health import DOWN_AFTER, PortalHealth
 from priorauth.engine.following import Following
@@ -182,3 +184,29 @@ async def test_the_status_of_a_case_is_not_read_at_a_portal_that_is_down(world: 
     assert await world.look(submitted) == Verdict.AGAIN
     assert "read_status" not in world.channel.asked
     assert world.case(submitted).status is Status.WAITING_ON_PAYER
+
+
+async def test_nobody_is_asked_to_sign_in_more_than_once_a_day_merely_to_read_a_status(world: World) -> None:
+    def helped(clock: Clock) -> Authorization:
+        """The payer has it, after a human had signed in."""
+        report = Report(result=HandoffResult.COMPLETED_REPORTED, outcome=ReportedOutcome.SIGNED_IN)
+        back = interactions.go_on(cases.given_back(clock, report), clock.moment())
+        return processing.record_receipt(back, clock.moment(), receipt=cases.receipt(clock))
+
+    case = world.stored(helped)
+    world.channel.fault, world.channel.status = None, HumanNeeded(OfferReason.SIGN_IN, "Sign in.")
+
+    assert await world.look(case) == Verdict.AGAIN
+    assert world.case(case).status is Status.WAITING_ON_PAYER
+    assert world.channel.let_gone == [case], "nobody waits in the browser"
+
+    world.home.clock.moment(later=86_400)
+    assert await world.look(case) == Verdict.ENDED
+    assert world.case(case).status is Status.REQUIRES_ACTION
+
+
+async def test_who_was_never_asked_is_asked_to_sign_in_at_once(world: World) -> None:
+    case = world.stored(cases.submitted)
+    world.channel.fault, world.channel.status = None, HumanNeeded(OfferReason.SIGN_IN, "Sign in.")
+    assert await world.look(case) == Verdict.ENDED
+    assert world.case(case).status is Status.REQUIRES_ACTION

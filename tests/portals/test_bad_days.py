@@ -3,13 +3,15 @@
 import hashlib
 import socket
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 import pytest_asyncio
 
-from priorauth.channels.contract import AtBoundary, ChannelFault, PayerOutOfReach
+from priorauth.channels.contract import AtBoundary, ChannelFault, Discovered, HumanNeeded, PayerOutOfReach
 from priorauth.channels.portals.channel import PortalChannel
 from priorauth.channels.portals.entrance import Entrance
+from priorauth.domain.handoffs import OfferReason
 from tests.factories.channels import ADAPTERS, PortalWorld, portal_world
 from tests.factories.jobs import Documents, job_of
 
@@ -81,3 +83,22 @@ async def test_a_portal_that_fails_in_its_own_way_is_not_out_of_reach(either: Po
     with pytest.raises(ChannelFault) as fault:
         await either.channel.prepare(job_of(scenario, case=case))
     assert fault.value.code == "portal_error"
+
+
+async def test_a_form_that_asks_again_what_was_answered_is_offered_to_a_human(world: PortalWorld, case: str) -> None:
+    scenario = "approved_after_review"
+    await world.tell(scenario, questions=[{"label": "Prior visits?", "kind": "number", "required": True}])
+    job = job_of(scenario, case=case)
+    asked = await world.channel.prepare(job)
+    assert isinstance(asked, Discovered)
+    assert world.host.of(case) is None
+
+    # Answered under the label of that day; today the portal words it otherwise.
+    answered = replace(asked.items[0], text="Prior visits")
+    questionnaire = replace(job.questionnaires[0], id="discovered", item=(answered,))
+    again = await world.channel.prepare(replace(job, questionnaires=(*job.questionnaires, questionnaire)))
+
+    assert isinstance(again, HumanNeeded)
+    assert again.reason is OfferReason.UNKNOWN_PAGE
+    assert world.session(case).is_up, "the human finds the form where it stands"
+    await world.channel.let_go(case)

@@ -356,3 +356,52 @@ async def test_each_gate_has_an_address_of_its_own(world: World) -> None:
     other = Gate(world.guard, on_refused=world.refusals.add)
     assert world.host not in await other.start()
     await other.close()
+
+
+FAILING = {
+    "/error": b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n",
+    "/down": b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n",
+    "/missing": b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "times", "status", "outage"),
+    [
+        ("GET", "/reset", 3, b"502", True),
+        ("HEAD", "/reset", 3, b"502", True),
+        ("GET", "/down", 3, b"503", True),
+        ("GET", "/error", 3, b"500", False),
+        ("GET", "/missing", 1, b"404", False),
+        ("POST", "/save", 1, b"502", True),
+    ],
+)
+async def test_only_a_read_that_the_portal_fails_at_is_sent_again(
+    method: str, path: str, times: int, status: bytes, outage: bool
+) -> None:
+    async with a_world(Limits(repeats=(0.0, 0.0))) as world:
+        world.portal.answers |= FAILING
+        world.portal.reset |= {"/reset", "/save"}
+        answer = await world.say(world.ask(method, path))
+
+        assert answer.split()[1] == status
+        assert world.portal.count(path) == times
+        assert world.gate.met_outage is outage
+        world.gate.forget_outage()
+        assert not world.gate.met_outage
+
+
+async def test_a_picture_that_is_not_there_is_no_outage(world: World) -> None:
+    world.portal.answers |= FAILING
+    await world.say(world.ask("GET", "/down", "Sec-Fetch-Dest: image"))
+    assert not world.gate.met_outage
+
+
+async def test_a_page_that_is_not_answered_yet_is_an_outage_for_who_asks_now(world: World) -> None:
+    world.portal.hold.add("/page")
+    asked = asyncio.create_task(world.say(world.ask("GET", "/page", "Sec-Fetch-Dest: document")))
+    await world.portal.watch.until(lambda: world.portal.count("/page"))
+    assert world.gate.met_outage
+    world.portal.let_go()
+    await asked
+    assert not world.gate.met_outage

@@ -22,7 +22,12 @@ async def portals_here(settings: Settings, stack: AsyncExitStack) -> tuple[Sandb
     first = settings.sandbox_portal_port or _free_ports(settings.sandbox_host, len(catalog.PORTALS))
     portals = []
     for number, portal in enumerate(catalog.PORTALS):
-        server = PortalServer(settings.data_dir / "sandbox", portal=portal.id)
+        server = PortalServer(
+            settings.data_dir / "sandbox",
+            portal=portal.id,
+            failure_rate=settings.sandbox_failure_rate,
+            failure_seed=settings.sandbox_failure_seed + number,
+        )
         url = await server.start(settings.sandbox_host, first + number)
         stack.push_async_callback(server.stop)
         portals.append(SandboxPortal(id=portal.id, display_name=portal.display_name, url=url))

@@ -5,6 +5,7 @@ the very same change. The service itself never crosses a boundary at which a hum
 """
 
 from dataclasses import replace
+from datetime import timedelta
 
 from priorauth.domain.authorizations import (
     ActionType,
@@ -39,6 +40,7 @@ from priorauth.domain.reviews import Difference
 from priorauth.domain.submissions import Approval, Attempt, AttemptState
 
 _LOST = Report(result=HandoffResult.INTERACTION_LOST_UNRECOVERABLE)
+_BETWEEN_SIGN_INS = timedelta(hours=24)
 _NOTHING_NEW = "The payer shows nothing new of the case; the service goes on with it."
 _UNABLE = {
     UnableReason.CHANNEL_BLOCKED: "the payer's portal did not let them go on",
@@ -198,6 +200,12 @@ def reason_of(case: Authorization) -> Reason:
     if attempt is None:
         return Reason(unable.value, said)
     return Reason("submission_unresolved", f"{said} The payer may have it: look for it there before you send it again.")
+
+
+def was_asked_lately(case: Authorization, moment: Moment) -> bool:
+    """Say whether a human has had the interaction so lately that none is asked to sign in merely to read a status."""
+    last = max((handoff.created_at for handoff in case.journal.handoffs), default=None)
+    return last is not None and moment.now - last < _BETWEEN_SIGN_INS
 
 
 def conclude_unknown(case: Authorization) -> Authorization:

@@ -16,6 +16,8 @@ from priorauth.commands.record import load
 from priorauth.domain.authorizations import Authorization
 from priorauth.domain.errors import whereabouts
 from priorauth.domain.events import SERVICE
+from priorauth.domain.handoffs import OfferReason
+from priorauth.domain.interactions import was_asked_lately
 from priorauth.domain.lifecycle import Status
 from priorauth.domain.moment import Moment
 from priorauth.domain.replies import Inquiry
@@ -51,7 +53,9 @@ class Following:
                 lambda tx: submissions.record_decision(tx, self._present(), observation, decision=seen)
             )
             return Verdict.ENDED
-        if isinstance(seen, HumanNeeded):
+        if isinstance(seen, HumanNeeded) and self._can_wait(case, seen):
+            await self._channels[case.route.channel].let_go(case.id)
+        elif isinstance(seen, HumanNeeded):
             await self._database.write(
                 lambda tx: handoffs.offer(tx, self._present(), observation, reason=seen.reason, message=seen.message)
             )
@@ -64,6 +68,9 @@ class Following:
         # A message that has our answer may be shown as open for a while: it gets no second one.
         await self._database.write(lambda tx: moves.keep_following(tx, authorization_id=case.id, run=run, turn=turn))
         return Verdict.AGAIN
+
+    def _can_wait(self, case: Authorization, needed: HumanNeeded) -> bool:
+        return needed.reason is OfferReason.SIGN_IN and was_asked_lately(case, self._present())
 
     async def _seen(self, case: Authorization) -> Decision | Inquiry | Pending | HumanNeeded:
         receipt = case.submission.payer_receipt

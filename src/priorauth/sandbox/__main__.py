@@ -12,10 +12,9 @@ from priorauth.sandbox.server import PortalServer
 _PORTALS = {portal.id: portal.display_name for portal in catalog.PORTALS}
 
 
-async def _serve(*, portal: str, host: str, port: int, data_dir: Path) -> None:
-    server = PortalServer(data_dir, portal=portal)
+async def _serve(server: PortalServer, *, name: str, host: str, port: int) -> None:
     base_url = await server.start(host, port)
-    sys.stdout.write(f"{_PORTALS[portal]}: {base_url}\n")
+    sys.stdout.write(f"{name}: {base_url}\n")
     sys.stdout.flush()
     try:
         await asyncio.Event().wait()
@@ -30,11 +29,21 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free port (default)")
     parser.add_argument("--data-dir", type=Path, required=True, help="folder of the portal's own database")
+    parser.add_argument("--failure-rate", type=float, default=0.0, help="the share of all requests that fail")
+    parser.add_argument("--failure-seed", type=int, default=0, help="what the failures are drawn from")
     arguments = parser.parse_args()
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(
-            _serve(portal=arguments.portal, host=arguments.host, port=arguments.port, data_dir=arguments.data_dir)
+    try:
+        server = PortalServer(
+            arguments.data_dir,
+            portal=arguments.portal,
+            failure_rate=arguments.failure_rate,
+            failure_seed=arguments.failure_seed,
         )
+    except ValueError as error:
+        parser.error(str(error))
+    name = _PORTALS[arguments.portal]
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_serve(server, name=name, host=arguments.host, port=arguments.port))
 
 
 if __name__ == "__main__":

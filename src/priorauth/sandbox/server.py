@@ -18,6 +18,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from priorauth.sandbox import catalog
 from priorauth.sandbox.accounts import Account
+from priorauth.sandbox.failures import FailingPortal, Failures
 from priorauth.sandbox.juniper import app as juniper
 from priorauth.sandbox.juniper.control import check_portal as check_juniper
 from priorauth.sandbox.juniper.records import Records as JuniperRecords
@@ -60,7 +61,14 @@ class PortalServer:
         accounts: Iterable[Account] | None = None,
         clock: Callable[[], datetime] = _utc_now,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        failure_rate: float = 0.0,
+        failure_seed: int = 0,
     ) -> None:
+        """Make a portal that does not run yet. `failure_rate`: the share of all requests at which it fails by chance.
+
+        Raises ValueError for a rate that is none.
+        """
+        self._failures = Failures(failure_rate, failure_seed)
         self._data_dir = data_dir
         self._portal = portal
         self._accounts = tuple(catalog.PORTAL_ACCOUNTS[portal] if accounts is None else accounts)
@@ -117,7 +125,7 @@ class PortalServer:
         kind = _KINDS[self._portal]
         app = kind.create_app(records, accounts=self._accounts, clock=self._clock, sleep=self._sleep)
         return uvicorn.Config(
-            app,
+            FailingPortal(app, self._failures, sleep=self._sleep),
             http=_Connection,
             ws="none",
             lifespan="off",

@@ -18,6 +18,7 @@ from priorauth.channels.contract import (
     Answered,
     AtBoundary,
     ChannelFault,
+    Discovered,
     DocumentSource,
     Evidence,
     HumanNeeded,
@@ -36,11 +37,12 @@ from priorauth.channels.contract import (
 )
 from priorauth.channels.portals.adapter import PortalForm
 from priorauth.channels.portals.entrance import Entrance, PortalAccess
-from priorauth.channels.portals.pages import portal_faults
+from priorauth.channels.portals.pages import persistently, portal_faults
 from priorauth.channels.portals.sessions import PortalSession, SessionHost
 from priorauth.domain.errors import whereabouts
 from priorauth.domain.handoffs import OfferReason
 from priorauth.domain.live_sessions import BoundaryState
+from priorauth.domain.questionnaires import all_items
 from priorauth.domain.replies import Inquiry
 from priorauth.domain.reviews import Difference
 from priorauth.domain.submissions import Decision, PayerReceipt
@@ -52,6 +54,7 @@ _log = structlog.get_logger(__name__)
 
 # A page that is not the expected one may be a hiccup. After so many tries in a row it is for a human to see.
 _TRIES_AT_UNKNOWN_PAGES = 2
+_ASKED_AGAIN = "The payer's form asks again what the case has answered. Nothing was submitted."
 # What a portal that is down looks like from its pages.
 _SIGNS_OF_OUTAGE = frozenset({"portal_error", "portal_timeout", "portal_unreachable", "unexpected_page"})
 
@@ -102,7 +105,7 @@ class PortalChannel:
             if not isinstance(session, PortalSession):
                 return await self._for_human(job, session)
             try:
-                found = await self._form(job).find(session.page)
+                found = await self._searched(session.page, job)
             except ChannelFault as fault:
                 if fault.code != "search_unavailable":
                     raise
@@ -117,9 +120,13 @@ class PortalChannel:
             if not isinstance(session, PortalSession):
                 return await self._for_human(job, session)
             access = self._entrance.access(job)
-            status = await access.adapter.read_status(
-                session.page, base_url=access.base_url, job=job, reference_number=reference_number
-            )
+
+            async def read() -> Decision | Inquiry | Pending:
+                return await access.adapter.read_status(
+                    session.page, base_url=access.base_url, job=job, reference_number=reference_number
+                )
+
+            status = await persistently(read)
             await self._host.step(session, "status read")
             return status
 
@@ -226,6 +233,8 @@ class PortalChannel:
             if not unknown or job.faults < _TRIES_AT_UNKNOWN_PAGES:
                 raise
             obstacle = HumanNeeded(OfferReason.UNKNOWN_PAGE, fault.message)
+        if isinstance(obstacle, Discovered) and _asks_again(job, obstacle):
+            obstacle = HumanNeeded(OfferReason.UNKNOWN_PAGE, _ASKED_AGAIN)
         if isinstance(obstacle, HumanNeeded):
             return await self._for_human(job, obstacle)
         if obstacle is not None:
@@ -268,17 +277,22 @@ class PortalChannel:
                 if reported is not None:
                     return reported
             try:
-                return await self._form(job).find(page) or NothingFound(searched=True, unsent=False)
+                return await self._searched(page, job) or NothingFound(searched=True, unsent=False)
             except ChannelFault as fault:
                 if fault.code != "search_unavailable":
                     raise
                 return NothingFound(searched=False, unsent=False)
 
+    async def _searched(self, page: Page, job: Job) -> Evidence | None:
+        return await persistently(lambda: self._form(job).find(page))
+
     async def _reported(self, page: Page, access: PortalAccess, job: Job, reference_number: str) -> PayerReceipt | None:
         """Open a number that a human reported. It may be anything, so no fault of opening it keeps from searching."""
         try:
-            return await access.adapter.open_reference(
-                page, base_url=access.base_url, job=job, reference_number=reference_number
+            return await persistently(
+                lambda: access.adapter.open_reference(
+                    page, base_url=access.base_url, job=job, reference_number=reference_number
+                )
             )
         except ChannelFault as fault:
             _log.info("reported_number_not_opened", authorization_id=job.authorization_id, code=fault.code)
@@ -335,6 +349,11 @@ class PortalChannel:
     def _form(self, job: Job) -> PortalForm:
         access = self._entrance.access(job)
         return access.adapter.form(job, base_url=access.base_url)
+
+
+def _asks_again(job: Job, asked: Discovered) -> bool:
+    known = {item.link_id for item in all_items(job.questionnaires)}
+    return all(item.link_id in known for item in asked.items)
 
 
 def _same_package(one: Job, other: Job) -> bool:

@@ -12,7 +12,7 @@ import structlog
 from priorauth import faultpoints
 from priorauth.channels.contract import ChannelFault, CredentialSource, HumanNeeded, Job
 from priorauth.channels.portals.adapter import PortalAdapter
-from priorauth.channels.portals.pages import visit
+from priorauth.channels.portals.pages import persistently, visit
 from priorauth.channels.portals.sessions import PortalSession, SessionHost
 from priorauth.domain.catalog import PortalAuthMode
 from priorauth.domain.credentials import Credential
@@ -88,10 +88,15 @@ class Entrance:
         self, session: PortalSession, access: PortalAccess, credential: Credential | None
     ) -> HumanNeeded | None:
         if credential is None:
-            await access.adapter.open_sign_in(session.page, base_url=access.base_url)
+            await persistently(lambda: access.adapter.open_sign_in(session.page, base_url=access.base_url))
             signed_in = await access.adapter.is_signed_in(session.page)
             return None if signed_in else _CUSTOMER_SIGNS_IN
-        needed = await access.adapter.sign_in(session.page, base_url=access.base_url, credential=credential)
+
+        async def sign_in() -> HumanNeeded | None:
+            return await access.adapter.sign_in(session.page, base_url=access.base_url, credential=credential)
+
+        # Whoever starts the walk anew signs in anew as well; a portal that says no is not asked again here.
+        needed = await persistently(sign_in)
         if needed is None:
             await self._credentials.signed_in(credential, state=await session.state())
         return needed

@@ -2,8 +2,9 @@
 
 Promises: every request of the browser is read whole, judged, and then sent by the gate itself on a connection of its
 own, or refused and reported; none is held. The final request goes over the wire at most once: the permit is taken
-before its first byte, nothing is retried here, and a browser that sends it again by itself meets a spent permit. When
-the gate or its process ends, the browser has no road at all.
+before its first byte, and a browser that sends it again by itself meets a spent permit. No write is sent again here; a
+read (GET, HEAD) is, a few times over fresh connections, where the portal breaks off before its answer or fails at it.
+When the gate or its process ends, the browser has no road at all.
 
 The gate is the only road only for a browser started with it as proxy for everything, loopback included, and with its
 roads beside proxies (QUIC, WebRTC's UDP) closed. Close the browser before its gate.
@@ -46,6 +47,8 @@ _log = structlog.get_logger(__name__)
 
 # What a portal's front says when there is nothing behind it.
 _DOWN: Final = frozenset({502, 503, 504})
+# Not the last word on a read: it may be asked again.
+_FAILED: Final = frozenset({500, *_DOWN})
 # A page can do without.
 _ORNAMENTS: Final = frozenset({"image", "style", "font", "audio", "video", "track", "manifest"})
 
@@ -229,7 +232,8 @@ class Gate:
             elif verdict.kind is Kind.FINAL:
                 await self._forward_final(client, message, request)
             else:
-                await self._forward(client, message, request.url)
+                repeats = self._limits.repeats if verdict.kind is Kind.READ else ()
+                await self._forward(client, message, request.url, repeats=repeats)
         except UpstreamFailed:
             self._was_down = self._was_down or _matters(message)
             _log.warning("gate_upstream_failed", origin=request.url.origin, final=verdict.final)
@@ -253,8 +257,8 @@ class Gate:
             _log_fault("gate_refusal_not_reported", fault)
         await client.reply(403, f"Refused by the submit guard: {refusal.reason.value}.")
 
-    async def _forward(self, client: ClientWire, message: Message, url: Url) -> None:
-        upstream, head = await self._asked(message, url)
+    async def _forward(self, client: ClientWire, message: Message, url: Url, *, repeats: tuple[float, ...]) -> None:
+        upstream, head = await self._asked(message, url, repeats=repeats)
         try:
             await client.send(head)
             while (data := await upstream.data()) is not None:
@@ -263,23 +267,35 @@ class Gate:
         finally:
             upstream.close()
 
-    async def _asked(self, message: Message, url: Url) -> tuple[UpstreamWire, h11.Response]:
-        """Send a request and wait for the head of its answer."""
+    async def _asked(
+        self, message: Message, url: Url, *, repeats: tuple[float, ...]
+    ) -> tuple[UpstreamWire, h11.Response]:
+        """Send a request and wait for the head of its answer; again after each of `repeats`, until it is a good one."""
         page = message.header_values(b"sec-fetch-dest") in ([b"document"], [b"iframe"])
         self._unanswered += page
         try:
-            upstream = await UpstreamWire.connect(url, tls=self._upstream_tls, limits=self._limits)
-            try:
-                upstream.send(message, url=url)
-                head = await upstream.head()
-            except BaseException:
-                upstream.close()
-                raise
+            for pause in repeats:
+                with suppress(UpstreamFailed):
+                    upstream, head = await self._asked_once(message, url)
+                    if head.status_code not in _FAILED:
+                        return upstream, head
+                    upstream.close()
+                await asyncio.sleep(pause)
+            upstream, head = await self._asked_once(message, url)
         finally:
             self._unanswered -= page
         if head.status_code in _DOWN and _matters(message):
             self._was_down = True
         return upstream, head
+
+    async def _asked_once(self, message: Message, url: Url) -> tuple[UpstreamWire, h11.Response]:
+        upstream = await UpstreamWire.connect(url, tls=self._upstream_tls, limits=self._limits)
+        try:
+            upstream.send(message, url=url)
+            return upstream, await upstream.head()
+        except BaseException:
+            upstream.close()
+            raise
 
     async def _forward_final(self, client: ClientWire, message: Message, request: OutgoingRequest) -> None:
         await faultpoints.passing(Point.FINAL_REQUEST, Phase.BEFORE_CONNECTION)

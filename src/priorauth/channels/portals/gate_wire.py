@@ -1,8 +1,8 @@
 """HTTP/1.1 over two pairs of streams: the browser's side, and one fresh connection to the portal for each request.
 
 Promises: a request is read completely, within bounds, before anyone sees it; what belongs to one connection (hop-by-hop
-headers, proxy headers, protocol upgrades) never crosses to the other; nothing is ever sent twice. Errors carry no text
-of their cause: parsers quote what they choke on, and that may be a patient's data or a session's cookie.
+headers, proxy headers, protocol upgrades) never crosses to the other; a connection sends one request, once. Errors
+carry no text of their cause: parsers quote what they choke on, and that may be a patient's data or a session's cookie.
 
 May not know: rules, permits, verdicts.
 """
@@ -31,7 +31,10 @@ _HOP_BY_HOP: Final = frozenset(
 
 @dataclass(frozen=True)
 class Limits:
-    """Sizes in bytes, times in seconds. `silence`: for how long a portal may neither take nor say anything."""
+    """Sizes in bytes, times in seconds. `silence`: for how long a portal may neither take nor say anything.
+
+    `repeats`: the pauses after which a read is sent again that the portal failed at.
+    """
 
     head: int = 256 << 10
     body: int = 40 << 20
@@ -41,6 +44,7 @@ class Limits:
     connect: float = 15.0
     silence: float = 180.0
     closing: float = 5.0
+    repeats: tuple[float, ...] = (0.2, 1.0)
 
 
 class WireError(Exception):

@@ -3,14 +3,46 @@
 No fault carries text from a page or from Playwright: both may hold a patient's data.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Final, TypeVar
 
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Page, Response
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from priorauth.channels.contract import ChannelFault
+
+Done = TypeVar("Done")
+
+_REPEATS: Final = 2
+# What may go by itself, and what each of it costs of the repeats: waiting for nothing is dear.
+_PASSING: Final = {"portal_error": 1, "portal_unreachable": 1, "portal_timeout": 2}
+
+
+async def persistently(
+    do: Callable[[], Awaitable[Done]], *, back: Callable[[], Awaitable[object]] | None = None
+) -> Done:
+    """Do what may be done twice; where the portal fails at it, go `back` and do it again, twice at most.
+
+    Only for what leaves the portal the same however often it is done: that is for the caller to know, of this portal.
+    """
+    left, failed = _REPEATS, False
+    while True:
+        try:
+            if failed and back is not None:
+                await back()
+            return await do()
+        except ChannelFault as fault:
+            failed, left = True, left - _PASSING.get(fault.code, _REPEATS + 1)
+            if left < 0:
+                raise
+
+
+async def again_from_here(page: Page, do: Callable[[], Awaitable[Done]]) -> Done:
+    """Do what may be done twice, from the address that is open now, to which it goes back where the portal fails."""
+    address = page.url.partition("?")[0]
+    return await persistently(do, back=lambda: visit(page, address))
 
 
 @asynccontextmanager

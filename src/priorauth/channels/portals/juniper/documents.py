@@ -1,11 +1,14 @@
 """Documents at Juniper's portal: added one by one in a window that the page opens, shown by the page in one table."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from functools import partial
 
+from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Page, Response
 
 from priorauth.channels.contract import ChannelFault, DocumentSource, JobDocument
-from priorauth.channels.portals.juniper.views import settled
+from priorauth.channels.portals.juniper.views import again_from_here, settled
 from priorauth.channels.portals.pages import portal_faults, table_rows
 from priorauth.channels.portals.wording import document_line
 
@@ -17,11 +20,20 @@ async def upload(page: Page, *, entries: Iterable[tuple[str, JobDocument]], docu
     for kind, document in entries:
         content = await documents.get(document.stored_as)
         payload = {"name": document.file_name, "mimeType": document.content_type, "buffer": content}
-        shown = len(await table_rows(page, _TABLE))
+        before = len(await table_rows(page, _TABLE))
+        await again_from_here(page, partial(_upload_one, page, kind=kind, payload=payload, before=before))
+
+
+async def _upload_one(page: Page, *, kind: str, payload: Mapping[str, object], before: int) -> None:
+    if len(await table_rows(page, _TABLE)) > before:
+        # An earlier try arrived, and its answer was lost.
+        return
+    async with portal_faults():
+        async with page.expect_popup() as opening:
+            await page.get_by_role("button", name="Add document", exact=True).click()
+        window = await opening.value
+    try:
         async with portal_faults():
-            async with page.expect_popup() as opening:
-                await page.get_by_role("button", name="Add document", exact=True).click()
-            window = await opening.value
             await window.get_by_label("Kind of document", exact=True).select_option(label=kind)
             await window.get_by_label("File", exact=True).set_input_files(payload)  # type: ignore[arg-type]
             async with window.expect_response(_takes_document) as answering:
@@ -29,12 +41,13 @@ async def upload(page: Page, *, entries: Iterable[tuple[str, JobDocument]], docu
             status = (await answering.value).status
             if status == 201:
                 # The page hears of it from its window, which closes by itself.
-                await page.locator(f"{_TABLE} tbody tr").nth(shown).wait_for()
-            elif status == 422:
-                await window.close()
-            else:
+                await page.locator(f"{_TABLE} tbody tr").nth(before).wait_for()
+            elif status != 422:
                 raise ChannelFault("portal_error", f"The portal answered a document with an error ({status}).")
-        await settled(page)
+    finally:
+        with suppress(PlaywrightError):
+            await window.close()
+    await settled(page)
 
 
 async def shown_documents(page: Page) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """The way of a request through Juniper's portal, view by view: patient, service, clinical questions, documents."""
 
+from functools import partial
 from urllib.parse import quote
 
 from playwright.async_api import Dialog, Frame, Page
@@ -18,9 +19,16 @@ from priorauth.channels.portals.adapter import FINAL_PATIENCE_SECONDS, Package, 
 from priorauth.channels.portals.forms import enter, unknown_questions
 from priorauth.channels.portals.juniper.documents import shown_documents, upload
 from priorauth.channels.portals.juniper.status import is_own, open_request, receipt_of, shown_facts
-from priorauth.channels.portals.juniper.views import clinical_frame, open_view, press, require_view, settled
+from priorauth.channels.portals.juniper.views import (
+    again_from_here,
+    clinical_frame,
+    open_view,
+    press,
+    require_view,
+    settled,
+)
 from priorauth.channels.portals.juniper.wording import Wording
-from priorauth.channels.portals.pages import described, heading, portal_faults, table_rows
+from priorauth.channels.portals.pages import described, heading, persistently, portal_faults, table_rows
 from priorauth.domain.errors import Issue
 from priorauth.domain.submissions import PayerReceipt
 
@@ -41,15 +49,17 @@ class RequestForm:
         """Find the patient, start a request and fill its views up to the review."""
         if not self._wording.is_offered:
             return Refused("service_not_offered", "The payer's portal takes no requests of this kind.")
-        if not await self._start_request(page):
+        # Saving a draft's view twice saves the same; a second draft of a request is left behind, and nobody sees it.
+        if not await persistently(lambda: self._start_request(page)):
             return Refused("member_not_found", "The payer does not know a member with this ID and date of birth.")
         await step("member found")
-        obstacle = await self._fill_service(page, step) or await self._fill_clinical(page, step)
-        if obstacle is not None:
-            return obstacle
+        for fill in (self._fill_service, self._fill_clinical):
+            obstacle = await again_from_here(page, partial(fill, page, step))
+            if obstacle is not None:
+                return obstacle
         await upload(page, entries=self._wording.documents(), documents=documents)
         await step("documents")
-        await press(page, "Continue")
+        await again_from_here(page, lambda: press(page, "Continue"))
         await require_view(page, _REVIEW)
         await step("review")
         return None

@@ -3,16 +3,24 @@
 While something is under way the page says so (`aria-busy`); what failed it says in an alert.
 """
 
+from collections.abc import Awaitable, Callable
+
 from playwright.async_api import Frame, Page
 
 from priorauth.channels.contract import ChannelFault
-from priorauth.channels.portals.pages import heading, portal_faults, visit
+from priorauth.channels.portals.pages import Done, heading, persistently, portal_faults, visit
 
 
 async def open_view(page: Page, address: str) -> None:
     """Open an address and wait until its view is drawn. Raises ChannelFault."""
     await visit(page, address)
     await settled(page)
+
+
+async def again_from_here(page: Page, do: Callable[[], Awaitable[Done]]) -> Done:
+    """Do what may be done twice, from the view that is open now, to which it goes back where the portal fails."""
+    address = page.url
+    return await persistently(do, back=lambda: open_view(page, address))
 
 
 async def press(page: Page, name: str, *, patience_seconds: float | None = None) -> None:

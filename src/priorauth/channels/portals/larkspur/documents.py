@@ -1,11 +1,12 @@
 """Documents at Larkspur's portal: every page that takes some has the same form, and shows what it has in one table."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import partial
 
 from playwright.async_api import Page
 
 from priorauth.channels.contract import DocumentSource, JobDocument
-from priorauth.channels.portals.pages import portal_faults, press, require_heading, table_rows
+from priorauth.channels.portals.pages import again_from_here, portal_faults, press, require_heading, table_rows
 from priorauth.channels.portals.wording import document_line
 
 
@@ -17,11 +18,20 @@ async def upload(
     for kind, document in entries:
         content = await documents.get(document.stored_as)
         payload = {"name": document.file_name, "mimeType": document.content_type, "buffer": content}
-        async with portal_faults():
-            await page.get_by_label("Document type").select_option(label=kind)
-            await page.get_by_label("File", exact=True).set_input_files(payload)  # type: ignore[arg-type]
-        await press(page, "Upload")
-        await require_heading(page, title)
+        before = len(await shown_documents(page))
+        await again_from_here(page, partial(_upload_one, page, title=title, kind=kind, payload=payload, before=before))
+
+
+async def _upload_one(page: Page, *, title: str, kind: str, payload: Mapping[str, object], before: int) -> None:
+    await require_heading(page, title)
+    if len(await shown_documents(page)) > before:
+        # An earlier try arrived, and its answer was lost.
+        return
+    async with portal_faults():
+        await page.get_by_label("Document type").select_option(label=kind)
+        await page.get_by_label("File", exact=True).set_input_files(payload)  # type: ignore[arg-type]
+    await press(page, "Upload")
+    await require_heading(page, title)
 
 
 async def shown_documents(page: Page) -> tuple[str, ...]:

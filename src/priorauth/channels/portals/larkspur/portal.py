@@ -43,6 +43,9 @@ class LarkspurPortal:
     async def sign_in(self, page: Page, *, base_url: str, credential: Credential) -> HumanNeeded | None:
         """Sign in with user name and password, and with the code of an authenticator app where that is asked for."""
         await visit(page, f"{base_url}/login")
+        if await self.is_signed_in(page):
+            # An earlier try got in, and its answer was lost.
+            return None
         async with portal_faults():
             await page.get_by_label("User name").fill(credential.user_name)
             await page.get_by_label("Password").fill(credential.password)

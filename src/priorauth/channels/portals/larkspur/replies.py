@@ -7,7 +7,7 @@ from priorauth.channels.portals.adapter import FINAL_PATIENCE_SECONDS, Package, 
 from priorauth.channels.portals.larkspur.documents import shown_documents, upload
 from priorauth.channels.portals.larkspur.status import is_answered, open_message, read_status, require_own
 from priorauth.channels.portals.larkspur.wording import Wording
-from priorauth.channels.portals.pages import described, heading, portal_faults, press, require_heading
+from priorauth.channels.portals.pages import again_from_here, described, heading, portal_faults, press, require_heading
 from priorauth.domain.submissions import Decision
 
 _REPLY = "Reply"
@@ -35,9 +35,7 @@ class ReplyForm:
         await step("message")
         title = f"Message {self._reply.inquiry}"
         await upload(page, title=title, entries=self._wording.documents(), documents=documents)
-        async with portal_faults():
-            await page.get_by_label(_REPLY, exact=True).fill(self._reply.text)
-        await press(page, "Review reply")
+        await again_from_here(page, lambda: self._write(page))
         await require_heading(page, "Review reply")
         await step("review")
         return None
@@ -81,6 +79,11 @@ class ReplyForm:
             return None
         fields = await described(page, "dl.request")
         return Answered() if fields.get("Your reference") == self._job.case_reference else None
+
+    async def _write(self, page: Page) -> None:
+        async with portal_faults():
+            await page.get_by_label(_REPLY, exact=True).fill(self._reply.text)
+        await press(page, "Review reply")
 
     async def _message(self, page: Page, *, query: str = "") -> dict[str, str]:
         return await open_message(

@@ -1,5 +1,6 @@
 """The way of a request through Larkspur's portal, page by page: member, service, clinical information, documents."""
 
+from functools import partial
 from urllib.parse import quote
 
 from playwright.async_api import Page
@@ -22,14 +23,17 @@ from priorauth.channels.portals.larkspur.verification import asks_for_code
 from priorauth.channels.portals.larkspur.wording import Wording
 from priorauth.channels.portals.one_time_codes import CODE_NEEDED
 from priorauth.channels.portals.pages import (
+    again_from_here,
     described,
     heading,
+    persistently,
     portal_faults,
     press,
     require_heading,
     table_rows,
     visit,
 )
+from priorauth.channels.portals.wording import Entry
 from priorauth.domain.errors import Issue
 from priorauth.domain.submissions import PayerReceipt
 
@@ -50,26 +54,18 @@ class RequestForm:
     async def fill(self, page: Page, *, documents: DocumentSource, step: Step) -> Obstacle | None:
         """Search the member, start a request and fill its pages up to the review."""
         wording = self._wording
-        obstacle = await self._start_request(page)
+        # Saving a draft's page twice saves the same; a second draft of a request is left behind, and nobody sees it.
+        obstacle = await persistently(lambda: self._start_request(page))
         if obstacle is not None:
             return obstacle
         await step("member found")
         for title, entries in ((_SERVICE, wording.service_page()), (_CLINICAL, wording.clinical_page())):
-            await require_heading(page, title)
-            asked = await unknown_questions(page, known=wording.labels()) if title == _CLINICAL else ()
-            if asked:
-                return Discovered(asked)
-            await enter(page, entries)
-            await step(title.lower())
-            await press(page, "Save and continue")
-            reached = await heading(page)
-            if reached == title:
-                return Rejected(await _field_errors(page, wording))
-            if reached == _NOT_REQUIRED:
-                return NotRequired(await _message(page))
+            obstacle = await again_from_here(page, partial(self._fill_page, page, title, entries, step))
+            if obstacle is not None:
+                return obstacle
         await upload(page, title="Documents", entries=wording.documents(), documents=documents)
         await step("documents")
-        await press(page, "Save and continue")
+        await again_from_here(page, lambda: press(page, "Save and continue"))
         await require_heading(page, "Review and submit")
         await step("review")
         return None
@@ -119,6 +115,19 @@ class RequestForm:
             own = self.package().is_named_by(await described(page, "dl.request"), _WHOSE)
             return NotRequired(await _message(page)) if own else None
         return await shown_receipt(page, self._job)
+
+    async def _fill_page(self, page: Page, title: str, entries: tuple[Entry, ...], step: Step) -> Obstacle | None:
+        await require_heading(page, title)
+        asked = await unknown_questions(page, known=self._wording.labels()) if title == _CLINICAL else ()
+        if asked:
+            return Discovered(asked)
+        await enter(page, entries)
+        await step(title.lower())
+        await press(page, "Save and continue")
+        reached = await heading(page)
+        if reached == title:
+            return Rejected(await _field_errors(page, self._wording))
+        return NotRequired(await _message(page)) if reached == _NOT_REQUIRED else None
 
     async def _start_request(self, page: Page) -> Obstacle | None:
         member_id, birth_date = self._wording.member()
