@@ -49,7 +49,8 @@ class Node:
         self.ready = asyncio.Event()
         self.held = False
         self._command = (*within, *PROGRAM, *arguments)
-        self._environment = {**os.environ, **environment}
+        # A process that the machine ends says where it was.
+        self._environment = {**os.environ, "PYTHONFAULTHANDLER": "1", **environment}
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
         self._lives = 0
