@@ -56,6 +56,10 @@ def test_the_tree_keeps_its_layers(checkout: Path) -> None:
         pytest.param("domain", "import asyncio", id="the domain waits"),
         pytest.param("domain", "import pydantic", id="the domain leans on a framework"),
         pytest.param("queries", "import fastapi", id="a query knows the web"),
+        pytest.param("commands", "import priorauth.telemetry.traces", id="a command opens spans"),
+        pytest.param("engine", "import priorauth.telemetry.watch", id="the engine counts by itself"),
+        pytest.param("store", "import prometheus_client", id="the store knows how it is counted"),
+        pytest.param("telemetry", "import priorauth.store", id="telemetry reads for itself"),
     ],
 )
 def test_an_import_against_the_layers_is_refused(checkout: Path, room: str, line: str) -> None:
