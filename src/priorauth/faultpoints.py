@@ -79,6 +79,9 @@ class Point(Enum):
     SUBMISSION_NOT_FOUND = "submission_not_found", _COMMIT
     SUBMISSION_ABSENT = "submission_absent", _COMMIT
     SUBMISSION_UNRESOLVED = "submission_unresolved", _COMMIT
+    # After a restore: the record is older than the world.
+    RESTORED = "restored", _COMMIT
+    SUBMISSION_DOUBTED = "submission_doubted", _COMMIT
     RECEIPT_PROVEN = "receipt_proven", _COMMIT
     INQUIRY_RECEIVED = "inquiry_received", _COMMIT
     INQUIRY_ANSWERED = "inquiry_answered", _COMMIT

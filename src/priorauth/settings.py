@@ -74,6 +74,13 @@ class Settings(BaseSettings):
     upload_seconds: int = Field(900, gt=0, description="How long an upload address takes bytes.")
     file_bytes_limit: int = Field(25 * 1024 * 1024, gt=0, description="The largest file.")
     idempotency_days: int = Field(30, gt=0, description="How many days an answer is kept under its idempotency key.")
+    ended_work_days: int = Field(7, gt=0, description="How many days the engine's rows of ended work are kept.")
+    ended_access_days: int = Field(
+        90, gt=0, description="How many days access grants and views are kept, once their case has ended."
+    )
+    unused_upload_days: int = Field(
+        7, gt=0, description="After how many days an upload that was not completed, or failed, is deleted."
+    )
     reads_per_minute: int = Field(12_000, ge=0, description="How often a key may read within a minute; 0 is no limit.")
     writes_per_minute: int = Field(6_000, ge=0, description="How often a key may write within a minute; 0 is no limit.")
     worker_host: str = Field("127.0.0.1", description="The private address on which a worker listens for API nodes.")

@@ -62,12 +62,16 @@ class Restored:
 
     async def work(self) -> str:
         """Run the case's workflow as the engine does."""
-        verdict = await self._step(Processing).advance(self.id, *self._place())
+        verdict = await self.advance()
         if verdict == Verdict.CLOSING:
             verdict = await self._step(Reconciling).reconcile(self.id, *self._place())
         if verdict == Verdict.UNRESOLVED:
             verdict = await self._step(Processing).settle(self.id, *self._place())
         return verdict
+
+    async def advance(self) -> str:
+        """Run the first step alone."""
+        return await self._step(Processing).advance(self.id, *self._place())
 
     def settle(self) -> None:
         """Let the time go by after which another look proves something."""
@@ -224,6 +228,17 @@ def test_the_intent_itself_refuses_what_was_not_looked_for(restored: Store, buil
                 tx, case.home.clock.moment(), authorization_id=case.id, run=place[0], turn=place[1]
             )
         )
+
+
+async def test_a_search_that_dies_as_it_begins_is_taken_up_and_not_begun_twice(restored: Store) -> None:
+    case = restored(cases.ready)
+    case.confirm()
+    for _ in range(2):
+        # The step whose end nobody wrote down runs again.
+        assert await case.advance() == Verdict.UNRESOLVED
+    assert len(case.now().journal.attempts) == 1
+    assert case.told().count("submission_doubted") == 1
+    assert case.channel.asked == []
 
 
 @pytest.mark.parametrize("build", [final_submit_taken, cases.taken_over], ids=["final submit", "sign-in"])

@@ -99,6 +99,8 @@ _BESIDE = "It is written beside the case's way by a task of its own, and nothing
 EXEMPT: dict[Point, str] = {
     _P.REQUEST_REFUSED: _BESIDE + "the refusal stands whether it is noted or not (tests/portals/test_submit_boundary).",
     _P.SUBMIT_REFUSED: _BESIDE + "the refusal stands whether it is noted or not (tests/portals/test_submit_boundary).",
+    _P.RESTORED: "No journey is restored: one that dies leaves no folder; a doubt is run again (tests/contracts).",
+    _P.SUBMISSION_DOUBTED: "A restored case's alone: who dies there finds it begun (tests/contracts/test_restoring).",
     _P.ACCESS_GRANT_REVOKED: "No route reaches it: a grant ends with its handoff, case or session.",
     _P.ACCESS_GRANT_REFUSED: "A stranger's note on a case that it does not touch (tests/http/test_access_grants).",
     _P.LIVE_VIEW_RENEWED: "A viewer's note, five minutes after it began; the case is not touched (tests/http).",

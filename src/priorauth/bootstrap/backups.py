@@ -11,7 +11,7 @@ from priorauth.store import data_folder
 from priorauth.store.data_folder import DataFolderInUse
 from priorauth.store.database import Database
 from priorauth.store.ids import present
-from priorauth.store.keeping import backups
+from priorauth.store.keeping import backups, moved
 from priorauth.store.keeping.backups import FaultyBackup, Manifest
 
 
@@ -26,6 +26,7 @@ class Restored:
 def back_up(settings: Settings, target: Path, *, with_keys: bool) -> Manifest:
     """Copy the data folder to `target`, beside a running server too. Raises FaultyBackup, DataFolderInUse."""
     _require_sqlite(settings, "Back it up by pg_dump")
+    moved.require_here(settings.data_dir)
     with data_folder.keys_held(settings.data_dir):
         return backups.make(
             settings.data_dir,

@@ -12,17 +12,19 @@ from priorauth.engine.following import Following
 from priorauth.engine.processing import Processing
 from priorauth.engine.reaper import Reaper
 from priorauth.engine.reconciling import Reconciling
+from priorauth.engine.retention import Retention
 from priorauth.engine.retries import Bounds, Retries
 from priorauth.engine.runtime import Engine
 from priorauth.engine.sweeper import Sweeper
 from priorauth.settings import Settings
+from priorauth.store.blobs import Blobs
 from priorauth.store.database import Database
 from priorauth.store.ids import present
 
 ADAPTERS: dict[str, PortalAdapter] = {adapter.id: adapter for adapter in (LarkspurPortal(), JuniperPortal())}
 
 
-def engine_of(settings: Settings, database: Database, channel: PortalChannel, *, worker: str) -> Engine:
+def engine_of(settings: Settings, database: Database, blobs: Blobs, channel: PortalChannel, *, worker: str) -> Engine:
     """Return the engine of a worker that reaches payers through `channel`."""
     channels: dict[str, Channel] = {"portal": channel}
     bounds = Bounds(at_most=settings.fresh_starts, outage_patience=timedelta(seconds=settings.outage_patience_seconds))
@@ -39,6 +41,14 @@ def engine_of(settings: Settings, database: Database, channel: PortalChannel, *,
             present=present,
             bounds=bounds,
             worker=worker,
+            retention=Retention(
+                database=database,
+                blobs=blobs,
+                present=present,
+                ended_work=timedelta(days=settings.ended_work_days),
+                ended_access=timedelta(days=settings.ended_access_days),
+                unused_uploads=timedelta(days=settings.unused_upload_days),
+            ),
             interval_seconds=settings.sweep_seconds,
             answers_kept_for=timedelta(days=settings.idempotency_days),
             handoffs_abandoned_after=timedelta(seconds=settings.handoff_abandoned_seconds),

@@ -181,8 +181,9 @@ async def _work(
         credentials=Credentials(database, present),
         addresses={portal.id: portal.url for portal in portals},
     )
-    channel = PortalChannel(host=host, entrance=entrance, documents=blobs_of(settings))
-    engine = engine_of(settings, database, channel, worker=worker)
+    blobs = blobs_of(settings)
+    channel = PortalChannel(host=host, entrance=entrance, documents=blobs)
+    engine = engine_of(settings, database, blobs, channel, worker=worker)
     await engine.start()
     stack.push_async_callback(engine.stop, within_seconds=settings.shutdown_seconds)
     return LiveViews(

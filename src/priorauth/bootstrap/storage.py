@@ -14,6 +14,7 @@ from priorauth.store.database import Database
 from priorauth.store.encryption import keys
 from priorauth.store.encryption.keys import FaultyKey
 from priorauth.store.encryption.sealing import Sealer
+from priorauth.store.keeping import moved
 
 
 @contextmanager
@@ -31,8 +32,10 @@ def opened_database(settings: Settings) -> Iterator[Database]:
 
 @contextmanager
 def database_of(settings: Settings) -> Iterator[Database]:
-    """Open the database as it is, its schema brought up to date. Raises FaultyKey."""
+    """Open the database as it is, its schema brought up to date. Raises FaultyKey, Moved."""
     given, url = given_keys(settings), settings.database_url
+    if url is None:
+        moved.require_here(settings.data_dir)
     address = data_folder.prepare(
         settings.data_dir,
         given,

@@ -24,6 +24,8 @@ from priorauth.store.data_folder import DataFolderInUse
 from priorauth.store.database import Database
 from priorauth.store.encryption.keys import FaultyKey
 from priorauth.store.keeping.backups import FaultyBackup
+from priorauth.store.keeping.moved import Moved
+from priorauth.store.keeping.moving import CannotMove
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DataDir = Annotated[
@@ -53,7 +55,9 @@ class UserFault(Exception):
 # What an operator can mend: the message says how.
 _TOLD = (
     DataFolderInUse,
+    CannotMove,
     FaultyBackup,
+    Moved,
     FaultyKey,
     FaultyTotpSecret,
     NoSuchKey,

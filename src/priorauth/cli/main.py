@@ -9,6 +9,7 @@ from priorauth.cli import access, backups, credentials, encryption, keys, nodes,
 from priorauth.cli.common import read_settings
 from priorauth.cli.demo import demo
 from priorauth.cli.doctor import doctor
+from priorauth.cli.moving import move
 from priorauth.cli.portals import portals
 from priorauth.domain.organizations import Environment
 from priorauth.settings import Settings
@@ -29,7 +30,7 @@ for name, commands in (
     ("encryption", encryption.app),
 ):
     app.add_typer(commands, name=name)
-keeping = (backups.backup, backups.restore, backups.doubt, doctor)
+keeping = (backups.backup, backups.restore, backups.doubt, doctor, move)
 for command in (nodes.serve, nodes.api, nodes.worker, nodes.sandbox, nodes.migrate, demo, portals, *keeping):
     app.command()(command)
 

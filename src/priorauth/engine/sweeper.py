@@ -3,7 +3,7 @@
 Whatever is the service's or the payer's move has work under way, or gets it again; what waits for a human has a
 session, or is taken back; a handoff that its human has abandoned is closed. A session that its case no longer needs,
 because it was canceled or rewritten at the review, is let go, and one that a human has no more is taken back at once.
-Answers that were kept long enough are forgotten.
+Answers, and whatever else was kept long enough, are forgotten.
 """
 
 import asyncio
@@ -22,6 +22,7 @@ from priorauth.domain.errors import whereabouts
 from priorauth.domain.lifecycle import Status
 from priorauth.domain.live_sessions import is_in_human_hands, needs_session
 from priorauth.domain.moment import Moment
+from priorauth.engine.retention import Retention
 from priorauth.engine.retries import Bounds
 from priorauth.store.database import Database
 from priorauth.store.work import WorkState, case_of
@@ -49,6 +50,7 @@ class Sweeper:
         present: Callable[[], Moment],
         bounds: Bounds,
         worker: str,
+        retention: Retention | None = None,
         interval_seconds: float,
         answers_kept_for: timedelta = timedelta(days=30),
         handoffs_abandoned_after: timedelta = timedelta(minutes=30),
@@ -58,6 +60,7 @@ class Sweeper:
         self._present = present
         self._bounds = bounds
         self._worker = worker
+        self._retention = retention
         self._interval_seconds = interval_seconds
         self._answers_kept_for = answers_kept_for
         self._handoffs_abandoned_after = handoffs_abandoned_after
@@ -70,6 +73,8 @@ class Sweeper:
         resumed = await self._look_through(cases, is_running)
         expired = self._present().now - self._answers_kept_for
         await self._database.write(lambda tx: tx.idempotency.forget(before=expired))
+        if self._retention is not None:
+            await self._retention.forget()
         return resumed
 
     async def sweep_own(self, is_running: IsRunning) -> int:

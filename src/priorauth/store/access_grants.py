@@ -6,6 +6,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from priorauth.domain.errors import AccessGrantNotFound
+from priorauth.domain.lifecycle import Status
 from priorauth.domain.live.grants import AccessGrant, Viewer
 from priorauth.domain.live_sessions import AccessMode
 from priorauth.store import tables
@@ -39,6 +40,22 @@ class AccessGrants:
         if document is None:
             raise AccessGrantNotFound
         return decode(document, AccessGrant)
+
+    def of_ended_cases(self, *, limit: int) -> list[AccessGrant]:
+        """Return the oldest grants whose cases have come to their end."""
+        ended = tables.authorizations.c.status.in_([status for status in Status if status.is_final])
+        found = (
+            sa.select(_grants.c.document)
+            .join(tables.authorizations, tables.authorizations.c.id == _grants.c.authorization_id)
+            .where(ended)
+            .order_by(_grants.c.id)
+            .limit(limit)
+        )
+        return [decode(document, AccessGrant) for document in self._connection.execute(found).scalars()]
+
+    def forget(self, grant_id: str) -> None:
+        """Delete a grant, after its views."""
+        self._connection.execute(_grants.delete().filter_by(id=grant_id))
 
 
 class LiveViews:
@@ -95,6 +112,10 @@ class LiveViews:
         return self._update(
             _views.c.id == viewer.id, _views.c.ticket_hash == ticket_hash, ticket_hash=None, ended_at=sortable(now)
         )
+
+    def forget(self, grant_id: str) -> None:
+        """Delete the views that go on under a grant."""
+        self._connection.execute(_views.delete().filter_by(access_grant_id=grant_id))
 
     def move(self, viewer: Viewer, *, to: AccessGrant) -> None:
         """Let a view go on under another grant."""

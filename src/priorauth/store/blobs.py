@@ -51,6 +51,13 @@ class Blobs:
         with _outages_told():
             await self._store.delete_async(name)
 
+    async def delete_all(self, folder: str) -> None:
+        """Delete everything whose name begins with `folder` and a slash; repeats are free."""
+        with _outages_told():
+            async for listed in self._store.list(folder):
+                for each in listed:
+                    await self._store.delete_async(each["path"])
+
     async def seal_clear(self) -> None:
         """Seal, each in its place, the files that were stored before files were sealed."""
         async for listed in self._store.list():

@@ -43,10 +43,24 @@ class Files:
             raise FileNotFound
         return file
 
+    def following(self, file_id: str, *, limit: int) -> list[StoredFile]:
+        """Return the files that follow one in the order in which they were declared; after "" the first ones."""
+        query = (
+            sa.select(_table.c.id, _table.c.document).where(_table.c.id > file_id).order_by(_table.c.id).limit(limit)
+        )
+        return [self._opened(row.id, row.document) for row in self._connection.execute(query)]
+
+    def forget(self, file_id: str) -> None:
+        """Delete what is known of a file."""
+        self._connection.execute(_table.delete().where(_table.c.id == file_id))
+
+    def _opened(self, file_id: str, document: bytes) -> StoredFile:
+        return decode(self._sealer.open(document, f"files:{file_id}"), StoredFile)
+
     def _sealed(self, file: StoredFile) -> bytes:
         return self._sealer.seal(encode(file), f"files:{file.id}")
 
     def _one(self, *clauses: sa.ColumnElement[bool]) -> StoredFile | None:
         query = sa.select(_table.c.id, _table.c.document).where(*clauses).with_for_update()
         row = self._connection.execute(query).first()
-        return decode(self._sealer.open(row.document, f"files:{row.id}"), StoredFile) if row is not None else None
+        return self._opened(row.id, row.document) if row is not None else None

@@ -7,6 +7,7 @@ session. Of the common one every payer's line gets its turn, and within a line e
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 import sqlalchemy as sa
@@ -21,6 +22,9 @@ PROCESS = "process_authorization"
 FOLLOW = "follow_authorization"
 
 _WAITING = ("ENQUEUED", "DELAYED")
+_ENDED = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
+# Where the engine keeps more of a piece of work than its row, and nothing deletes it along with the row.
+_OF_WORK = ("operation_outputs", "workflow_input", "workflow_output")
 
 
 def queue_of(worker: str) -> str:
@@ -178,6 +182,22 @@ class WorkLedger:
             waiting_since=since / 1000 if since is not None else None,
         )
 
+    def forget_ended(self, *, before: datetime, limit: int) -> int:
+        """Delete what the engine's tables hold of up to `limit` pieces of work that had ended by then."""
+        mine, ms = self._table, int(before.timestamp() * 1000)
+        # What ended without saying when says when it was touched last.
+        ended = sa.or_(
+            mine.c.completed_at < ms,
+            sa.and_(mine.c.completed_at.is_(None), mine.c.created_at < ms, mine.c.updated_at < ms),
+        )
+        query = sa.select(mine.c.workflow_uuid).where(mine.c.status.in_(_ENDED), ended).limit(limit)
+        ids = list(self._connection.execute(query).scalars())
+        if ids:
+            for name in (*_OF_WORK, mine.name):
+                table = sa.table(name, sa.column("workflow_uuid"), schema=mine.schema)
+                self._connection.execute(table.delete().where(table.c.workflow_uuid.in_(ids)))
+        return len(ids)
+
     def queues(self) -> set[str]:
         """Return the workers that have a queue of their own."""
         queues, mine = _queues(self._connection), self._table
@@ -224,7 +244,7 @@ def _place_in(connection: sa.Connection, line: Line) -> int:
 def _workflows(connection: sa.Connection) -> sa.TableClause:
     names = (
         *("workflow_uuid", "status", "queue_name", "queue_partition_key", "priority", "executor_id"),
-        *("created_at", "delay_until_epoch_ms"),
+        *("created_at", "updated_at", "completed_at", "delay_until_epoch_ms"),
     )
     return sa.table("workflow_status", *map(sa.column, names), schema=_schema(connection))
 

@@ -29,6 +29,17 @@ def seal_anew(database: Database) -> int:
     return sum(_table_anew(database, table) for table in _DOCUMENTS) + sum(_answers_anew(database))
 
 
+def sealed_values(connection: sa.Connection) -> Iterator[tuple[str, bytes]]:
+    """Yield every sealed value of the database, with the place that it is bound to."""
+    for table in _DOCUMENTS:
+        query = sa.select(table.c.id, table.c.document)
+        for row in connection.execute(query, execution_options={"yield_per": _BATCH}):
+            yield f"{table.name}:{row.id}", row.document
+    answers = tables.idempotency_records
+    for answer in connection.execute(sa.select(*(answers.c[name] for name in _SCOPE), answers.c.body)):
+        yield place_of(dict(zip(_SCOPE, answer, strict=False))), answer.body
+
+
 def _table_anew(database: Database, table: sa.Table) -> int:
     changed, last = 0, ""
     while True:
