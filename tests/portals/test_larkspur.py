@@ -10,6 +10,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from priorauth.sandbox import catalog
 from priorauth.sandbox.larkspur.app import create_app
 from priorauth.sandbox.larkspur.records import Records
 from priorauth.sandbox.server import PortalServer
@@ -273,6 +274,25 @@ async def test_a_restart_keeps_sessions_drafts_submissions_and_members(tmp_path:
         assert await returned.submit(draft) == "LHP-2026-001042"
         assert len(await returned.submissions()) == 2
     await again.stop()
+
+
+async def test_what_was_told_of_a_scenarios_member_lasts_beyond_a_restart(tmp_path: Path, clock: Clock) -> None:
+    told = catalog.members_at("larkspur")[0]
+    behaviour = {**told["behaviour"], "faults": [{"at": "start", "kind": "error", "times": 1}]}
+    server = PortalServer(tmp_path, clock=clock)
+    async with browser(await server.start()) as http:
+        address = f"/sandbox/members/{told['member']['memberId']}"
+        assert (await http.put(address, json={"member": told["member"], "behaviour": behaviour})).is_success
+    await server.stop()
+
+    again = PortalServer(tmp_path, clock=clock)
+    await again.start()
+    await again.stop()
+    records = Records(tmp_path / "larkspur.sqlite3")
+    found = records.member(told["member"]["memberId"])
+    records.close()
+    assert found is not None
+    assert found.behaviour == behaviour
 
 
 @pytest.mark.parametrize(

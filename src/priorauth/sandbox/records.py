@@ -86,10 +86,12 @@ class PlanRecords:
                     )
 
     def seed_member(self, member: Mapping[str, str], behaviour: Mapping[str, Any], *, now: datetime) -> None:
-        """`put_member`, unless exactly this is known already: then a restart changes nothing."""
-        row = self._row("SELECT member, behaviour FROM members WHERE member_id = ?", member["memberId"])
-        if row is None or tuple(row) != (json.dumps(dict(member)), json.dumps(dict(behaviour))):
+        """`put_member`, unless exactly this was seeded before: a restart changes nothing, nor what was told since."""
+        row = self._row("SELECT member, behaviour FROM seeds WHERE member_id = ?", member["memberId"])
+        seed = (json.dumps(dict(member)), json.dumps(dict(behaviour)))
+        if row is None or tuple(row) != seed:
             self.put_member(member, behaviour, now=now)
+            self._db.execute("INSERT OR REPLACE INTO seeds VALUES (?, ?, ?)", (member["memberId"], *seed))
 
     def member(self, member_id: str) -> Member | None:
         row = self._row("SELECT member, behaviour FROM members WHERE member_id = ?", member_id)

@@ -3,6 +3,11 @@ CREATE TABLE IF NOT EXISTS members (
     member TEXT NOT NULL,
     behaviour TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS seeds (
+    member_id TEXT PRIMARY KEY,
+    member TEXT NOT NULL,
+    behaviour TEXT NOT NULL
+);
 CREATE TABLE IF NOT EXISTS submissions (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT,
     reference TEXT NOT NULL UNIQUE,
