@@ -341,7 +341,7 @@ class Lifecycle(HumanMoves):
     def miss_it_at_the_payer(self, later: float) -> None:
         first = self.case.journal.attempts[-1].missed_at is None
         self.home.clock.moment(later=later)
-        self.move(self.make(submissions.record_miss, authorization_id=self.case.id))
+        self.move(self.make(submissions.record_miss, authorization_id=self.case.id, looked_at=self.home.clock.now))
         assert self.case.journal.open_attempt is not None or not first, "one look proves nothing"
 
     @precondition(lambda self: self.case.journal.run > 0)

@@ -1,5 +1,7 @@
 """Crossing the payer's final boundary, as commands: the intent, its conclusion, what the payer says to it."""
 
+from datetime import datetime
+
 from priorauth.commands.processing import Observation
 from priorauth.commands.record import knowledge, load, record
 from priorauth.domain import processing
@@ -37,15 +39,18 @@ def conclude_unsent(tx: Transaction, moment: Moment, *, authorization_id: str) -
     return record(tx, before=case, after=changed, moment=moment, actor=SERVICE, event="submission_not_sent")
 
 
-def record_miss(tx: Transaction, moment: Moment, *, authorization_id: str) -> Authorization:
-    """Record that the payer does not know the open attempt; two such looks, far enough apart, conclude it."""
+def record_miss(tx: Transaction, moment: Moment, *, authorization_id: str, looked_at: datetime) -> Authorization:
+    """Record that the payer does not know the open attempt; two such looks, far enough apart, conclude it.
+
+    A look counts from when it began: what a slow page, or a slow database, adds to it proves nothing.
+    """
     case = load(tx, authorization_id)
     attempt = case.journal.open_attempt
     if attempt is None:
         return case
     settles_after = tx.catalog.payer_version(case.payer_version).portal.submission_settles_after_seconds
-    if attempt.absence_proven_in(settles_after, now=moment.now) > 0:
-        changed, event = processing.missed(case, moment), "submission_not_found"
+    if attempt.absence_proven_in(settles_after, now=looked_at) > 0:
+        changed, event = processing.missed(case, looked_at=looked_at), "submission_not_found"
     else:
         changed, event = processing.conclude_absent(case), "submission_absent"
     return record(tx, before=case, after=changed, moment=moment, actor=SERVICE, event=event)

@@ -5,6 +5,7 @@ must change nothing: `is_in_hand` says so, and only evidence of a submission is 
 """
 
 from dataclasses import replace
+from datetime import datetime
 
 from priorauth.domain.answers import AnswerSet
 from priorauth.domain.authorizations import (
@@ -179,10 +180,10 @@ def conclude_absent(case: Authorization) -> Authorization:
     return replace(case, journal=replace(journal, faults=sum(not each.doubted for each in journal.attempts)))
 
 
-def missed(case: Authorization, moment: Moment) -> Authorization:
+def missed(case: Authorization, *, looked_at: datetime) -> Authorization:
     """Return the case after the payer's search did not know its open attempt; the first such look is remembered."""
     attempts = tuple(
-        replace(attempt, missed_at=attempt.missed_at or moment.now)
+        replace(attempt, missed_at=attempt.missed_at or looked_at)
         if attempt.state is AttemptState.INTENDED
         else attempt
         for attempt in case.journal.attempts

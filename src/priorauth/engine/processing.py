@@ -5,6 +5,7 @@ Each step ends in a verdict of one word. A fault of the channel becomes a fresh 
 """
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from enum import StrEnum
 
 from priorauth.channels.contract import (
@@ -108,6 +109,7 @@ class Processing:
             return Verdict.ENDED
         if not await self._retries.may_try(case, job):
             return Verdict.AGAIN
+        looked_at = self._present().now
         try:
             found = await self._channels[case.route.channel].find(job)
         except Exception as error:  # noqa: BLE001 - an adapter's fault, whatever it is, is tried again
@@ -116,7 +118,7 @@ class Processing:
         await self._retries.after_success(case, job)
         if not isinstance(found, Absent):
             return await self._conclude(case, found)
-        return await self._missed(case, settles_after=job.portal.submission_settles_after_seconds)
+        return await self._missed(case, looked_at, settles_after=job.portal.submission_settles_after_seconds)
 
     async def _submit(self, channel: Channel, case: Authorization, job: Job) -> Submission:
         async def intend() -> bool:
@@ -150,12 +152,12 @@ class Processing:
                 await self._database.write(lambda tx: _observe(tx, moment, case, outcome))
                 return Verdict.ENDED
 
-    async def _missed(self, case: Authorization, *, settles_after: float) -> str:
+    async def _missed(self, case: Authorization, looked_at: datetime, *, settles_after: float) -> str:
         """The payer's search knows nothing: look again when that proves something, or begin anew if it does now."""
 
         def operation(tx: Transaction) -> None:
             moment = self._present()
-            if self._retries.after_miss(tx, moment, case, settles_after=settles_after):
+            if self._retries.after_miss(tx, moment, case, looked_at=looked_at, settles_after=settles_after):
                 self._retries.after_absence(tx, moment, case)
 
         await self._database.write(operation)

@@ -5,8 +5,9 @@ offered to a human again, or fails when the human said that it cannot be done.
 """
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 
-from priorauth.channels.contract import Answered, Channel, HumanNeeded, NothingFound, NotRequired
+from priorauth.channels.contract import Answered, Channel, Evidence, HumanNeeded, NothingFound, NotRequired
 from priorauth.commands import handoffs, submissions
 from priorauth.commands import processing as moves
 from priorauth.commands.processing import Observation
@@ -43,6 +44,7 @@ class Reconciling:
         if not await self._retries.may_try(case, job):
             return Verdict.AGAIN
         reported = handoff.report.reference_number if handoff.report else None
+        looked_at = self._present().now
         try:
             found = await self._channels[case.route.channel].reconcile(job, reference_number=reported)
         except Exception as error:  # noqa: BLE001 - an adapter's fault, whatever it is, is tried again
@@ -52,19 +54,19 @@ class Reconciling:
         settles_after = job.portal.submission_settles_after_seconds
 
         def operation(tx: Transaction) -> str:
-            return self._conclude(tx, case, handoff, found, settles_after=settles_after)
+            return self._conclude(tx, (case, handoff, found), looked_at=looked_at, settles_after=settles_after)
 
         return await self._database.write(operation)
 
     def _conclude(
         self,
         tx: Transaction,
-        case: Authorization,
-        handoff: ManualHandoff,
-        found: PayerReceipt | Answered | NotRequired | NothingFound | HumanNeeded,
+        looked: tuple[Authorization, ManualHandoff, Evidence | NotRequired | NothingFound | HumanNeeded],
         *,
+        looked_at: datetime,
         settles_after: float,
     ) -> str:
+        case, handoff, found = looked
         moment, journal = self._present(), case.journal
         seen = Observation(case.id, journal.run, f"reconcile:{journal.run}.{journal.turn}")
         match found:
@@ -79,7 +81,8 @@ class Reconciling:
             case HumanNeeded(reason, message, differences):
                 handoffs.offer(tx, moment, seen, reason=reason, message=message, differences=differences)
             case NothingFound():
-                return self._nothing(tx, moment, seen, (case, handoff, found), settles_after=settles_after)
+                looked_then = (case, handoff, found, looked_at)
+                return self._nothing(tx, moment, seen, looked_then, settles_after=settles_after)
         return Verdict.ENDED
 
     def _nothing(
@@ -87,11 +90,11 @@ class Reconciling:
         tx: Transaction,
         moment: Moment,
         seen: Observation,
-        looked: tuple[Authorization, ManualHandoff, NothingFound],
+        looked: tuple[Authorization, ManualHandoff, NothingFound, datetime],
         *,
         settles_after: float,
     ) -> str:
-        case, handoff, found = looked
+        case, handoff, found, looked_at = looked
         attempt = case.journal.open_attempt
         # Once the payer was asked, nobody could tell; a later browser of the case knows no more than that.
         knows = attempt is not None and attempt.handoff_id == handoff.id and attempt.missed_at is None
@@ -100,7 +103,7 @@ class Reconciling:
         elif (
             attempt is not None
             and found.searched
-            and not self._retries.after_miss(tx, moment, case, settles_after=settles_after)
+            and not self._retries.after_miss(tx, moment, case, looked_at=looked_at, settles_after=settles_after)
         ):
             return Verdict.AGAIN
         handoffs.reconcile(tx, moment, seen)

@@ -7,7 +7,7 @@ What an exception says is never written down, since it may quote a page.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -125,12 +125,14 @@ class Retries:
             look_at_least_every=self._bounds.longest_delay,
         )
 
-    def after_miss(self, tx: Transaction, moment: Moment, case: Authorization, *, settles_after: float) -> bool:
+    def after_miss(
+        self, tx: Transaction, moment: Moment, case: Authorization, *, looked_at: datetime, settles_after: float
+    ) -> bool:
         """Record that the payer's search knows nothing of the open attempt; True when that proves that it is absent.
 
         Else the work is started again when another look proves something.
         """
-        after = submissions.record_miss(tx, moment, authorization_id=case.id)
+        after = submissions.record_miss(tx, moment, authorization_id=case.id, looked_at=looked_at)
         attempt = after.journal.open_attempt
         if attempt is None:
             return True

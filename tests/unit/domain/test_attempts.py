@@ -81,9 +81,13 @@ def stored(home: Home, build: Callable[[Clock], Authorization]) -> Authorization
     return case
 
 
-def miss(home: Home, case: Authorization, *, later: float = 0.0) -> Authorization:
+def miss(home: Home, case: Authorization, *, later: float = 0.0, took: float = 0.0) -> Authorization:
+    """A look that `took` so long, written down `later`."""
     moment = home.clock.moment(later=later)
-    answered = home.database.write_now(lambda tx: submissions.record_miss(tx, moment, authorization_id=case.id))
+    began = moment.now - timedelta(seconds=took)
+    answered = home.database.write_now(
+        lambda tx: submissions.record_miss(tx, moment, authorization_id=case.id, looked_at=began)
+    )
     assert home.database.read_now(lambda tx: tx.authorizations.get(case.id)) == answered
     return answered
 
@@ -116,6 +120,16 @@ def test_two_misses_far_enough_apart_conclude_the_attempt(home: Home, settles_af
     assert twice.journal.open_attempt is None
     assert told(home, case) == ["submission_not_found", "submission_absent"]
     assert (twice.version, twice.status) == (case.version, case.status), "a client sees nothing of it"
+
+
+def test_a_look_that_began_too_early_proves_nothing_however_late_it_is_written_down(
+    home: Home, settles_after: float
+) -> None:
+    case = stored(home, cases.attempted)
+    first = miss(home, case)
+
+    assert miss(home, case, later=2 * settles_after, took=1.5 * settles_after) == first
+    assert states(miss(home, case)) == [AttemptState.ABSENT]
 
 
 def test_misses_in_quick_succession_prove_nothing_however_many(home: Home, settles_after: float) -> None:
