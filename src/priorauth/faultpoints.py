@@ -8,7 +8,7 @@ An armed place is written `point:phase:effect`, as in `submission_intended:befor
 (SIGKILL), `error` (an InjectedFault) or `delay`; `=2.5` behind it are seconds that are waited first, `@3` is the third
 passage instead of the next one. Several stand apart by commas. `@/a/file` names a file that holds them, a line each:
 it is read at each passage, and what has struck is taken out of it, so that a test can arm a server that runs, and
-what killed a server does not kill the next one.
+what killed a server does not kill the next one. Beside it every passage is written down, in `/a/file.passed`.
 """
 
 import asyncio
@@ -214,6 +214,8 @@ class _Arsenal:
             raise FaultyFaultpoints(f"{point.value} has no {phase}")
         if self._file is not None:
             self._armed = read(self._file.read_text())
+            with self._file.with_name(f"{self._file.name}.passed").open("a") as passed:
+                passed.write(f"{point.value}:{phase}\n")
         for each in self._armed:
             if (each.point, each.phase) != (point, phase):
                 continue

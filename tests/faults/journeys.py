@@ -18,8 +18,8 @@ _HANDED = ("human_needed", "handoff_created", "handoff_closed", "reconciled")
 class Journey:
     """One way from the creation of a case to its end.
 
-    `standing` is armed beside what a run arms. `detaches` takes the first document off again; the case is canceled as
-    soon as `cancels` says so of its events.
+    `standing` is armed beside what a run arms. `detaches` takes the first document off again; `loses` lets the browser
+    die once while a human is needed in it; the case is canceled as soon as `cancels` says so of its events.
     """
 
     scenario: str
@@ -31,25 +31,41 @@ class Journey:
     behaviour: dict[str, Any] | None = field(default_factory=lambda: {"decision": _APPROVED})
     standing: tuple[str, ...] = ()
     detaches: bool = False
+    loses: bool = False
     cancels: Callable[[list[str]], bool] | None = None
+
+    @property
+    def is_automatic(self) -> bool:
+        """Whether the service submits without an approval."""
+        return "approval_required" not in self.story
+
+    @property
+    def has_humans(self) -> bool:
+        """Whether somebody acts in the session, which the protocol's model leaves out."""
+        return "human_needed" in self.story
 
 
 JOURNEYS = {
     "automatic": Journey(scenario="approved_automatic", story=("created", "advance_confirmed", *_SENT)),
     "at juniper": Journey(
         scenario="juniper_submit_response_lost",
-        story=("created", "advance_confirmed", *_SENT),
+        story=("created", "document_attached", "advance_confirmed", *_SENT),
         behaviour={"decision": _APPROVED, "faults": []},
     ),
     "decided late": Journey(
         scenario="approved_automatic",
         story=("created", "advance_confirmed", *_SENT),
-        behaviour={"decision": {**_APPROVED, "afterSeconds": 2}},
+        behaviour={"decision": {**_APPROVED, "afterSeconds": 6}},
     ),
     "signed out": Journey(
         scenario="approved_automatic",
         story=("created", "advance_confirmed", *_SENT),
         behaviour={"decision": _APPROVED, "faults": [{"at": "member_search", "kind": "signed_out", "times": 1}]},
+    ),
+    "out of reach": Journey(
+        scenario="approved_automatic",
+        story=("created", "advance_confirmed", *_SENT),
+        behaviour={"decision": _APPROVED, "faults": [{"at": "service", "kind": "reset", "times": 1}]},
     ),
     "answer lost": Journey(
         scenario="submit_response_lost",
@@ -153,17 +169,25 @@ JOURNEYS = {
         scenario="handoff_mfa",
         story=("created", "document_attached", "advance_confirmed", *_HANDED, *_REVIEWED),
     ),
+    "lost before a human came": Journey(
+        scenario="handoff_mfa",
+        story=("created", "document_attached", "advance_confirmed", *_HANDED, *_REVIEWED),
+        loses=True,
+    ),
 }
 
 # Notes change nothing in a case, and a repeated step may leave them twice.
-_NOTES = {"portal_page", "channel_fault", "submit_refused", "request_refused"}
+_NOTES = {
+    *("portal_page", "channel_fault", "submit_refused", "request_refused"),
+    *("payer_out_of_reach", "payer_reached"),
+}
 _NOTES_OF_VIEWS = re.compile(r"(access_grant|live_view|live_input)_\w+")
 # An attempt has one end before another begins; a human's turn in a session that was lost comes again.
 _INTENT = r"(submission|reply)_intended "
 _IN_VAIN = (
     (rf"{_INTENT}(submission_not_found )?(submission_absent|submission_not_sent) ", ""),
     (rf"({_INTENT})submission_not_found ", r"\1"),
-    (r"human_needed (handoff_created )?interaction_lost ", ""),
+    (r"human_needed (handoff_created )?interaction_lost (reconciled )?", ""),
     (r"human_needed handoff_created handoff_closed reconciled (?=human_needed)", ""),
 )
 

@@ -81,7 +81,8 @@ class Lane:
 
     def __init__(self, folder: Path) -> None:
         self.armed = folder / "armed"
-        self.armed.write_text("")
+        self._passed = folder / "armed.passed"
+        self.arm()
         self.server = ServerProcess(
             folder / "data",
             sweep_seconds=1,
@@ -93,8 +94,13 @@ class Lane:
         self.customer = PersistentCustomer(self.server, self.server.new_key())
 
     def arm(self, *places: str) -> None:
-        """Arm these places, instead of what has not struck yet."""
+        """Arm these places, instead of what has not struck yet; what was passed before is forgotten."""
+        self._passed.write_text("")
         self.armed.write_text("\n".join(places))
+
+    def passed(self) -> list[str]:
+        """Return the places that were passed since something was armed."""
+        return self._passed.read_text().splitlines()
 
     def is_armed(self, place: str) -> bool:
         """Say whether a place has not struck yet."""
