@@ -5,7 +5,7 @@
 #   JOBS=2                    how many processes the tests run in; 0 runs them in this one
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test fuzz faults chaos lint format lock
+.PHONY: help setup demo serve test fuzz faults mutations chaos lint format lock
 
 BIN := .venv/bin
 SOURCES := src tests scripts
@@ -30,6 +30,9 @@ test: setup ## all tests
 
 fuzz: setup ## ten minutes of generated requests against a real server; ARGS=60 for a minute
 	@$(BIN)/python -m tests.fuzz $(ARGS)
+
+mutations: setup ## each part of the submission protocol taken out of a copy, which the tests that claim it must notice
+	@$(BIN)/python -m tests.mutations $(ARGS)
 
 faults: setup ## each fault at each named point of a case's way, then the invariants; ARGS="--lanes 4 receipt_proven"
 	@$(BIN)/python -m tests.faults $(ARGS)

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from priorauth.commands import processing as moves
 from priorauth.commands.record import next_work
 from priorauth.domain.authorizations import Authorization
 from priorauth.domain.errors import AuthorizationNotFound, BadRequest, FileNotFound, TemporarilyUnavailable
@@ -227,6 +228,27 @@ def test_an_observation_is_recorded_once_a_case(home: Home) -> None:
         append(home, case, "seen", "review:1.0")
     assert home.database.read_now(lambda tx: tx.timeline.has_observed(case.id, "review:1.0"))
     assert not home.database.read_now(lambda tx: tx.timeline.has_observed(case.id, "review:1.1"))
+
+
+def test_what_a_step_observed_is_noted_once_however_often_the_step_runs(home: Home) -> None:
+    case = stored(home)
+
+    def note(tx: Transaction) -> None:
+        moment, details = home.clock.moment(), {"code": "x"}
+        moves.note(
+            tx,
+            moment,
+            authorization_id=case.id,
+            event="channel_fault",
+            actor=SERVICE,
+            details=details,
+            observation_id="look:1.0",
+        )
+
+    for _ in range(2):
+        home.database.write_now(note)
+    told = home.database.read_now(lambda tx: tx.timeline.page(case.id, before=None, limit=9))
+    assert [entry.type for entry in told] == ["channel_fault"]
 
 
 # --- what else rests there -------------------------------------------------------------------------------------------

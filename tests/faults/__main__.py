@@ -18,11 +18,13 @@ def main() -> int:
     """Run, print, and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults")
     parser.add_argument("--lanes", type=int, default=4, help="how many servers work side by side")
+    parser.add_argument("--run", action="append", default=[], help="this run alone, by its whole name; any number of")
     parser.add_argument("--skip", type=int, default=0, help="leave out so many, to go on with what was broken off")
     parser.add_argument("--list", action="store_true", help="name the runs and do nothing")
     parser.add_argument("words", nargs="*", help="only runs whose names contain all of these")
     given = parser.parse_args()
-    chosen = [run for run in runs() if all(word in run.name for word in given.words)][given.skip :]
+    named = [run for run in runs() if not given.run or run.name in given.run]
+    chosen = [run for run in named if all(word in run.name for word in given.words)][given.skip :]
     if given.list:
         print("\n".join(run.name for run in chosen))
         return 0

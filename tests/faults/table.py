@@ -47,8 +47,17 @@ class Run:
 
 _P = Point
 _WITH_A_HUMAN = ("helped by a human",)
-# On which journeys a point is passed; where it is not named here, on the first.
+# On which journeys a point is passed. A point that is neither here nor exempt fails a test.
 _JOURNEYS: dict[Point, tuple[str, ...]] = {
+    **dict.fromkeys(
+        (
+            *(_P.CREATED, _P.ADVANCE_CONFIRMED, _P.PORTAL_PAGE, _P.SUBMISSION_INTENDED, _P.RECEIPT_PROVEN),
+            *(_P.DECISION_OBSERVED, _P.SESSION_CLAIMED, _P.ADVANCE, _P.LOOK, _P.BROWSER_START),
+            *(_P.PAGE_SIGNED_IN, _P.PAGE_MEMBER_FOUND, _P.PAGE_SERVICE, _P.PAGE_DOCUMENTS, _P.PAGE_REVIEW),
+            *(_P.PAGE_RECEIPT, _P.PAGE_STATUS_READ),
+        ),
+        ("automatic",),
+    ),
     _P.ANSWERS_CHANGED: ("gathered",),
     _P.DOCUMENT_ATTACHED: ("gathered",),
     _P.DOCUMENT_DETACHED: ("attached twice",),
@@ -99,6 +108,9 @@ _JOURNEYS: dict[Point, tuple[str, ...]] = {
 }
 
 _BESIDE = "It is written beside the case's way by a task of its own, and nothing waits for it or depends on it: "
+_RESTORES = (
+    "Only after a restore, which no run makes: its record is older than the world (tests/contracts/test_restoring)."
+)
 EXEMPT: dict[Point, str] = {
     _P.REQUEST_REFUSED: _BESIDE + "the refusal stands whether it is noted or not (tests/portals/test_submit_boundary).",
     _P.SUBMIT_REFUSED: _BESIDE + "the refusal stands whether it is noted or not (tests/portals/test_submit_boundary).",
@@ -107,6 +119,8 @@ EXEMPT: dict[Point, str] = {
     _P.ACCESS_GRANT_REVOKED: "No route reaches it: a grant ends with its handoff, case or session.",
     _P.ACCESS_GRANT_REFUSED: "A stranger's note on a case that it does not touch (tests/http/test_access_grants).",
     _P.LIVE_VIEW_RENEWED: "A viewer's note, five minutes after it began; the case is not touched (tests/http).",
+    _P.RESTORED: _RESTORES,
+    _P.SUBMISSION_DOUBTED: _RESTORES,
     _P.LIVE_INPUT_REFUSED: "A viewer's note; the input is refused whether it is noted or not (tests/unit/live).",
 }
 # Where nothing may be lost, and nothing sent twice.
@@ -160,7 +174,7 @@ def runs() -> Iterator[Run]:
 
 
 def _journeys_of(point: Point) -> tuple[str, ...]:
-    return _JOURNEYS.get(point, ("automatic",))
+    return _JOURNEYS[point]
 
 
 def _at(point: Point) -> Iterator[Run]:

@@ -229,6 +229,20 @@ def test_a_withdrawn_permit_passes_nothing_and_a_used_one_cannot_be_withdrawn() 
     assert not guard.withdraw()
 
 
+def test_a_permit_is_good_only_while_whoever_released_it_stands() -> None:
+    standing = [True]
+    guard = SubmitGuard(BOUNDARY, stands=lambda: standing[0])
+    guard.release()
+
+    standing[0] = False
+    assert not guard.begin_sending()
+    assert guard.withdraw(), "nothing has left"
+
+    standing[0] = True
+    guard.release()
+    assert guard.begin_sending()
+
+
 class PermitMachine(RuleBasedStateMachine):
     """Any sequence of operations, legal or not."""
 

@@ -1,0 +1,175 @@
+"""The parts of the submission protocol, how each is taken out of the code, and the tests that claim to notice."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One replacement in one file: `old` has to be there, exactly once."""
+
+    file: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """One part that is taken out. Each of `tests` has to fail then, and so has each of `runs` of the fault points."""
+
+    part: str
+    edits: tuple[Edit, ...]
+    tests: tuple[str, ...] = ()
+    runs: tuple[str, ...] = ()
+
+
+_PROCESSING = "src/priorauth/engine/processing.py"
+_GUARD = "src/priorauth/channels/portals/guard.py"
+_SUBMISSIONS = "src/priorauth/commands/submissions.py"
+_ATTEMPTS = "tests/unit/domain/test_attempts.py"
+_BOUNDARY = "tests/portals/test_submit_boundary.py"
+
+MUTATIONS = (
+    Mutation(
+        "the intent's commit",
+        (
+            Edit(
+                _PROCESSING,
+                "        async def intend() -> bool:\n",
+                "        async def intend() -> bool:\n            return True\n",
+            ),
+        ),
+        tests=("tests/e2e/test_scenarios.py::test_an_approved_case_tells_its_whole_story",),
+        runs=("receipt_proven:before_commit / crash / automatic",),
+    ),
+    Mutation(
+        "the guard's withholding",
+        (
+            Edit(
+                _GUARD,
+                "if verdict.kind is Kind.FINAL and self._state is not PermitState.RELEASED:",
+                "if verdict.kind is Kind.FINAL and self.is_spent:",
+            ),
+            Edit(
+                _GUARD,
+                "        if self._state is not PermitState.RELEASED or not self._stands():\n",
+                "        if self.is_spent or not self._stands():\n",
+            ),
+        ),
+        tests=(
+            "tests/unit/channels/test_guard.py::test_a_final_request_passes_only_while_released",
+            f"{_BOUNDARY}::test_nothing_final_reaches_the_payer_before_the_release",
+        ),
+    ),
+    Mutation(
+        "the guard's one permit",
+        (
+            Edit(
+                _GUARD,
+                "if verdict.kind is Kind.FINAL and self._state is not PermitState.RELEASED:",
+                "if verdict.kind is Kind.FINAL and self._state is PermitState.ARMED:",
+            ),
+            Edit(
+                _GUARD,
+                "        if self._state is not PermitState.RELEASED or not self._stands():\n",
+                "        if self._state is PermitState.ARMED or not self._stands():\n",
+            ),
+        ),
+        tests=(
+            "tests/unit/channels/test_guard.py::test_a_final_request_passes_only_while_released",
+            "tests/portals/test_gate.py::test_what_the_browser_sends_again_by_itself_is_refused",
+            "tests/portals/test_gate.py::test_nothing_final_leaves_before_release_and_then_exactly_once",
+        ),
+    ),
+    Mutation(
+        "the lookup: an open attempt is simply tried again",
+        (
+            Edit(
+                _PROCESSING,
+                "            found = await self._channels[case.route.channel].find(job)\n",
+                "            found: Evidence | Absent | HumanNeeded = Absent()\n",
+            ),
+        ),
+        tests=("tests/e2e/test_scenarios.py::test_a_scenario_ends_as_it_says[submit_response_lost]",),
+        runs=("settle:before / error / answer lost",),
+    ),
+    Mutation(
+        "the second look",
+        (
+            Edit(
+                _SUBMISSIONS,
+                "    if attempt.absence_proven_in(settles_after, now=looked_at) > 0:\n",
+                "    if attempt.absence_proven_in(settles_after, now=looked_at) > 1e9:\n",
+            ),
+        ),
+        tests=(
+            f"{_ATTEMPTS}::test_two_misses_far_enough_apart_conclude_the_attempt",
+            f"{_ATTEMPTS}::test_misses_in_quick_succession_prove_nothing_however_many",
+            "tests/contracts/test_reconciling.py::test_what_may_have_left_is_absent_only_after_two_looks",
+        ),
+    ),
+    Mutation(
+        "that a look counts from when it began",
+        (
+            Edit(
+                _SUBMISSIONS,
+                "absence_proven_in(settles_after, now=looked_at)",
+                "absence_proven_in(settles_after, now=moment.now)",
+            ),
+        ),
+        tests=(f"{_ATTEMPTS}::test_a_look_that_began_too_early_proves_nothing_however_late_it_is_written_down",),
+    ),
+    Mutation(
+        "fencing: the kernel's timer",
+        (
+            Edit(
+                "src/priorauth/engine/leases.py",
+                "    signal.setitimer(signal.ITIMER_REAL, seconds)\n",
+                "    signal.setitimer(signal.ITIMER_REAL, seconds and 86_400)\n",
+            ),
+        ),
+        tests=(
+            "tests/contracts/test_leases.py::test_a_process_that_was_stopped_for_too_long_dies_before_it_does_anything",
+        ),
+    ),
+    Mutation(
+        "fencing: a permit is good only while the lease stands",
+        (Edit(_GUARD, " or not self._stands():\n", ":\n"),),
+        tests=("tests/unit/channels/test_guard.py::test_a_permit_is_good_only_while_whoever_released_it_stands",),
+    ),
+    Mutation(
+        "the idempotent observation",
+        (
+            Edit(
+                "src/priorauth/store/timeline.py",
+                "        return self._connection.execute(query).first() is not None\n",
+                "        return self._connection.execute(query).first() is None and False\n",
+            ),
+        ),
+        tests=(
+            "tests/contracts/test_store.py::test_an_observation_is_recorded_once_a_case",
+            "tests/contracts/test_store.py::test_what_a_step_observed_is_noted_once_however_often_the_step_runs",
+        ),
+    ),
+    Mutation(
+        "the comparison with the review page",
+        (
+            Edit(
+                "src/priorauth/channels/portals/channel.py",
+                "if isinstance(boundary, HumanNeeded) or boundary.differences != allowed:",
+                "if isinstance(boundary, HumanNeeded):",
+            ),
+        ),
+        tests=("tests/contracts/test_channels.py::test_a_page_that_shows_another_value_is_never_submitted_unapproved",),
+    ),
+    Mutation(
+        "the approval",
+        (
+            Edit(
+                "src/priorauth/domain/processing.py",
+                "    if case.final_submission is FinalSubmission.AUTOMATIC:\n        return True\n",
+                "    if case.final_submission:\n        return True\n",
+            ),
+        ),
+        tests=("tests/unit/domain/test_processing.py::test_nothing_is_submitted_without_leave_or_twice",),
+    ),
+)
