@@ -86,7 +86,7 @@ def test_what_is_there_twice_or_without_its_beginning_stays_in_a_story(told: str
 
 @pytest.mark.browser
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_at_the_crossing_a_case_comes_through_every_fault_counted_once(tmp_path: Path) -> None:
     chosen: dict[str, Run] = {run.name: run for run in runs() if run.name in REPRESENTATIVE}
     assert set(chosen) == set(REPRESENTATIVE)

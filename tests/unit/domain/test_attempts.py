@@ -135,6 +135,7 @@ def test_a_look_that_began_too_early_proves_nothing_however_late_it_is_written_d
 def test_misses_in_quick_succession_prove_nothing_however_many(home: Home, settles_after: float) -> None:
     case = stored(home, cases.attempted)
     first = miss(home, case)
+    assert states(first) == [AttemptState.INTENDED]
 
     for _ in range(9):
         seen = miss(home, case, later=settles_after / 10)
