@@ -2,7 +2,7 @@
 #
 #   PYTHON=/path/to/python3   the interpreter for .venv, instead of the first fitting one
 #   ARGS="..."                handed to what the target runs: make test ARGS="-k lifecycle -x"
-#   JOBS=2                    how many processes the tests run in; 0 runs them in this one
+#   JOBS=3                    how many processes the tests run in; 0 runs them in this one
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo serve test fuzz faults mutations chaos lint format lock
@@ -10,7 +10,7 @@
 BIN := .venv/bin
 SOURCES := src tests scripts
 ARGS ?=
-JOBS ?= 2
+JOBS ?= 3
 export PYTHON
 
 help: ## this list
