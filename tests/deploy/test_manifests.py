@@ -9,9 +9,7 @@ import typer
 import priorauth
 from priorauth.cli.main import app
 from priorauth.settings import Settings
-from tests.deploy import pending
 from tests.deploy.manifests import (
-    DEPLOY,
     Yaml,
     compose,
     container,
@@ -37,16 +35,9 @@ SECRETS = {"priorauth_database_url", "priorauth_encryption_keys", "priorauth_ser
 @pytest.mark.parametrize(("name", "text"), [*texts()], ids=lambda value: value if len(value) < 60 else "")
 def test_every_variable_is_a_setting(name: str, text: str) -> None:
     named = {*re.findall(r"PRIORAUTH_[A-Z][A-Z_]*[A-Z]", text)} - NOT_OURS
-    known = {f"PRIORAUTH_{each.upper()}" for each in {*Settings.model_fields} | pending.SETTINGS}
+    known = {f"PRIORAUTH_{each.upper()}" for each in {*Settings.model_fields}}
 
     assert named <= known, f"{name} names what is no setting"
-
-
-def test_what_is_pending_is_not_there_yet() -> None:
-    there = (pending.SETTINGS & {*Settings.model_fields}) | (pending.COMMANDS & COMMANDS)
-    there |= {page for page in pending.PAGES if (DEPLOY.parent / "docs" / page).exists()}
-
-    assert not there, "drop these from tests/deploy/pending.py"
 
 
 def test_every_command_exists() -> None:
@@ -57,7 +48,7 @@ def test_every_command_exists() -> None:
     started |= {found for each in _compose_commands() for found in re.findall(r"exec priorauth (\w+)", each[0])}
 
     assert started == {"api", "migrate", "sandbox", "serve", "worker"}
-    assert started <= COMMANDS | pending.COMMANDS
+    assert started <= COMMANDS
 
 
 def test_every_way_listens_where_the_others_ask() -> None:
@@ -118,7 +109,7 @@ def test_no_secret_has_a_value() -> None:
 
 
 def test_secrets_are_files_wherever_the_server_runs() -> None:
-    services, known = compose()["services"], {*Settings.model_fields} | pending.SETTINGS
+    services, known = compose()["services"], {*Settings.model_fields}
     files = {each["name"]: each for each in pods()["worker"]["spec"]["volumes"]}["secrets"]
 
     assert {name.removeprefix("priorauth_") for name in SECRETS} <= known

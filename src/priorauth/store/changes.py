@@ -8,7 +8,7 @@ import contextlib
 import contextvars
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import TypeVar
@@ -28,6 +28,7 @@ class Watch:
         self._changes = changes
         self._loop = asyncio.get_running_loop()
         self._told = asyncio.Event()
+        self._heard: set[str] | None = set()
 
     async def following(self, *, until: float) -> bool:
         """Wait for the next word of a change; False when the loop's time `until` is over, or all waiting has ended."""
@@ -39,11 +40,23 @@ class Watch:
         self._told.clear()
         return not self._changes.ended
 
-    def tell(self) -> None:
-        """Wake the waiter, from whatever thread."""
+    def heard(self) -> set[str] | None:
+        """Return the cases that were spoken of since this was asked last; None: any may have changed."""
+        heard, self._heard = self._heard, set()
+        return heard
+
+    def tell(self, authorization_ids: Collection[str] | None) -> None:
+        """Wake the waiter, from whatever thread; None speaks of all cases."""
         # A loop that was closed has nobody left who waits.
         with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._told.set)
+            self._loop.call_soon_threadsafe(self._hear, authorization_ids)
+
+    def _hear(self, authorization_ids: Collection[str] | None) -> None:
+        if authorization_ids is None:
+            self._heard = None
+        elif self._heard is not None:
+            self._heard.update(authorization_ids)
+        self._told.set()
 
 
 class Changes:
@@ -61,7 +74,7 @@ class Changes:
         with self._lock:
             self._waiting.setdefault(authorization_id, set()).add(watch)
         if self.ended:
-            watch.tell()
+            watch.tell(None)
         try:
             yield watch
         finally:
@@ -71,18 +84,19 @@ class Changes:
                 if not watchers:
                     del self._waiting[authorization_id]
 
-    def announce(self, authorization_ids: Iterable[str]) -> None:
+    def announce(self, authorization_ids: Collection[str]) -> None:
         """Tell whoever waits for one of these cases."""
         with self._lock:
             told = [watch for each in (*authorization_ids, _ANY) for watch in self._waiting.get(each, ())]
         for watch in told:
-            watch.tell()
+            watch.tell(authorization_ids)
 
     def announce_all(self) -> None:
         """Tell everybody: what was said may have been missed."""
         with self._lock:
-            waiting = list(self._waiting)
-        self.announce(waiting)
+            told = [watch for watches in self._waiting.values() for watch in watches]
+        for watch in told:
+            watch.tell(None)
 
     def end(self) -> None:
         """End all waiting, present and future: the server is about to stop."""
