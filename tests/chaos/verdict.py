@@ -16,15 +16,16 @@ from tests.chaos.timelines import chain_faults, read_timeline
 Json: TypeAlias = dict[str, Any]
 # These outcomes are the payer's or the portal's before anything is submitted.
 _NEVER_SENT = {"not_required", "failed"}
-_QUIET_WITHIN = 60.0
+# The search for what the payer has of a canceled case is put off for as long as five minutes.
+_QUIET_WITHIN = 360.0
 _LOOK_SECONDS = 0.2
-# Nothing may be left of any of these once every case is over.
+# Nothing may be left of any of these once every case is over. Work that is put off finds its case over when it is due.
 _LEFT = {
+    "cases that somebody must look after": "SELECT id, status FROM authorizations WHERE awaits_work",
     "works waiting or running": "SELECT workflow_uuid, status FROM workflow_status "
-    "WHERE status IN ('PENDING', 'ENQUEUED', 'DELAYED')",
+    "WHERE status IN ('PENDING', 'ENQUEUED')",
     "sessions claimed": "SELECT authorization_id, worker FROM session_claims",
     "views open": "SELECT id, authorization_id FROM live_views WHERE ended_at IS NULL",
-    "cases that somebody must look after": "SELECT id, status FROM authorizations WHERE awaits_work",
 }
 
 
