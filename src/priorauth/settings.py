@@ -89,7 +89,7 @@ class Settings(BaseSettings):
         None, description="Where API nodes reach this worker; by default the address that it listens on."
     )
     lease_seconds: float = Field(
-        8, ge=2, description="How long a worker on PostgreSQL may be silent before others take its cases over."
+        6, ge=2, description="How long a worker on PostgreSQL may be silent before others take its cases over."
     )
     concurrent_sessions: int = Field(4, gt=0, description="How many cases are worked on at once, a browser each.")
     concurrent_sessions_per_payer: int = Field(
