@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from priorauth.sandbox import catalog
-from tests.factories.clusters import Balancer, Cluster, cluster
+from tests.factories.clusters import Balancer, Cluster, cluster, free_port
 from tests.factories.humans import human
 from tests.factories.servers import Case, Integrator, ServerProcess, state_of, until
 
@@ -94,8 +94,9 @@ def test_a_worker_that_stood_still_before_its_final_request_sends_nothing_when_i
 def test_a_viewer_is_back_within_three_seconds_when_its_api_node_dies(installation: Cluster) -> None:
     balancer = Balancer()
     installation.stack.callback(balancer.close)
-    apis = [installation.start("api", public_base_url=balancer.url) for _ in range(2)]
-    balancer.nodes = list(apis)
+    balancer.ports = [free_port(), free_port()]
+    # Both are known to clients as the one address that stands before them.
+    apis = [installation.start("api", port=port, public_base_url=balancer.url) for port in balancer.ports]
     installation.start("worker")
     integrator = integrator_of(apis[1])
     case = integrator.create("handoff_mfa")

@@ -50,11 +50,18 @@ def cluster(folder: Path) -> Iterator[Cluster]:
         yield made
 
 
+def free_port() -> int:
+    """Return a port that nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
 class Balancer:
     """What stands before API nodes: a connection goes to the first of them that answers."""
 
     def __init__(self) -> None:
-        self.nodes: list[ServerProcess] = []
+        self.ports: list[int] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._serve, daemon=True).start()
@@ -74,10 +81,9 @@ class Balancer:
                 threading.Thread(target=_lead, args=(client, node), daemon=True).start()
 
     def _first(self) -> socket.socket | None:
-        for node in self.nodes:
-            host, _, port = node.url.removeprefix("http://").partition(":")
+        for port in self.ports:
             with suppress(OSError):
-                return socket.create_connection((host, int(port)), timeout=1)
+                return socket.create_connection(("127.0.0.1", port), timeout=1)
         return None
 
 
