@@ -63,7 +63,8 @@ async def all_in_one(settings: Settings) -> AsyncIterator[Node]:
         stack.enter_context(data_folder.held(settings.data_dir))
         database = stack.enter_context(opened_database(settings))
         watched = Watched(settings, database)
-        portals = await portals_here(settings, stack)
+        apart = settings.sandbox_url is not None
+        portals = portals_apart(settings) if apart else await portals_here(settings, stack)
         listener = listen(settings.host, settings.port)
         url = settings.public_base_url or address_of(settings.host, listener)
         worker = _new_worker()
