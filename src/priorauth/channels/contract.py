@@ -16,7 +16,7 @@ from priorauth.domain.handoffs import OfferReason
 from priorauth.domain.live_sessions import SessionClaim
 from priorauth.domain.questionnaires import AnswerItem, Item, Questionnaire
 from priorauth.domain.replies import Inquiry
-from priorauth.domain.reviews import Difference
+from priorauth.domain.reviews import Difference, Package
 from priorauth.domain.submissions import Decision, PayerReceipt
 
 
@@ -48,7 +48,9 @@ class Job:
 
     With a `reply` the payer has the case, and the job is to answer a message: `documents` are those that go along.
     `credential_id` names the account that signs in: None where the customer does in person, and where there is none.
-    `faults` are the tries in a row that failed.
+    `faults` are the tries in a row that failed. `approved` is the package of the current review snapshot, as the
+    payer's form words it: what may be sent, and what evidence must name; None where none was read yet.
+    `handoff_reason` is why a person acts in the session; None while the service acts.
     """
 
     authorization_id: str
@@ -64,6 +66,16 @@ class Job:
     portal_auth_mode: PortalAuthMode = PortalAuthMode.AUTOMATED
     credential_id: str | None = None
     faults: int = 0
+    approved: Package | None = None
+    handoff_reason: OfferReason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewPage:
+    """The payer's review page as it was read: its content in the payer's words, and a picture (PNG) of all of it."""
+
+    package: Package
+    picture: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +83,7 @@ class AtBoundary:
     """The payer's form is filled, and one request away from being submitted."""
 
     differences: tuple[Difference, ...]
+    page: ReviewPage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +122,7 @@ class HumanNeeded:
     reason: OfferReason
     message: str
     differences: tuple[Difference, ...] = ()
+    page: ReviewPage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +133,23 @@ class Withheld:
 @dataclass(frozen=True, slots=True)
 class NotSent:
     """`intend` said yes, and then the final request provably never left."""
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignSubmission:
+    """While a permit existed, the session tried to send another final request. The permit was withdrawn unused.
+
+    The session has ended. The attempt provably never left.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceMismatch:
+    """The payer's evidence carries our reference but names something else than what was sent."""
+
+    approved: tuple[tuple[str, str], ...]
+    shown: tuple[tuple[str, str], ...]
+    receipt: PayerReceipt
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +188,9 @@ Obstacle = Rejected | Refused | Discovered | NotRequired | HumanNeeded | Decisio
 Preparation = AtBoundary | Obstacle
 # What proves that the payer has what was sent.
 Evidence = PayerReceipt | Answered
-Submission = PayerReceipt | AtBoundary | Obstacle | Withheld | NotSent | Unresolved
+Submission = (
+    PayerReceipt | EvidenceMismatch | AtBoundary | Obstacle | Withheld | NotSent | ForeignSubmission | Unresolved
+)
 
 
 class ChannelFault(Exception):
@@ -203,17 +236,19 @@ class Channel(Protocol):
         """
         ...
 
-    async def find(self, job: Job) -> Evidence | Absent | HumanNeeded:
+    async def find(self, job: Job) -> Evidence | EvidenceMismatch | Absent | HumanNeeded:
         """Look for the case at the payer by the case's own reference, or for the answer to its message. Only reads."""
         ...
 
-    async def read_status(self, job: Job, *, reference_number: str) -> Decision | Inquiry | Pending | HumanNeeded:
+    async def read_status(
+        self, job: Job, *, reference_number: str
+    ) -> Decision | Inquiry | Pending | EvidenceMismatch | HumanNeeded:
         """Read what the payer has decided, or what it asks for before it decides. Only reads."""
         ...
 
     async def reconcile(
         self, job: Job, *, reference_number: str | None
-    ) -> Evidence | NotRequired | NothingFound | HumanNeeded:
+    ) -> Evidence | EvidenceMismatch | NotRequired | NothingFound | HumanNeeded:
         """Take the session back from a human and find out what is true at the payer. Only reads.
 
         What the human left open is evidence; a `reference_number` that was reported is looked up, and never believed.
@@ -266,6 +301,14 @@ class SessionLedger(Protocol):
 
     async def release(self, *, authorization_id: str, session_id: str) -> None:
         """Let the claim go."""
+        ...
+
+    async def intend_for_person(self, authorization_id: str) -> bool:
+        """Commit that a person's held final request is about to leave; False when it must not.
+
+        Checks in one transaction that the handoff is active, that its approval is of the current snapshot and that the
+        attempt is open, and claims the attempt in the file store.
+        """
         ...
 
     async def note(self, authorization_id: str, event: str, details: Mapping[str, str]) -> None:

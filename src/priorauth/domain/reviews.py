@@ -4,7 +4,7 @@ A snapshot is a picture of the stored case, not of the portal. What the portal s
 warnings, and an approval covers those differences and no others.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -167,11 +167,51 @@ class Difference:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Package:
+    """The content of a submission as the payer's form words it: label -> value, and one line a document.
+
+    `optional` names the fields that the payer's page may leave out.
+    """
+
+    fields: tuple[tuple[str, str], ...]
+    documents: tuple[str, ...]
+    optional: frozenset[str] = frozenset()
+
+    def differences(self, shown: "Package") -> tuple[Difference, ...]:
+        """Return where `shown` says something else than this package, or misses or adds something.
+
+        Case and white space are ignored: portals print names and codes as they like.
+        """
+        expected_fields, shown_fields = dict(self.fields), dict(shown.fields)
+        labels = dict.fromkeys((*expected_fields, *shown_fields))
+        fields = tuple(
+            Difference(label, expected_fields.get(label, ""), shown_fields.get(label, ""))
+            for label in labels
+            if (label in shown_fields or label not in self.optional)
+            and _plain(expected_fields.get(label, "")) != _plain(shown_fields.get(label, ""))
+        )
+        if sorted(map(_plain, self.documents)) == sorted(map(_plain, shown.documents)):
+            return fields
+        return (*fields, Difference("Documents", "; ".join(self.documents), "; ".join(shown.documents)))
+
+    def is_named_by(self, shown: Mapping[str, str], labels: tuple[str, ...]) -> bool:
+        """Return True if a page shows all of these labels, each with the value of this package."""
+        expected = dict(self.fields)
+        return all(label in shown and _plain(shown[label]) == _plain(expected[label]) for label in labels)
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).casefold()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewSnapshot:
     """What is to be approved. `differences` is what the portal showed otherwise when the snapshot was issued.
 
     `access_grant_id` names the grant by which whoever reviews may watch a session that the customer has signed in.
+    `package` is the content as the payer's form words it, read at the payer; None until it was read. `picture` names
+    the stored image of the payer's review page.
     """
 
     id: str
@@ -185,6 +225,8 @@ class ReviewSnapshot:
     warnings: tuple[Warning, ...] = ()
     access_grant_id: str | None = None
     differences: tuple[Difference, ...] = ()
+    package: Package | None = None
+    picture: str | None = None
 
     def superseded(self) -> "ReviewSnapshot":
         """Return the snapshot as one that can no longer be approved."""

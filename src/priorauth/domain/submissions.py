@@ -97,9 +97,23 @@ class Approval:
 
 
 @dataclass(frozen=True, slots=True)
+class Mismatch:
+    """Evidence of the payer that names something else than what was sent. A person decides whether it counts.
+
+    `approved` and `shown` hold the differing fields only, as label and value. `receipt` is what the payer showed.
+    """
+
+    id: str
+    approved: tuple[tuple[str, str], ...]
+    shown: tuple[tuple[str, str], ...]
+    receipt: PayerReceipt
+
+
+@dataclass(frozen=True, slots=True)
 class Submission:
     """All that a client sees of the way to the payer."""
 
     review_snapshot: ReviewSnapshot | None = None
     payer_receipt: PayerReceipt | None = None
     decision: Decision | None = None
+    mismatch: Mismatch | None = None

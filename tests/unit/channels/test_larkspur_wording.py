@@ -9,11 +9,11 @@ from decimal import Decimal
 import pytest
 
 from priorauth.channels.contract import Job, JobDocument
-from priorauth.channels.portals.adapter import Package
 from priorauth.channels.portals.larkspur.wording import Wording
 from priorauth.channels.portals.wording import Entry, document_line
 from priorauth.domain.catalog import CodeSystem
 from priorauth.domain.questionnaires import AnswerItem, Coding, ItemType, Option, Questionnaire, Value
+from priorauth.domain.reviews import Package
 from tests.factories.answers import question, said
 from tests.factories.jobs import job_of
 from tests.factories.payers import larkspur, request

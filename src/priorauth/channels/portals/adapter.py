@@ -4,9 +4,8 @@ An adapter knows pages and nothing else: no session, no guard, no case. Each of 
 is open and says what it saw.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Protocol
 
 from playwright.async_api import Page
@@ -16,50 +15,12 @@ from priorauth.channels.contract import DocumentSource, Evidence, HumanNeeded, J
 from priorauth.channels.portals.guard import Boundary
 from priorauth.domain.credentials import Credential
 from priorauth.domain.replies import Inquiry
-from priorauth.domain.reviews import Difference
+from priorauth.domain.reviews import Package
 from priorauth.domain.submissions import Decision, PayerReceipt
 from priorauth.faultpoints import Phase, Point
 
 # Whoever stops waiting for the last answer no longer knows: so this once the slowest portal is waited for.
 FINAL_PATIENCE_SECONDS = 120.0
-
-
-@dataclass(frozen=True, slots=True)
-class Package:
-    """What is sent, as the portal's review page words it: label -> value, and one line a document.
-
-    `optional` names the fields that the page may leave out.
-    """
-
-    fields: tuple[tuple[str, str], ...]
-    documents: tuple[str, ...]
-    optional: frozenset[str] = frozenset()
-
-    def differences(self, shown: "Package") -> tuple[Difference, ...]:
-        """Return where `shown` says something else than this package, or misses or adds something.
-
-        Capitals and blanks do not count: portals print names and codes as they like.
-        """
-        expected_fields, shown_fields = dict(self.fields), dict(shown.fields)
-        labels = dict.fromkeys((*expected_fields, *shown_fields))
-        fields = tuple(
-            Difference(label, expected_fields.get(label, ""), shown_fields.get(label, ""))
-            for label in labels
-            if (label in shown_fields or label not in self.optional)
-            and _plain(expected_fields.get(label, "")) != _plain(shown_fields.get(label, ""))
-        )
-        if sorted(map(_plain, self.documents)) == sorted(map(_plain, shown.documents)):
-            return fields
-        return (*fields, Difference("Documents", "; ".join(self.documents), "; ".join(shown.documents)))
-
-    def is_named_by(self, shown: Mapping[str, str], labels: tuple[str, ...]) -> bool:
-        """Say whether a page shows all of these labels, each with what this package says."""
-        expected = dict(self.fields)
-        return all(label in shown and _plain(shown[label]) == _plain(expected[label]) for label in labels)
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.split()).casefold()
 
 
 # Called at each page that an adapter reaches, with the page's name.

@@ -15,7 +15,7 @@ from priorauth.channels.contract import (
     Refused,
     Rejected,
 )
-from priorauth.channels.portals.adapter import FINAL_PATIENCE_SECONDS, Package, Step, final_click
+from priorauth.channels.portals.adapter import FINAL_PATIENCE_SECONDS, Step, final_click
 from priorauth.channels.portals.forms import enter, unknown_questions
 from priorauth.channels.portals.juniper.documents import shown_documents, upload
 from priorauth.channels.portals.juniper.status import is_own, open_request, receipt_of, shown_facts
@@ -30,6 +30,7 @@ from priorauth.channels.portals.juniper.views import (
 from priorauth.channels.portals.juniper.wording import Wording
 from priorauth.channels.portals.pages import described, heading, persistently, portal_faults, table_rows
 from priorauth.domain.errors import Issue
+from priorauth.domain.reviews import Package
 from priorauth.domain.submissions import PayerReceipt
 
 _SERVICE, _CLINICAL, _DOCUMENTS, _REVIEW = "Service", "Clinical questions", "Documents", "Review"

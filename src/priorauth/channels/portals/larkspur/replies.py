@@ -3,11 +3,12 @@
 from playwright.async_api import Page
 
 from priorauth.channels.contract import Answered, DocumentSource, Job, Obstacle, ReplyTo
-from priorauth.channels.portals.adapter import FINAL_PATIENCE_SECONDS, Package, Step, final_click
+from priorauth.channels.portals.adapter import FINAL_PATIENCE_SECONDS, Step, final_click
 from priorauth.channels.portals.larkspur.documents import shown_documents, upload
 from priorauth.channels.portals.larkspur.status import is_answered, open_message, read_status, require_own
 from priorauth.channels.portals.larkspur.wording import Wording
 from priorauth.channels.portals.pages import again_from_here, described, heading, portal_faults, press, require_heading
+from priorauth.domain.reviews import Package
 from priorauth.domain.submissions import Decision
 
 _REPLY = "Reply"

@@ -15,7 +15,7 @@ from priorauth.channels.contract import (
     Refused,
     Rejected,
 )
-from priorauth.channels.portals.adapter import FINAL_PATIENCE_SECONDS, Package, Step, final_click
+from priorauth.channels.portals.adapter import FINAL_PATIENCE_SECONDS, Step, final_click
 from priorauth.channels.portals.forms import enter, unknown_questions
 from priorauth.channels.portals.larkspur.documents import shown_documents, upload
 from priorauth.channels.portals.larkspur.status import open_request, receipt_of, require_own, shown_receipt
@@ -35,6 +35,7 @@ from priorauth.channels.portals.pages import (
 )
 from priorauth.channels.portals.wording import Entry
 from priorauth.domain.errors import Issue
+from priorauth.domain.reviews import Package
 from priorauth.domain.submissions import PayerReceipt
 
 _SERVICE, _CLINICAL = "Service", "Clinical information"

@@ -3,10 +3,10 @@
 from datetime import date
 
 from priorauth.channels.contract import Job, JobDocument
-from priorauth.channels.portals.adapter import Package
 from priorauth.channels.portals.wording import Entry, JobWords, document_line, same, sent_name
 from priorauth.domain.catalog import DocumentType, Widget
 from priorauth.domain.questionnaires import Concept
+from priorauth.domain.reviews import Package
 
 _REQUEST_TYPES = {"outpatient": "Outpatient", "inpatient": "Inpatient", "drug": "Drug"}
 _DIAGNOSIS = "Primary diagnosis (ICD-10-CM)"
