@@ -73,6 +73,15 @@ async def submissions(request: Request) -> Response:
     return JSONResponse({"data": data})
 
 
+async def package(request: Request) -> Response:
+    """Report what one submission says: the rows and documents that its review showed."""
+    taken = _portal_of(request).records.submission(request.path_params["reference"])
+    if taken is None:
+        return _error(404, code="not_found", message="The plan has no submission of this reference number.")
+    rows = [{"label": label, "value": value} for label, value in taken.rows]
+    return JSONResponse({"data": {"draft": taken.draft_id, "rows": rows, "documents": taken.documents}})
+
+
 def _portal_of(request: Request) -> ControlledPortal:
     portal: ControlledPortal = request.app.state.portal
     return portal
@@ -103,6 +112,7 @@ def routes(check: Callable[[object], str | None]) -> list[Route]:
 
     return [
         Route("/sandbox/submissions", loopback_only(submissions), methods=["GET"]),
+        Route("/sandbox/submissions/{reference}", loopback_only(package), methods=["GET"]),
         Route("/sandbox/members/{member_id}", loopback_only(put_member), methods=["PUT"]),
     ]
 

@@ -206,6 +206,8 @@ class PlanRecords:
             case_reference=row["case_reference"],
             service=row["service"],
             start_date=row["start_date"],
+            draft_id=row["draft_id"],
+            rows=tuple((label, value) for label, value in json.loads(row["package"])),
             documents=json.loads(row["documents"]),
             received_at=datetime.fromisoformat(row["received_at"]),
             told=json.loads(row["decision"] or "null"),
