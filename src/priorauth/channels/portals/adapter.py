@@ -4,7 +4,7 @@ An adapter knows pages and nothing else: no session, no guard, no case. Each of 
 is open and says what it saw.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Protocol
 
@@ -12,8 +12,9 @@ from playwright.async_api import Page
 
 from priorauth import faultpoints
 from priorauth.channels.contract import DocumentSource, Evidence, HumanNeeded, Job, NotRequired, Obstacle, Pending
-from priorauth.channels.portals.guard import Boundary
+from priorauth.channels.portals.guard import Boundary, PermittedRequest
 from priorauth.domain.credentials import Credential
+from priorauth.domain.handoffs import OfferReason
 from priorauth.domain.replies import Inquiry
 from priorauth.domain.reviews import Package
 from priorauth.domain.submissions import Decision, PayerReceipt
@@ -42,6 +43,32 @@ class PortalAdapter(Protocol):
 
     def boundary(self, base_url: str) -> Boundary:
         """Return what may leave the browser at this portal: its origins, its writes, its final requests."""
+        ...
+
+    def draft_of(self, url: str) -> str | None:
+        """Return what identifies the draft whose page is at `url`; None where no draft's page is."""
+        ...
+
+    def final_request(self, base_url: str, draft_id: str) -> PermittedRequest:
+        """Return the request that submits a draft. Raises ValueError where `draft_id` is none."""
+        ...
+
+    def draft_of_request(self, path: str) -> str | None:
+        """Return what identifies the draft that a final request to this path submits; None for other paths."""
+        ...
+
+    def handoff_boundary(
+        self,
+        base_url: str,
+        reason: OfferReason,
+        *,
+        draft_id: str | None,
+        case_reference: str,
+        reference_number: str | None,
+        start_url: str,
+        interstitials: Iterable[str],
+    ) -> Boundary:
+        """Return what may leave the browser while a person acts in it."""
         ...
 
     async def sign_in(self, page: Page, *, base_url: str, credential: Credential) -> HumanNeeded | None:

@@ -6,14 +6,14 @@ by Playwright, downloads refused, file choosers the page's own. It may not know 
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
 
 from playwright.async_api import BrowserContext, FileChooser, Page
 from playwright.async_api import Dialog as PageDialog
 
-from priorauth.channels.portals.guard import PermitState, SubmitGuard
+from priorauth.channels.portals.guard import PermitState, PermittedRequest, SubmitGuard
 from priorauth.channels.portals.screens.downloads import Downloads
 from priorauth.channels.portals.screens.gone import unless_gone
 from priorauth.channels.portals.screens.hands import Hands
@@ -44,9 +44,18 @@ _PATIENCE_SECONDS: Final = 2.0
 class PortalScreen:
     """The screen of the session whose automation works in `page`, behind `guard`."""
 
-    def __init__(self, *, context: BrowserContext, page: Page, guard: SubmitGuard) -> None:
+    def __init__(
+        self,
+        *,
+        context: BrowserContext,
+        page: Page,
+        guard: SubmitGuard,
+        permitted: Callable[[str], PermittedRequest | None] = lambda _: None,
+    ) -> None:
         self._context = context
         self._guard = guard
+        self._page = page
+        self._permitted = permitted
         self._watcher: Watcher | None = None
         self._held = False
         self._tabs: dict[int, ScreenTab] = {}
@@ -70,7 +79,9 @@ class PortalScreen:
     def hand_over(self, *, may_submit: bool) -> None:
         """Let a human act in the session; with `may_submit` the guard lets one final request pass. Repeats are free."""
         if may_submit and self._guard.state is PermitState.ARMED:
-            self._guard.release()
+            permitted = self._permitted(self._page.url)
+            if permitted is not None:
+                self._guard.release(permitted)
         if self._held:
             return
         self._held = True

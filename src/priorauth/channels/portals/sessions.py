@@ -26,7 +26,7 @@ from priorauth import faultpoints
 from priorauth.channels.contract import AccountInUse, ChannelFault, Job, SessionLedger
 from priorauth.channels.portals.chromium import SandboxMode, find_chromium, keeps_sandbox, launch_arguments
 from priorauth.channels.portals.gate import Gate, Refusal
-from priorauth.channels.portals.guard import Boundary, SubmitGuard
+from priorauth.channels.portals.guard import Boundary, PermittedRequest, SubmitGuard
 from priorauth.channels.portals.pages import portal_faults
 from priorauth.channels.portals.screen import PortalScreen
 from priorauth.domain.catalog import PortalAuthMode
@@ -61,7 +61,15 @@ class PortalSession:
     """One browser at one portal for one case."""
 
     def __init__(
-        self, *, job: Job, browser: Browser, page: Page, gate: Gate, guard: SubmitGuard, claim: SessionClaim
+        self,
+        *,
+        job: Job,
+        browser: Browser,
+        page: Page,
+        gate: Gate,
+        guard: SubmitGuard,
+        claim: SessionClaim,
+        permitted: Callable[[str], PermittedRequest | None],
     ) -> None:
         self.job = job
         self.page = page
@@ -71,7 +79,8 @@ class PortalSession:
         # Signed in by a human, or left by one: the case goes on in this very browser.
         self.is_given_back = False
         self.has_ended = False
-        self.screen = PortalScreen(context=page.context, page=page, guard=guard)
+        self.screen = PortalScreen(context=page.context, page=page, guard=guard, permitted=permitted)
+        self._permitted = permitted
         self._browser = browser
         self._gate = gate
         self._page_since = time.time_ns()
@@ -110,7 +119,10 @@ class PortalSession:
     def release(self) -> None:
         """Let the one final request pass, as a part of the work that is traced now."""
         self._gate.final_within = get_current()
-        self.guard.release()
+        permitted = self._permitted(self.page.url)
+        if permitted is None:
+            raise ChannelFault("unexpected_page", "The page that is open is not that of a draft.")
+        self.guard.release(permitted)
 
     def reached(self, page: str) -> None:
         """Put a page that was reached on the trace, and how long that took."""
@@ -187,7 +199,14 @@ class SessionHost:
             for each in self._sessions.values()
         )
 
-    async def open(self, job: Job, *, boundary: Boundary, state: bytes | None = None) -> PortalSession:
+    async def open(
+        self,
+        job: Job,
+        *,
+        boundary: Boundary,
+        permitted: Callable[[str], PermittedRequest | None] = lambda _: None,
+        state: bytes | None = None,
+    ) -> PortalSession:
         """Start a browser for the job, ending the case's earlier one, with the `state` of an earlier session if given.
 
         Raises AccountInUse where it has to wait for its account, ChannelFault when none can be started.
@@ -201,13 +220,15 @@ class SessionHost:
         proxy = await gate.start()
         try:
             await faultpoints.passing(Point.BROWSER_START, Phase.BEFORE)
-            browser, page = await self._launch(proxy, pins=gate.spki_pins, state=state)
+            browser, page = await self._launch(proxy, gate.credentials, pins=gate.spki_pins, state=state)
         except Exception as error:  # noqa: BLE001 - a browser that does not start is a fault of the way, whatever it says
             await gate.close()
             await self._logged(self._release(claim))
             _log.error("browser_failed", authorization_id=job.authorization_id, **whereabouts(error))
             raise ChannelFault("browser_failed", "The browser could not be started.") from None
-        session = PortalSession(job=job, browser=browser, page=page, gate=gate, guard=guard, claim=claim)
+        session = PortalSession(
+            job=job, browser=browser, page=page, gate=gate, guard=guard, claim=claim, permitted=permitted
+        )
         self._sessions[job.authorization_id] = session
         browser.on("disconnected", lambda _: self._lost(session))
         page.on("crash", lambda _: self._lost(session))
@@ -290,7 +311,9 @@ class SessionHost:
         await self._ledger.release(authorization_id=claim.authorization_id, session_id=claim.session_id)
         self._unreleased.pop(claim.session_id, None)
 
-    async def _launch(self, proxy: str, *, pins: tuple[str, ...], state: bytes | None) -> tuple[Browser, Page]:
+    async def _launch(
+        self, proxy: str, credentials: tuple[str, str], *, pins: tuple[str, ...], state: bytes | None
+    ) -> tuple[Browser, Page]:
         executable = find_chromium(self._settings.chromium)
         arguments = await asyncio.to_thread(
             launch_arguments, executable=executable, proxy_server=proxy, sandbox=self._settings.sandbox
@@ -302,7 +325,7 @@ class SessionHost:
                 # The gate ends TLS with keys of its own; it is the gate that verifies the portal's certificate.
                 args=[*arguments, f"--ignore-certificate-errors-spki-list={','.join(pins)}"],
                 chromium_sandbox=keeps_sandbox(arguments),
-                proxy={"server": proxy},
+                proxy={"server": proxy, "username": credentials[0], "password": credentials[1]},
                 handle_sigint=False,
                 handle_sigterm=False,
                 handle_sighup=False,
