@@ -16,7 +16,8 @@ from priorauth.channels.portals.entrance import Entrance
 from priorauth.channels.portals.juniper.portal import JuniperPortal
 from priorauth.channels.portals.larkspur.portal import LarkspurPortal
 from priorauth.channels.portals.one_time_codes import OneTimeCodes
-from priorauth.channels.portals.sessions import PortalSession, SessionHost, SessionSettings
+from priorauth.channels.portals.session import PortalSession
+from priorauth.channels.portals.sessions import SessionHost, SessionSettings
 from priorauth.domain.credentials import Credential
 from priorauth.domain.live_sessions import SessionClaim
 from priorauth.domain.organizations import Environment

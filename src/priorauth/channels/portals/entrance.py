@@ -12,9 +12,10 @@ import structlog
 from priorauth import faultpoints
 from priorauth.channels.contract import ChannelFault, CredentialSource, HumanNeeded, Job
 from priorauth.channels.portals.adapter import PortalAdapter
-from priorauth.channels.portals.guard import PermittedRequest
+from priorauth.channels.portals.guard import Content, FinalRule
 from priorauth.channels.portals.pages import persistently, visit
-from priorauth.channels.portals.sessions import PortalSession, SessionHost
+from priorauth.channels.portals.session import PortalSession
+from priorauth.channels.portals.sessions import SessionHost
 from priorauth.domain.catalog import PortalAuthMode
 from priorauth.domain.credentials import Credential
 from priorauth.domain.handoffs import OfferReason
@@ -32,10 +33,11 @@ class PortalAccess:
     adapter: PortalAdapter
     base_url: str
 
-    def permitted_at(self, url: str) -> PermittedRequest | None:
-        """Return the request that submits the draft whose page is open at `url`; None where no draft's page is."""
-        draft_id = self.adapter.draft_of(url)
-        return self.adapter.final_request(self.base_url, draft_id) if draft_id is not None else None
+    @property
+    def may_submit(self) -> bool:
+        """Whether a final request of the portal can be compared with what was approved."""
+        rules = self.adapter.boundary(self.base_url).final
+        return any(isinstance(rule, FinalRule) and rule.content is not Content.NONE for rule in rules)
 
 
 class Entrance:
@@ -73,7 +75,7 @@ class Entrance:
         if given_back is not None and await access.adapter.is_signed_in(given_back.page):
             return given_back
         boundary = access.adapter.boundary(access.base_url)
-        session = given_back or await self._host.open(job, boundary=boundary, permitted=access.permitted_at, state=kept)
+        session = given_back or await self._host.open(job, boundary=boundary, state=kept)
         may_be_in = given_back is not None or kept is not None
         if not (may_be_in and await self._is_still_signed_in(session, access)):
             await faultpoints.passing(Point.SIGN_IN, Phase.BEFORE)

@@ -6,20 +6,21 @@ by Playwright, downloads refused, file choosers the page's own. It may not know 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from contextlib import suppress
 from typing import Final
 
 from playwright.async_api import BrowserContext, FileChooser, Page
 from playwright.async_api import Dialog as PageDialog
 
-from priorauth.channels.portals.guard import PermitState, PermittedRequest, SubmitGuard
+from priorauth.channels.portals.guard import SubmitGuard
 from priorauth.channels.portals.screens.downloads import Downloads
 from priorauth.channels.portals.screens.gone import unless_gone
 from priorauth.channels.portals.screens.hands import Hands
 from priorauth.channels.portals.screens.overlays import Overlays
 from priorauth.channels.portals.screens.pickers import Field, Pick
 from priorauth.channels.portals.screens.tab import Listener, ScreenTab
+from priorauth.channels.portals.turns import PersonsTurn
 from priorauth.domain.live.inputs import (
     AnswerDialog,
     ChooseOptions,
@@ -50,12 +51,10 @@ class PortalScreen:
         context: BrowserContext,
         page: Page,
         guard: SubmitGuard,
-        permitted: Callable[[str], PermittedRequest | None] = lambda _: None,
+        turn: PersonsTurn | None = None,
     ) -> None:
         self._context = context
-        self._guard = guard
-        self._page = page
-        self._permitted = permitted
+        self._turn = turn or PersonsTurn(guard)
         self._watcher: Watcher | None = None
         self._held = False
         self._tabs: dict[int, ScreenTab] = {}
@@ -77,11 +76,8 @@ class PortalScreen:
     # --- the turn of a human -----------------------------------------------------------------------------------------
 
     def hand_over(self, *, may_submit: bool) -> None:
-        """Let a human act in the session; with `may_submit` the guard lets one final request pass. Repeats are free."""
-        if may_submit and self._guard.state is PermitState.ARMED:
-            permitted = self._permitted(self._page.url)
-            if permitted is not None:
-                self._guard.release(permitted)
+        """Let a human act in the session; with `may_submit` a final request is held and compared. Repeats are free."""
+        self._turn.begin(may_submit=may_submit)
         if self._held:
             return
         self._held = True
@@ -94,7 +90,7 @@ class PortalScreen:
 
     def take_back(self) -> bool:
         """End the human's turn. True: no final request of the human has left, nor will."""
-        unused = self._guard.withdraw()
+        unused = self._turn.end()
         if self._held:
             self.let_go()
             self._held = False

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from playwright.async_api import Page
 
-from priorauth.channels.contract import ChannelFault, HumanNeeded, Job, Pending
+from priorauth.channels.contract import ChannelFault, EvidenceMismatch, HumanNeeded, Job, Pending
 from priorauth.channels.portals.guard import Boundary, PermittedRequest
 from priorauth.channels.portals.juniper.boundary import (
     draft_of,
@@ -14,7 +14,7 @@ from priorauth.channels.portals.juniper.boundary import (
     portal_boundary,
 )
 from priorauth.channels.portals.juniper.requests import RequestForm
-from priorauth.channels.portals.juniper.status import open_reference, read_status
+from priorauth.channels.portals.juniper.status import read_status, receipt_of
 from priorauth.channels.portals.juniper.verification import asks_for_code, pass_by
 from priorauth.channels.portals.juniper.views import open_view, press, settled
 from priorauth.channels.portals.one_time_codes import OneTimeCodes
@@ -28,6 +28,7 @@ class JuniperPortal:
     """The adapter of Juniper Ridge Workspace."""
 
     id = "juniper"
+    draws_by_script = True
 
     def __init__(self, codes: OneTimeCodes | None = None) -> None:
         self._codes = codes or OneTimeCodes()
@@ -101,12 +102,14 @@ class JuniperPortal:
             raise ChannelFault("reply_not_possible", "The portal takes no replies: answer this payer by other means.")
         return RequestForm(job, base_url=base_url)
 
-    async def read_status(self, page: Page, *, base_url: str, job: Job, reference_number: str) -> Decision | Pending:
+    async def read_status(
+        self, page: Page, *, base_url: str, job: Job, reference_number: str
+    ) -> Decision | Pending | EvidenceMismatch:
         """Open the request and read its status."""
         return await read_status(page, base_url=base_url, job=job, reference_number=reference_number)
 
     async def open_reference(
         self, page: Page, *, base_url: str, job: Job, reference_number: str
-    ) -> PayerReceipt | None:
+    ) -> PayerReceipt | EvidenceMismatch | None:
         """Open a request that a human reported; None when the portal does not know it, or it is of another case."""
-        return await open_reference(page, base_url=base_url, job=job, reference_number=reference_number)
+        return await receipt_of(page, base_url=base_url, job=job, reference_number=reference_number)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from playwright.async_api import Page
 
-from priorauth.channels.contract import ChannelFault, HumanNeeded, Job, Pending
+from priorauth.channels.contract import ChannelFault, EvidenceMismatch, HumanNeeded, Job, Pending
 from priorauth.channels.portals.adapter import PortalForm
 from priorauth.channels.portals.guard import Boundary, PermittedRequest
 from priorauth.channels.portals.larkspur.boundary import (
@@ -16,10 +16,10 @@ from priorauth.channels.portals.larkspur.boundary import (
 )
 from priorauth.channels.portals.larkspur.replies import ReplyForm
 from priorauth.channels.portals.larkspur.requests import RequestForm
-from priorauth.channels.portals.larkspur.status import read_status, request_address, shown_receipt
+from priorauth.channels.portals.larkspur.status import read_status, receipt_at, request_address
 from priorauth.channels.portals.larkspur.verification import asks_for_code, pass_by
 from priorauth.channels.portals.one_time_codes import OneTimeCodes
-from priorauth.channels.portals.pages import portal_faults, press, visit, visit_if_there
+from priorauth.channels.portals.pages import portal_faults, press, visit
 from priorauth.domain.credentials import Credential
 from priorauth.domain.handoffs import OfferReason
 from priorauth.domain.replies import Inquiry
@@ -30,6 +30,7 @@ class LarkspurPortal:
     """The adapter of Larkspur Provider Connection."""
 
     id = "larkspur"
+    draws_by_script = False
 
     def __init__(self, codes: OneTimeCodes | None = None) -> None:
         self._codes = codes or OneTimeCodes()
@@ -109,14 +110,12 @@ class LarkspurPortal:
 
     async def read_status(
         self, page: Page, *, base_url: str, job: Job, reference_number: str
-    ) -> Decision | Inquiry | Pending:
+    ) -> Decision | Inquiry | Pending | EvidenceMismatch:
         """Open the request and read its status."""
         return await read_status(page, base_url=base_url, job=job, reference_number=reference_number)
 
     async def open_reference(
         self, page: Page, *, base_url: str, job: Job, reference_number: str
-    ) -> PayerReceipt | None:
+    ) -> PayerReceipt | EvidenceMismatch | None:
         """Open the request of that number and read its receipt, if it is ours."""
-        if not await visit_if_there(page, request_address(base_url, reference_number)):
-            return None
-        return await shown_receipt(page, job)
+        return await receipt_at(page, request_address(base_url, reference_number), job)
