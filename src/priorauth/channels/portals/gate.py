@@ -308,8 +308,9 @@ class Gate:
         """Return the verdict. Nothing waits between looking at permit, freeze and hold and acting on the verdict."""
         verdict = await judged_aside(lambda: self._guard.boundary, request, limits=self._limits)
         if message.too_large:
-            reason = verdict.reason or RefusalReason.TOO_LARGE
-            verdict = Verdict(Kind.REFUSED, reason, final=verdict.final)
+            # Its body was not looked at: where bodies tell final requests from others, it may be one.
+            final = verdict.final or any(rule.body is not None for rule in self._guard.boundary.final)
+            verdict = Verdict(Kind.REFUSED, verdict.reason or RefusalReason.TOO_LARGE, final=final)
         if verdict.kind is Kind.WRITE and self._forwarding.is_frozen:
             return Verdict(Kind.REFUSED, RefusalReason.WRITES_FROZEN)
         return self._guard.weigh(verdict)

@@ -36,7 +36,7 @@ _SIGN_IN_PAGES: Final = r"/sign-in(?:/code)?|/"
 
 
 def _read(path: str, *query: Parameter) -> ReadRule:
-    return ReadRule(path, query, repeatable=True)
+    return ReadRule(path, query, destinations=frozenset({"document", "empty", "iframe"}), repeatable=True)
 
 
 def _write(methods: str, path: str, *formats: Format) -> Rule:
@@ -65,8 +65,8 @@ def _request_reads(number: str) -> tuple[ReadRule, ...]:
     return (_read(rf"/requests/{number}(?:/confirmation)?"), _read(rf"/api/requests/{number}"))
 
 
-def _search_reads(searched: str) -> tuple[ReadRule, ...]:
-    return (_read(r"/requests|/api/requests", Parameter("q", searched)),)
+def _search_reads(searched: str, *, required: bool) -> tuple[ReadRule, ...]:
+    return (_read(r"/requests|/api/requests", Parameter("q", searched, required=required)),)
 
 
 _SIGN_IN: Final = (
@@ -83,7 +83,7 @@ def portal_boundary(base_url: str) -> Boundary:
         origins=(Url.parse(base_url).origin,),
         reads=(
             _read(rf"{_SIGN_IN_PAGES}|/patients|/api/session"),
-            *_search_reads(r".{0,200}"),
+            *_search_reads(r".{0,200}", required=False),
             *_request_reads(_NUMBER),
             *_draft_reads(_ID),
         ),
@@ -156,7 +156,9 @@ def handoff_boundary(
             return replace(nothing, reads=reads, final=(_final(draft_id),))
         case OfferReason.SUBMISSION_UNRESOLVED:
             own = re.escape(quote(reference_number, safe="")) if reference_number else _NUMBER
-            return replace(nothing, reads=(session, *_search_reads(re.escape(case_reference)), *_request_reads(own)))
+            return replace(
+                nothing, reads=(session, *_search_reads(re.escape(case_reference), required=True), *_request_reads(own))
+            )
         case _:
             return _open_page(nothing, draft_id, start_url, tuple(interstitials))
 

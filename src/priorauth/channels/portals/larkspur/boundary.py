@@ -39,7 +39,7 @@ _MESSAGE_PAGE: Final = re.compile(rf"({_MESSAGE})(?:/reply)?")
 
 
 def _read(path: str, *query: Parameter) -> ReadRule:
-    return ReadRule(path, query, repeatable=True)
+    return ReadRule(path, query, destinations=frozenset({"document"}), repeatable=True)
 
 
 def _final(path: str) -> FinalRule:
@@ -136,7 +136,7 @@ def handoff_boundary(
         case OfferReason.FINAL_SUBMIT if draft_id is not None:
             return _draft(nothing, base_url, draft_id)
         case OfferReason.SUBMISSION_UNRESOLVED:
-            searched = Parameter("q", re.escape(case_reference))
+            searched = Parameter("q", re.escape(case_reference), required=True)
             own = re.escape(f"/requests/{quote(reference_number, safe='')}") if reference_number else _REQUEST
             return replace(nothing, reads=(_read("/requests", searched), _read(rf"{own}(?:/confirmation|/messages)?")))
         case _:
