@@ -7,6 +7,7 @@ from priorauth.commands import processing as moves
 from priorauth.domain.events import SERVICE
 from priorauth.domain.live_sessions import SessionClaim
 from priorauth.domain.moment import Moment
+from priorauth.store.claims.submission_claims import SubmissionClaims
 from priorauth.store.database import Database
 
 
@@ -14,9 +15,15 @@ class Ledger:
     """The `SessionLedger` over the database."""
 
     def __init__(
-        self, database: Database, present: Callable[[], Moment], *, sessions_per_credential: int | None = None
+        self,
+        database: Database,
+        present: Callable[[], Moment],
+        *,
+        claims: SubmissionClaims,
+        sessions_per_credential: int | None = None,
     ) -> None:
         self._database = database
+        self._claims = claims
         self._sessions_per_credential = sessions_per_credential
         self._present = present
 

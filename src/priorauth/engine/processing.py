@@ -5,6 +5,7 @@ Each step ends in a verdict of one word. A fault of the channel becomes a fresh 
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -31,7 +32,7 @@ from priorauth.commands import processing as moves
 from priorauth.commands.processing import Observation
 from priorauth.commands.record import load
 from priorauth.domain.authorizations import Authorization, FinalSubmission, Reason
-from priorauth.domain.errors import Issue, NotMutable
+from priorauth.domain.errors import Issue, NotMutable, TemporarilyUnavailable
 from priorauth.domain.handoffs import HandoffState, ManualHandoff, OfferReason
 from priorauth.domain.lifecycle import Status
 from priorauth.domain.moment import Moment
@@ -39,6 +40,7 @@ from priorauth.domain.processing import approved_differences, may_submit
 from priorauth.domain.submissions import Decision, PayerReceipt
 from priorauth.engine.jobs import job_of
 from priorauth.engine.retries import Retries
+from priorauth.store.claims.submission_claims import SubmissionClaims
 from priorauth.store.database import Database
 from priorauth.store.transaction import Transaction
 
@@ -48,6 +50,16 @@ _NOT_SENT = Reason(
     "The portal's last button could not be pressed. Nothing was submitted: create the case anew, or ask the operator "
     "of this server to look at the portal.",
 )
+_UNCLAIMED = Reason(
+    "files_unavailable",
+    "The file store cannot be reached, and no submission leaves without its claim there. Nothing was submitted: create "
+    "the authorization again later, or ask the operator of this server.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Unclaimed:
+    """The intent is committed, and its claim could not be made: nothing was sent."""
 
 
 class Verdict(StrEnum):
@@ -63,9 +75,16 @@ class Processing:
     """The steps of the workflow `process_authorization`."""
 
     def __init__(
-        self, *, database: Database, channels: Mapping[str, Channel], present: Callable[[], Moment], retries: Retries
+        self,
+        *,
+        database: Database,
+        claims: SubmissionClaims,
+        channels: Mapping[str, Channel],
+        present: Callable[[], Moment],
+        retries: Retries,
     ) -> None:
         self._database = database
+        self._claims = claims
         self._channels = channels
         self._present = present
         self._retries = retries
@@ -120,33 +139,46 @@ class Processing:
             return await self._conclude(case, found)
         return await self._missed(case, looked_at, settles_after=job.portal.submission_settles_after_seconds)
 
-    async def _submit(self, channel: Channel, case: Authorization, job: Job) -> Submission:
+    async def _submit(self, channel: Channel, case: Authorization, job: Job) -> Submission | _Unclaimed:
+        unclaimed = False
+
         async def intend() -> bool:
+            nonlocal unclaimed
             run, turn = case.journal.run, case.journal.turn
             try:
-                await self._database.write(
+                intended = await self._database.write(
                     lambda tx: submissions.begin_attempt(
                         tx, self._present(), authorization_id=case.id, run=run, turn=turn
                     )
                 )
             except NotMutable:
                 return False
-            return True
+            try:
+                return await self._claims.claim(case.id, attempt_id=intended.journal.attempts[-1].id)
+            except TemporarilyUnavailable:
+                unclaimed = True
+                return False
 
-        return await channel.submit(job, allowed=approved_differences(case), intend=intend)
+        outcome = await channel.submit(job, allowed=approved_differences(case), intend=intend)
+        return _Unclaimed() if unclaimed else outcome
 
-    async def _conclude(self, case: Authorization, outcome: Preparation | Submission) -> str:
+    async def _conclude(self, case: Authorization, outcome: Preparation | Submission | _Unclaimed) -> str:
         match outcome:
             case Unresolved():
                 return Verdict.UNRESOLVED
             case NotSent():
                 await self._retries.after_fault(case, _NOT_SENT, first=_conclude_unsent)
                 return Verdict.AGAIN
+            case _Unclaimed():
+                await self._retries.after_fault(case, _UNCLAIMED, first=_conclude_unsent)
+                return Verdict.AGAIN
             case PayerReceipt() | Answered():
                 await self._database.write(lambda tx: record_evidence(tx, self._present(), case, outcome))
                 return Verdict.ENDED
             case Withheld():
-                return Verdict.ENDED
+                # With an attempt: its claim was taken. What another database sent is looked for.
+                withheld = await self._database.read(lambda tx: load(tx, case.id))
+                return Verdict.UNRESOLVED if withheld.journal.open_attempt is not None else Verdict.ENDED
             case _:
                 moment = self._present()
                 await self._database.write(lambda tx: _observe(tx, moment, case, outcome))
