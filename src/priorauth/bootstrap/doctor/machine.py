@@ -124,7 +124,7 @@ async def _file_there_and_back(settings: Settings) -> Finding:
         return fault(f"Files cannot be written, read and deleted at {place}: {type(error).__name__}. Look there.")
     if not once:
         return fault(
-            f"{place} overwrites a file that is to be created only if it is absent, so no submission can be claimed there. "
+            f"{place} overwrites a file that is to be created only if it is absent, so no submission can be claimed. "
             "Use a store that knows `If-None-Match: *`."
         )
     return ok(f"Files are written, read and deleted at {place}.") if same else fault(f"{place} gives other bytes back.")

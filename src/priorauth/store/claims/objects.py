@@ -51,9 +51,13 @@ class ClaimObjects:
             return logged
         return await self._created(f"{_CLAIMS}/{claim.authorization_id}/{claim.ordinal:06d}", content)
 
-    async def ordinals(self, authorization_id: str) -> set[int]:
-        """Return the ordinals that are claimed of one authorization."""
-        return {int(name) for name in await self._blobs.names(f"{_CLAIMS}/{authorization_id}") if name.isdigit()}
+    async def attempts(self, authorization_id: str) -> dict[int, str | None]:
+        """Return which attempts of one authorization are claimed, by ordinal; None for one that cannot be read."""
+        names = await self._blobs.names(f"{_CLAIMS}/{authorization_id}")
+        contents = {
+            int(name): await self._read(f"{_CLAIMS}/{authorization_id}/{name}") for name in names if name.isdigit()
+        }
+        return {ordinal: there.attempt_id if there is not None else None for ordinal, there in contents.items()}
 
     async def every(self) -> set[tuple[str, int]]:
         """Return authorization and ordinal of every claim. It lists all names: for an operator's command alone."""
@@ -71,14 +75,19 @@ class ClaimObjects:
     async def _created(self, name: str, content: Content) -> Creation:
         if await self._blobs.create(name, msgspec.json.encode(content)):
             return Creation.OURS
-        try:
-            there = msgspec.json.decode(await self._blobs.get(name), type=Content)
-        except (CannotOpen, FileNotFoundError, msgspec.MsgspecError):
+        there = await self._read(name)
+        if there is None:
             return Creation.FOREIGN
         # The store may have taken a request whose answer was lost, and that was then repeated below us.
         if there.nonce == content.nonce:
             return Creation.OURS
         return Creation.EARLIER if there.attempt_id == content.attempt_id else Creation.FOREIGN
+
+    async def _read(self, name: str) -> Content | None:
+        try:
+            return msgspec.json.decode(await self._blobs.get(name), type=Content)
+        except (CannotOpen, FileNotFoundError, msgspec.MsgspecError):
+            return None
 
 
 def is_claim(name: str) -> bool:

@@ -47,7 +47,7 @@ class ClaimRows:
         known = self.of_attempt(attempt_id)
         if known is not None:
             return known
-        ordinal = max(self.ordinals(authorization_id), default=0) + 1
+        ordinal = max(self.attempts(authorization_id), default=0) + 1
         row = ClaimRow(authorization_id, ordinal, attempt_id, self._next_number())
         self._connection.execute(
             _claims.insert().values(
@@ -66,10 +66,11 @@ class ClaimRows:
         found = self._connection.execute(sa.select(*columns).where(_claims.c.attempt_id == attempt_id)).first()
         return ClaimRow(*found) if found is not None else None
 
-    def ordinals(self, authorization_id: str) -> set[int]:
-        """Return the ordinals that are known of one authorization."""
-        query = sa.select(_claims.c.ordinal).where(_claims.c.authorization_id == authorization_id)
-        return set(self._connection.execute(query).scalars())
+    def attempts(self, authorization_id: str) -> dict[int, str | None]:
+        """Return the attempts of one authorization by ordinal; None for what was taken over after a restore."""
+        query = sa.select(_claims.c.ordinal, _claims.c.attempt_id)
+        rows = self._connection.execute(query.where(_claims.c.authorization_id == authorization_id))
+        return {ordinal: attempt_id for ordinal, attempt_id in rows}
 
     def every(self) -> set[tuple[str, int]]:
         """Return authorization and ordinal of every claim that is known."""
@@ -96,7 +97,11 @@ class ClaimRows:
             self._put(restore_found_at=sortable(now))
 
     def acknowledge(self, claims: Iterable[tuple[str, int]], *, last_number: int, now: datetime) -> None:
-        """Take over what the file store knows, and record that the restore is acknowledged."""
+        """Take over what the file store knows, and record that the restore is acknowledged.
+
+        What was known by its attempt is now known whatever attempt of whatever database the object names.
+        """
+        self._connection.execute(_claims.update().values(attempt_id=None))
         lacking = [
             {"authorization_id": authorization_id, "ordinal": ordinal, "claimed_at": sortable(now)}
             for authorization_id, ordinal in claims

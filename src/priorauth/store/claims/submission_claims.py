@@ -126,9 +126,10 @@ class SubmissionClaims:
         if created is not Creation.OURS:
             return created
         # After the creation: of two databases that claim at the same time, the later one sees the other's claim.
-        there = await self._objects.ordinals(row.authorization_id)
-        known = await self._database.read(lambda tx: tx.submission_claims.ordinals(row.authorization_id))
-        return created if there <= known else Creation.FOREIGN
+        there = await self._objects.attempts(row.authorization_id)
+        known = await self._database.read(lambda tx: tx.submission_claims.attempts(row.authorization_id))
+        ours = all(each in known and known[each] in (None, attempt) for each, attempt in there.items())
+        return created if ours else Creation.FOREIGN
 
     async def _found(self, *, reason: str, **facts: object) -> None:
         """Record that the database was put back, for all nodes. This node knows it even if that cannot be written."""
