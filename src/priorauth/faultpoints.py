@@ -129,6 +129,7 @@ class Point(Enum):
     PAGE_STATUS_READ = "page_status_read", _PAGE
     PAGE_A_HUMAN_IS_NEEDED = "page_a_human_is_needed", _PAGE
     # The crossing.
+    SUBMISSION_CLAIM = "submission_claim", _ACT
     GUARD_RELEASE = "guard_release", _ACT
     FINAL_CLICK = "final_click", _ACT
     FINAL_REQUEST = "final_request", _REQUEST

@@ -20,6 +20,7 @@ from priorauth.engine.processing import Processing, Verdict
 from priorauth.engine.retries import Bounds, Retries
 from priorauth.store.transaction import Transaction
 from tests.factories import cases
+from tests.factories.claims import claims_of
 from tests.factories.databases import Home
 from tests.factories.moments import Clock
 from tests.factories.scripted import ScriptedChannel
@@ -83,7 +84,13 @@ class World:
     def _processing(self) -> Processing:
         database, present = self.home.database, self.home.clock.moment
         retries = Retries(database, present, Bounds(at_most=2, outage_patience=PATIENCE))
-        return Processing(database=database, channels={"portal": self.channel}, present=present, retries=retries)
+        return Processing(
+            database=database,
+            claims=claims_of(self.home),
+            channels={"portal": self.channel},
+            present=present,
+            retries=retries,
+        )
 
 
 @pytest.fixture

@@ -85,6 +85,7 @@ _JOURNEYS: dict[Point, tuple[str, ...]] = {
     _P.SUBMISSION_UNRESOLVED: ("canceled and unresolved",),
     _P.SETTLE: ("answer lost", "not taken"),
     _P.PAGE_CASE_SEARCHED: ("answer lost",),
+    _P.SUBMISSION_CLAIM: ("automatic",),
     _P.GUARD_RELEASE: ("automatic", "at juniper"),
     _P.FINAL_CLICK: ("automatic", "at juniper"),
     _P.FINAL_REQUEST: ("automatic", "at juniper"),
@@ -126,6 +127,7 @@ EXEMPT: dict[Point, str] = {
 # Where nothing may be lost, and nothing sent twice.
 CROSSING = (
     _P.SUBMISSION_INTENDED,
+    _P.SUBMISSION_CLAIM,
     _P.GUARD_RELEASE,
     _P.FINAL_CLICK,
     _P.FINAL_REQUEST,

@@ -10,10 +10,13 @@ from priorauth.domain.organizations import Environment
 from priorauth.settings import Settings
 from priorauth.store import data_folder
 from priorauth.store.blobs import Blobs, folder_store, remote_store
+from priorauth.store.claims.objects import ClaimObjects
+from priorauth.store.claims.submission_claims import SubmissionClaims
 from priorauth.store.database import Database
 from priorauth.store.encryption import keys
 from priorauth.store.encryption.keys import FaultyKey
 from priorauth.store.encryption.sealing import Sealer
+from priorauth.store.ids import present
 from priorauth.store.keeping import moved
 
 
@@ -82,3 +85,8 @@ def blobs_of(settings: Settings) -> Blobs:
     """Return where the bytes of files lie."""
     store = remote_store(settings.files_url) if settings.files_url else folder_store(settings.data_dir / "files")
     return Blobs(store, sealer_of(settings))
+
+
+def claims_of(settings: Settings, database: Database, *, worker: str = "") -> SubmissionClaims:
+    """Return what claims submissions, in the file store that all nodes share."""
+    return SubmissionClaims(database, ClaimObjects(blobs_of(settings)), present=present, worker=worker)

@@ -30,9 +30,10 @@ for name, commands in (
     ("encryption", encryption.app),
 ):
     app.add_typer(commands, name=name)
-keeping = (backups.backup, backups.restore, backups.doubt, doctor, move)
+keeping = (backups.backup, backups.restore, backups.mark_restored, doctor, move)
 for command in (nodes.serve, nodes.api, nodes.worker, nodes.sandbox, nodes.migrate, demo, portals, *keeping):
     app.command()(command)
+app.command("doubt", hidden=True)(backups.mark_restored)
 
 
 @app.command()

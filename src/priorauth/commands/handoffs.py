@@ -158,6 +158,7 @@ def intend(tx: Transaction, moment: Moment, *, authorization_id: str) -> Authori
     case = load(tx, authorization_id)
     changed = interactions.intend(case, moment, claim=tx.sessions.of(case.id))
     handoff = case.journal.handoffs[-1]
+    tx.submission_claims.add(case.id, attempt_id=changed.journal.attempts[-1].id, now=moment.now)
     return record(
         tx,
         before=case,

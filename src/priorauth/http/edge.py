@@ -170,6 +170,7 @@ class Call:
             raise TemporarilyUnavailable
 
         def operation(tx: Transaction) -> Answer:
+            tx.submission_claims.require_acknowledged()
             moment = self.services.present()
             if see is not None:
                 see(tx, self.caller)

@@ -8,6 +8,7 @@ from priorauth.commands import files as commands
 from priorauth.domain.errors import FileTooLarge, PriorAuthError
 from priorauth.domain.files import StoredFile
 from priorauth.http.edge import Services
+from priorauth.store.transaction import Transaction
 
 
 class _Measured:
@@ -43,7 +44,12 @@ async def receive_bytes(
     A crash before the record leaves bytes that nothing names, and the address open for another try.
     """
     database, present = services.database, services.present
-    await database.read(lambda tx: commands.open_for_upload(tx, present(), file_id=file_id))
+
+    def look(tx: Transaction) -> None:
+        tx.submission_claims.require_acknowledged()
+        commands.open_for_upload(tx, present(), file_id=file_id)
+
+    await database.read(look)
     limit = services.settings.file_bytes_limit
     measured = _Measured(chunks, limit=limit)
     name = f"{file_id}/{secrets.token_hex(8)}"

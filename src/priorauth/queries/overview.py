@@ -19,6 +19,7 @@ class Overview:
     work_delayed: int
     oldest_wait: float
     workers: int
+    restore_found: bool
     portals: tuple[PortalHealth, ...]
 
 
@@ -32,6 +33,7 @@ def overview(tx: Transaction, moment: Moment) -> Overview:
         work_running=load.running,
         work_delayed=load.delayed,
         workers=tx.workers.count(),
+        restore_found=tx.submission_claims.restore_found_at() is not None,
         portals=tuple(tx.portal_health.all()),
         oldest_wait=max(moment.now.timestamp() - since, 0.0) if since is not None else 0.0,
     )

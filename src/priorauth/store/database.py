@@ -16,7 +16,7 @@ from priorauth.domain.errors import TemporarilyUnavailable, whereabouts
 from priorauth.domain.events import Observer
 from priorauth.store.changes import Changes, Witness
 from priorauth.store.databases import postgresql, sqlite
-from priorauth.store.databases.runner import Body, Done, Runner, is_outage
+from priorauth.store.databases.runner import Body, DatabaseReplaced, Done, Runner, is_outage
 from priorauth.store.encryption.sealing import Sealer
 from priorauth.store.transaction import Transaction
 from priorauth.store.work import WorkQueue
@@ -26,6 +26,10 @@ _log = structlog.get_logger(__name__)
 Result = TypeVar("Result")
 Operation = Callable[[Transaction], Result]
 
+_REPLACED = (
+    "The database's file was replaced while the server runs. Stop the server, run `priorauth mark-restored`, and start "
+    "it again."
+)
 # Whoever comes when so many writes wait already would be answered too late to be of use.
 _CONGESTED = 1000
 
@@ -58,6 +62,11 @@ class Database:
     def is_congested(self) -> bool:
         """Whether so many writes wait that more of them are better refused."""
         return self.waiting_writes > _CONGESTED
+
+    @property
+    def is_replaced(self) -> bool:
+        """Whether another file was put in this one's place while it is open. Nothing is read or written then."""
+        return self._runner.is_replaced
 
     async def write(self, operation: Operation[Result]) -> Result:
         """Run `operation` in a transaction and return its result once it is durable. Raises what it raises.
@@ -118,4 +127,6 @@ def _told(error: Exception) -> Exception:
     if not is_outage(error):
         return error
     _log.error("database_unavailable", **whereabouts(error))
+    if isinstance(error, DatabaseReplaced):
+        return TemporarilyUnavailable(_REPLACED)
     return TemporarilyUnavailable()

@@ -229,3 +229,26 @@ portal_health = Table(
     Column("down_since", String),
     Column("next_try_at", String),
 )
+
+# The claims that this database knows. One that was imported after a restore has neither attempt nor number here, and
+# its authorization may be unknown.
+submission_claims = Table(
+    "submission_claims",
+    metadata,
+    Column("authorization_id", String, primary_key=True),
+    Column("ordinal", Integer, primary_key=True),
+    Column("attempt_id", String),
+    Column("number", Integer),
+    Column("claimed_at", String, nullable=False),
+    UniqueConstraint("attempt_id", name="uq_submission_claims_attempt"),
+)
+
+# One row, from the first claim on: the highest number in the log of claims, and since when a restore waits to be
+# acknowledged.
+submission_log = Table(
+    "submission_log",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("last_number", Integer, nullable=False),
+    Column("restore_found_at", String),
+)

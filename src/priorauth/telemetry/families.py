@@ -70,6 +70,12 @@ WORK_OLDEST = Family(
 WORKERS = Family(
     "priorauth_workers", Kind.GAUGE, "Workers whose lease stands, by the database's clock. The same at every node."
 )
+RESTORE_UNACKNOWLEDGED = Family(
+    "priorauth_restore_unacknowledged",
+    Kind.GAUGE,
+    "1 while the database is known to have been put back and `priorauth mark-restored` was not run: no work goes on, "
+    "and writes are answered 503. The same at every node.",
+)
 STEPS = Family(
     "priorauth_steps_total",
     Kind.COUNTER,
@@ -174,6 +180,7 @@ ASKED = (
     WORK,
     WORK_OLDEST,
     WORKERS,
+    RESTORE_UNACKNOWLEDGED,
     PORTAL_UP,
     PORTAL_SUCCESS,
     PORTAL_FAULTS,

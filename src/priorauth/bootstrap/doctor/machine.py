@@ -118,8 +118,15 @@ async def _file_there_and_back(settings: Settings) -> Finding:
         await blobs.put(name, _content())
         same = await blobs.get(name) == _CONTENT
         await blobs.delete(name)
+        once = await blobs.create(name, _CONTENT) and not await blobs.create(name, _CONTENT)
+        await blobs.delete(name)
     except Exception as error:  # noqa: BLE001 - object stores have errors of their own, of which each is a finding
         return fault(f"Files cannot be written, read and deleted at {place}: {type(error).__name__}. Look there.")
+    if not once:
+        return fault(
+            f"{place} overwrites a file that is to be created only if it is absent, so no submission can be claimed. "
+            "Use a store that knows `If-None-Match: *`."
+        )
     return ok(f"Files are written, read and deleted at {place}.") if same else fault(f"{place} gives other bytes back.")
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from priorauth import faultpoints
 from priorauth.store.changes import Changes
-from priorauth.store.databases.runner import Body, Done, Result, TransactionLost
+from priorauth.store.databases.runner import Body, DatabaseReplaced, Done, Result, TransactionLost
 
 _BATCH = 64
 
@@ -110,6 +110,8 @@ class OneWriter:
 
     def __init__(self, url: str, changes: Changes) -> None:
         self._changes = changes
+        self._path = Path(str(sa.make_url(url).database))
+        self._identity = _identity(self._path)
         self.engine = create_engine(url, writing=True)
         self.reading = create_engine(url, writing=False)
         self._waiting: SimpleQueue[_Write | None] = SimpleQueue()
@@ -131,10 +133,23 @@ class OneWriter:
         """Read at once: a thread would cost more than the read."""
         return self.read_now(body)
 
+    @property
+    def is_replaced(self) -> bool:
+        """Whether the file's name leads to another file, or to none: the one that is open has no name any more.
+
+        A connection that was opened now would read the other file beside this one's log.
+        """
+        return self._identity is not None and _identity(self._path) != self._identity
+
     def read_now(self, body: Body[Result]) -> Result:
-        """Read on the caller's thread."""
+        """Read on the caller's thread. Raises DatabaseReplaced."""
+        self._require_in_place()
         with self.reading.connect() as connection, connection.begin():
             return body(connection).result
+
+    def _require_in_place(self) -> None:
+        if self.is_replaced:
+            raise DatabaseReplaced
 
     def close(self) -> None:
         """Finish the writes that are waiting, then close every connection."""
@@ -159,6 +174,7 @@ class OneWriter:
 
     def _commit(self, batch: list[_Write]) -> None:
         try:
+            self._require_in_place()
             with self.engine.connect() as connection, connection.begin():
                 written = [write for write in batch if write.run(connection)]
                 done = [(write, write.done) for write in written if write.done is not None]
@@ -172,3 +188,11 @@ class OneWriter:
         self._changes.announce({touched for _, each in done for touched in each.touched})
         for write, each in done:
             write.outcome.set_result(each.result)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
