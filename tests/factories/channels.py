@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from priorauth.channels.contract import SignInsExhausted
 from priorauth.channels.portals.adapter import PortalAdapter
 from priorauth.channels.portals.channel import PortalChannel
 from priorauth.channels.portals.entrance import Entrance
@@ -78,6 +79,10 @@ class Accounts:
     def __init__(self, portal: str) -> None:
         self.portal = portal
         self.states: list[bytes] = []
+        self.signing_in: str | None = None
+        self.suspended: list[str] = []
+        self.tries = 0
+        self.tries_left: int | None = None
         self.credential: Credential | None = None
         self.use("cedar-hollow")
 
@@ -85,6 +90,8 @@ class Accounts:
         """Sign in as this user from now on, in a browser that the portal has never seen."""
         account = next(each for each in catalog.PORTAL_ACCOUNTS[self.portal] if each.user_name == user_name)
         self.states.clear()
+        self.suspended.clear()
+        self.tries, self.tries_left = 0, None
         self.credential = Credential(
             id=CREDENTIAL,
             environment=Environment.SANDBOX,
@@ -107,10 +114,42 @@ class Accounts:
         assert credential == self.credential
         return self.states[-1] if self.states else None
 
+    async def needs_sign_in(self, credential: Credential) -> bool:
+        """Whether nothing was kept yet."""
+        assert credential == self.credential
+        return not self.states
+
     async def signed_in(self, credential: Credential, *, state: bytes) -> None:
         """Keep all: their number is that of the sign-ins."""
         assert credential == self.credential
         self.states.append(state)
+        self.signing_in = None
+
+    async def claim_sign_in(
+        self, credential: Credential, *, authorization_id: str, began_with: bytes | None, is_lost: bool
+    ) -> None:
+        """Remember whose turn it is; it is always somebody's."""
+        assert credential == self.credential
+        assert began_with == (self.states[-1] if self.states else None)
+        assert not is_lost or self.states
+        self.signing_in = authorization_id
+
+    async def count_try(self, credential: Credential, *, authorization_id: str) -> None:
+        """Count, as long as there are tries."""
+        assert (credential, authorization_id) == (self.credential, self.signing_in)
+        if self.tries == self.tries_left:
+            raise SignInsExhausted
+        self.tries += 1
+
+    async def end_claim(self, credential: Credential, *, authorization_id: str) -> None:
+        """The turn is over."""
+        assert (credential, authorization_id) == (self.credential, self.signing_in)
+        self.signing_in = None
+
+    async def suspend(self, credential: Credential, *, authorization_id: str, reason: str) -> None:
+        """Remember why."""
+        assert (credential, authorization_id) == (self.credential, self.signing_in)
+        self.suspended.append(reason)
 
 
 @dataclass(frozen=True)

@@ -74,4 +74,5 @@ def _readings(found: Overview) -> Readings:
         families.WORK: {(state,): count for state, count in work.items()},
         families.WORK_OLDEST: {(): found.oldest_wait},
         families.WORKERS: {(): found.workers},
+        families.CREDENTIALS_SUSPENDED: {(): found.credentials_suspended},
     }

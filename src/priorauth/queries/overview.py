@@ -20,6 +20,7 @@ class Overview:
     oldest_wait: float
     workers: int
     portals: tuple[PortalHealth, ...]
+    credentials_suspended: int
 
 
 def overview(tx: Transaction, moment: Moment) -> Overview:
@@ -33,5 +34,6 @@ def overview(tx: Transaction, moment: Moment) -> Overview:
         work_delayed=load.delayed,
         workers=tx.workers.count(),
         portals=tuple(tx.portal_health.all()),
+        credentials_suspended=tx.credentials.count_suspended(),
         oldest_wait=max(moment.now.timestamp() - since, 0.0) if since is not None else 0.0,
     )

@@ -28,7 +28,7 @@ _SUBMISSIONS: Final = {
     "submit_refused": "refused",
 }
 # What an operator may have to look at.
-_NOTEWORTHY: Final = frozenset({"channel_fault", "submit_refused", "request_refused"})
+_NOTEWORTHY: Final = frozenset({"channel_fault", "submit_refused", "request_refused", "sign_in_awaited"})
 _LOOKED_UP: Final = "case searched"
 
 
