@@ -73,9 +73,8 @@ class World:
 
         def operation(tx: Transaction) -> float:
             schema = "dbos" if tx.connection.dialect.name == "postgresql" else None
-            columns = (sa.column("workflow_uuid"), sa.column("delay_until_epoch_ms"))
-            table = sa.table("workflow_status", *columns, schema=schema)
-            query = sa.select(table.c.delay_until_epoch_ms).where(table.c.workflow_uuid == work_id)
+            uuid, due_at = sa.column("workflow_uuid", sa.String), sa.column("delay_until_epoch_ms", sa.BigInteger)
+            query = sa.select(due_at).select_from(sa.table("workflow_status", schema=schema)).where(uuid == work_id)
             due: int = tx.connection.execute(query).scalar_one()
             return due / 1000 - clock.present(tx.connection)
 
@@ -149,7 +148,7 @@ async def test_a_dead_workers_claim_is_taken_over_and_its_try_still_counts(world
 
 async def test_a_claim_that_its_session_never_ended_ends_by_itself(world: World) -> None:
     await claim(world.one, world.credential, "auth_1")
-    world.home.clock.moment(later=121)
+    world.home.clock.moment(later=601)
 
     await claim(world.other, world.credential, "auth_2")
     with pytest.raises(AccountInUse):

@@ -1,7 +1,7 @@
 """Portal channels over the simulated payer, with a ledger that remembers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +22,7 @@ from priorauth.domain.credentials import Credential
 from priorauth.domain.live_sessions import SessionClaim
 from priorauth.domain.organizations import Environment
 from priorauth.sandbox import catalog
+from priorauth.sandbox.accounts import Account
 from priorauth.sandbox.server import PortalServer
 from tests.factories.jobs import CREDENTIAL, Documents
 from tests.factories.moments import START
@@ -175,6 +176,12 @@ class PortalWorld:
             taken = (await client.get(f"{self.base_url}/sandbox/submissions")).json()["data"]
         return sum(submission["caseReference"] == case for submission in taken)
 
+    async def sign_ins(self) -> list[bool]:
+        """Whether the payer accepted each password that it was offered, oldest first."""
+        async with httpx.AsyncClient(trust_env=False) as client:
+            offered = (await client.get(f"{self.base_url}/sandbox/sign-ins")).json()["data"]
+        return [each["accepted"] for each in offered]
+
     async def replied(self, case: str) -> list[dict[str, Any]]:
         """The replies of a case that the payer has counted."""
         async with httpx.AsyncClient(trust_env=False) as client:
@@ -200,12 +207,13 @@ async def portal_world(
     folder: Path,
     *,
     portal: str = "larkspur",
+    accounts_there: Iterable[Account] | None = None,
     page_timeout_seconds: float = 10.0,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
 ) -> AsyncIterator[PortalWorld]:
     """Run a payer with this portal and a channel to it, both by the same clock."""
-    server = PortalServer(folder, portal=portal, clock=clock)
+    server = PortalServer(folder, portal=portal, accounts=accounts_there, clock=clock)
     base_url = await server.start()
     ledger, accounts = Remembering(), Accounts(portal)
     host = SessionHost(

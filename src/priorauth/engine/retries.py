@@ -91,12 +91,10 @@ class Retries:
         if isinstance(error, AccountInUse):
             await self._database.write(lambda tx: self._stand_back(tx, self._present(), case))
             return
-        if isinstance(error, SignInRefused | CredentialSuspended):
+        if isinstance(error, SignInRefused | CredentialSuspended | SignInsExhausted):
             # The refusal has suspended the credential: this case waits as all others do.
-            await self._database.write(lambda tx: self._wait_out(tx, self._present(), case, CredentialSuspended().code))
-            return
-        if isinstance(error, SignInsExhausted):
-            await self._database.write(lambda tx: self._wait_out(tx, self._present(), case, SignInsExhausted().code))
+            why = CredentialSuspended() if isinstance(error, SignInRefused) else error
+            await self._database.write(lambda tx: self._wait_out(tx, self._present(), case, sign_in=why.code))
             return
         if isinstance(error, ChannelFault):
             code = error.code
@@ -131,7 +129,7 @@ class Retries:
         note_fault(tx, moment, **place_of(job), code=PayerOutOfReach().code, out_of_reach=True)
         self._wait_out(tx, moment, case)
 
-    def _wait_out(self, tx: Transaction, moment: Moment, case: Authorization, sign_in: str | None = None) -> None:
+    def _wait_out(self, tx: Transaction, moment: Moment, case: Authorization, *, sign_in: str | None = None) -> None:
         moves.wait_out(
             tx,
             moment,

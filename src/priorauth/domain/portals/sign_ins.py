@@ -11,8 +11,8 @@ from enum import StrEnum
 TRIES_PER_HOUR = 3
 """How often secrets may be offered for an account within an hour without a sign-in: portals lock after five or so."""
 _COUNTED_FOR = timedelta(hours=1)
-_CLAIMED_FOR = timedelta(minutes=2)
-"""Longer than a session is between two tries. A worker that dies loses its claims earlier, with its lease."""
+_CLAIMED_FOR = timedelta(minutes=10)
+"""Longer than a slow portal takes from one try to the next. A worker that dies loses its claims with its lease."""
 
 
 class SignInVerdict(StrEnum):
