@@ -255,6 +255,14 @@ async def test_other_secrets_lift_a_suspension_and_the_same_ones_do_not(world: W
     await claim(world.one, replaced, "auth_1")
 
 
+async def test_secrets_that_were_refused_are_suspended_wherever_they_are_put_in(world: World) -> None:
+    await world.one.suspend(world.credential, authorization_id="auth_1", reason=REASON)
+    same, another = world.add(organization="Cedar Hollow"), world.add(Secrets("cedar", "new"), organization="Elsewhere")
+
+    assert [world.reason(each) for each in (same, another)] == [REASON, None]
+    assert world.reason(world.rotate(another, SECRETS)) == REASON
+
+
 async def test_a_release_lets_all_of_the_account_sign_in_and_begins_what_waits(world: World) -> None:
     same = world.add(organization="Cedar Hollow")
     line = Line(world.home.payer.id, world.home.caller.organization_id)

@@ -90,7 +90,9 @@ def test_a_wrong_password_is_tried_once_and_all_goes_on_when_it_is_replaced(tmp_
         integrator = Integrator(server, server.new_key())
         offered = passwords(integrator)
         credential = operator.credential()
-        assert "other secrets now" in operator.run("credentials", "rotate", credential["id"], typed="wrong\n")
+        assert "has the secrets that you gave" in operator.run(
+            "credentials", "rotate", credential["id"], typed="wrong\n"
+        )
 
         waiting = [confirmed(integrator) for _ in range(AT_ONCE)]
         until(lambda: all_wait(integrator, waiting), seconds=120)

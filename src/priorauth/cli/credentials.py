@@ -96,11 +96,11 @@ def rotate(
         suspension = database.read_now(lambda tx: tx.credentials.sign_ins(credential_id)).suspension
     if suspension is not None:
         typer.echo(
-            f"{credential_id} has the same secrets as before, which the portal has refused: it stays suspended. "
-            f"Give it other ones, or let it try these once more: `priorauth credentials release {credential_id}`."
+            f"{credential_id} stays suspended: these are secrets that the portal has refused. Give it other ones, or "
+            f"let it try these once more: `priorauth credentials release {credential_id}`."
         )
         return
-    typer.echo(f"{credential_id} has other secrets now. What waited for it goes on.")
+    typer.echo(f"{credential_id} has the secrets that you gave. Its next session signs in, and what waited goes on.")
 
 
 app.command("replace", help="Give a credential another password, at once. `rotate` is the same.")(rotate)

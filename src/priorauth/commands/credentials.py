@@ -60,14 +60,14 @@ def add(
     )
     tx.credentials.add(credential)
     # What waits for a credential that is suspended may take this one.
-    tx.work.begin_delayed(payer_id)
+    sign_ins.begin(tx, credential)
     return credential
 
 
 def rotate(tx: Transaction, moment: Moment, *, credential_id: str, secrets: Secrets) -> Credential:
     """Give a credential other secrets; what its browser was given for the former ones is forgotten.
 
-    Other secrets lift its suspension; the same ones do not. Raises UnusableCredential.
+    Other secrets lift its suspension; those that the portal has refused do not. Raises UnusableCredential.
     """
     former = require(tx, credential_id)
     credential = replace(
@@ -80,7 +80,7 @@ def rotate(tx: Transaction, moment: Moment, *, credential_id: str, secrets: Secr
     tx.credentials.save(credential)
     tx.credentials.drop_state(credential_id)
     if not credential.has_secrets_of(former):
-        sign_ins.begin_again(tx, credential)
+        sign_ins.begin(tx, credential)
     return credential
 
 

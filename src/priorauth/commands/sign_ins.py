@@ -108,11 +108,19 @@ def release(tx: Transaction, credential: Credential) -> None:
         tx.work.begin_delayed(each.payer_id)
 
 
-def begin_again(tx: Transaction, credential: Credential) -> None:
-    """Let a credential with new secrets sign in, whatever the former ones have met, and wake what waits for it."""
-    tx.credentials.put_sign_ins(credential.id, SignIns())
-    for each, known in _account(tx, credential):
-        tx.credentials.put_sign_ins(each.id, replace(known, tries=()))
+def begin(tx: Transaction, credential: Credential) -> None:
+    """Let a credential with new secrets sign in, whatever the former ones have met, and wake what waits for it.
+
+    Secrets that the portal has refused of another credential of the account are suspended here too.
+    """
+    account = _account(tx, credential)
+    others = (known for each, known in account if each.id != credential.id and each.has_secrets_of(credential))
+    suspension = next((known.suspension for known in others if known.suspension is not None), None)
+    for each, known in account:
+        if each.id == credential.id:
+            tx.credentials.put_sign_ins(each.id, SignIns(suspension=suspension))
+        elif known.tries:
+            tx.credentials.put_sign_ins(each.id, replace(known, tries=()))
     tx.work.begin_delayed(credential.payer_id)
 
 
