@@ -196,7 +196,7 @@ async def _work(
     entrance = Entrance(
         host=host,
         adapters=ADAPTERS,
-        credentials=Credentials(database, present),
+        credentials=Credentials(database, present, worker=worker),
         addresses={portal.id: portal.url for portal in portals},
     )
     blobs = blobs_of(settings)

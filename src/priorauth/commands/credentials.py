@@ -1,7 +1,8 @@
-"""Credentials of payers' portals: added, replaced, removed by operators; their use noted by the engine."""
+"""Credentials of payers' portals: added, replaced, removed, released by operators."""
 
 from dataclasses import dataclass, replace
 
+from priorauth.commands import sign_ins
 from priorauth.domain.credentials import Credential
 from priorauth.domain.moment import Moment
 from priorauth.domain.organizations import Environment
@@ -58,15 +59,19 @@ def add(
         created_at=moment.now,
     )
     tx.credentials.add(credential)
+    # What waits for a credential that is suspended may take this one.
+    sign_ins.begin(tx, credential)
     return credential
 
 
 def rotate(tx: Transaction, moment: Moment, *, credential_id: str, secrets: Secrets) -> Credential:
-    """Give a credential other secrets; what its browser was given for the former ones is forgotten. Raises
-    UnusableCredential.
+    """Give a credential other secrets; what its browser was given for the former ones is forgotten.
+
+    Other secrets lift its suspension; those that the portal has refused do not. Raises UnusableCredential.
     """
+    former = require(tx, credential_id)
     credential = replace(
-        require(tx, credential_id),
+        former,
         user_name=secrets.user_name,
         password=secrets.password,
         totp_secret=secrets.totp_secret,
@@ -74,25 +79,28 @@ def rotate(tx: Transaction, moment: Moment, *, credential_id: str, secrets: Secr
     )
     tx.credentials.save(credential)
     tx.credentials.drop_state(credential_id)
+    if not credential.has_secrets_of(former):
+        sign_ins.begin(tx, credential)
     return credential
+
+
+def release(tx: Transaction, *, credential_id: str) -> bool:
+    """Let a credential sign in again, with all others of the same secrets; say whether it was suspended.
+
+    Its account's tries of the last hour count no more. Raises UnusableCredential.
+    """
+    credential = require(tx, credential_id)
+    was_suspended = tx.credentials.sign_ins(credential_id).suspension is not None
+    sign_ins.release(tx, credential)
+    return was_suspended
 
 
 def remove(tx: Transaction, *, credential_id: str) -> Credential:
     """Delete a credential and what its browser was given. Raises UnusableCredential."""
     credential = require(tx, credential_id)
     tx.credentials.remove(credential_id)
+    tx.work.begin_delayed(credential.payer_id)
     return credential
-
-
-def note_sign_in(tx: Transaction, moment: Moment, *, used: Credential, state: bytes) -> None:
-    """Note that a credential has signed in, and keep what its browser was given.
-
-    Nothing of it where an operator has replaced or removed the credential meanwhile: its secrets open nothing more.
-    """
-    present = tx.credentials.get(used.id)
-    if present is not None and present.has_secrets_of(used):
-        tx.credentials.save(replace(present, last_used_at=moment.now))
-        tx.credentials.put_state(used.id, state)
 
 
 def require(tx: Transaction, credential_id: str) -> Credential:

@@ -21,6 +21,7 @@ class Overview:
     workers: int
     restore_found: bool
     portals: tuple[PortalHealth, ...]
+    credentials_suspended: int
 
 
 def overview(tx: Transaction, moment: Moment) -> Overview:
@@ -35,5 +36,6 @@ def overview(tx: Transaction, moment: Moment) -> Overview:
         workers=tx.workers.count(),
         restore_found=tx.submission_claims.restore_found_at() is not None,
         portals=tuple(tx.portal_health.all()),
+        credentials_suspended=tx.credentials.count_suspended(),
         oldest_wait=max(moment.now.timestamp() - since, 0.0) if since is not None else 0.0,
     )

@@ -147,6 +147,9 @@ credentials = Table(
     Column("organization_id", String, ForeignKey("organizations.id")),
     Column("provider_npi", String),
     Column("document", LargeBinary, nullable=False),
+    Column("suspended_at", String),
+    Column("suspension_reason", String),
+    Column("sign_ins", LargeBinary),
     Index("ix_credentials_payer", "environment", "payer_id"),
 )
 

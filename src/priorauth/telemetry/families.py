@@ -146,6 +146,12 @@ PORTAL_FAULTS = Family(
     "The same at every node.",
     ("portal", "address", "code"),
 )
+CREDENTIALS_SUSPENDED = Family(
+    "priorauth_credentials_suspended",
+    Kind.GAUGE,
+    "Credentials that a payer's portal has refused: the service does not sign in with them, and what needs them waits, "
+    "until an operator replaces or releases them. The same at every node.",
+)
 WRITE_SECONDS = Family(
     "priorauth_database_write_seconds",
     Kind.HISTOGRAM,
@@ -184,6 +190,7 @@ ASKED = (
     PORTAL_UP,
     PORTAL_SUCCESS,
     PORTAL_FAULTS,
+    CREDENTIALS_SUSPENDED,
     SESSIONS,
     VIEWERS,
     FRAMES,

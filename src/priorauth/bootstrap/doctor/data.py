@@ -120,6 +120,17 @@ def check_credentials(data: Data) -> Finding:
     """Can the service sign in at every payer that it signs in at?"""
     environment = data.settings.environment
 
+    def suspended(tx: Transaction) -> list[str]:
+        there = tx.credentials.all(environment)
+        return [each.id for each in there if tx.credentials.sign_ins(each.id).suspension is not None]
+
+    refused = data.database.read_now(suspended)
+    if refused:
+        return fault(
+            f"The payer's portal has refused {', '.join(refused)}: what needs them waits. `priorauth credentials "
+            "replace ID` gives one other secrets; `priorauth credentials release ID` tries the same ones once more."
+        )
+
     def without(tx: Transaction) -> list[str]:
         able = {each.payer_id for each in tx.credentials.all(environment)}
         automated = (
