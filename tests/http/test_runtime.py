@@ -144,7 +144,7 @@ async def cancel(_server: Server, customer: Customer, case: Json, _grant: Json) 
 
 async def revoke(server: Server, _customer: Customer, _case: Json, grant: Json) -> None:
     """The grant is revoked."""
-    await server.database.write(lambda tx: access_grants.revoke(tx, present(), grant_id=grant["id"]))
+    await server.database.write(lambda tx: access_grants.revoke_as_operator(tx, present(), grant_id=grant["id"]))
 
 
 async def give_back(server: Server, _customer: Customer, case: Json, _grant: Json) -> None:

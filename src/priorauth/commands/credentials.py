@@ -33,6 +33,7 @@ def add(
     secrets: Secrets,
     organization: str | None = None,
     provider_npi: str | None = None,
+    people_may_enter: bool | None = None,
 ) -> Credential:
     """Add a credential: for all organizations or the one of this name, for all providers or one. Raises
     UnusableCredential when one of them is not known, or has a credential for exactly this.
@@ -56,8 +57,19 @@ def add(
         password=secrets.password,
         totp_secret=secrets.totp_secret,
         created_at=moment.now,
+        people_may_enter=people_may_enter,
     )
     tx.credentials.add(credential)
+    # An account that was one organization's alone may be shared from now on.
+    tx.live_views.wake()
+    return credential
+
+
+def let_people_enter(tx: Transaction, *, credential_id: str, allowed: bool) -> Credential:
+    """Say whether people may watch or act in the sessions of an account, at once. Raises UnusableCredential."""
+    credential = replace(require(tx, credential_id), people_may_enter=allowed)
+    tx.credentials.save(credential)
+    tx.live_views.wake()
     return credential
 
 
@@ -74,6 +86,7 @@ def rotate(tx: Transaction, moment: Moment, *, credential_id: str, secrets: Secr
     )
     tx.credentials.save(credential)
     tx.credentials.drop_state(credential_id)
+    tx.live_views.wake()
     return credential
 
 
@@ -81,6 +94,7 @@ def remove(tx: Transaction, *, credential_id: str) -> Credential:
     """Delete a credential and what its browser was given. Raises UnusableCredential."""
     credential = require(tx, credential_id)
     tx.credentials.remove(credential_id)
+    tx.live_views.wake()
     return credential
 
 
