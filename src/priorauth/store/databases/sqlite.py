@@ -197,8 +197,8 @@ class OneWriter:
             connection.execute(_announcements.delete().where(_announcements.c.id.in_(ids)))
             return Done(None, frozenset(), ())
 
-        self._changes.announce(authorization_ids)
         self.write(forget)
+        self._changes.announce(authorization_ids)
 
 
 class _Listener:
