@@ -122,6 +122,12 @@ class Settings(BaseSettings):
     access_grant_seconds: int = Field(
         300, gt=0, description="How long an access grant to a live session can be opened, and its view goes on."
     )
+    review_view_seconds: float | None = Field(
+        None,
+        gt=0,
+        description="How long the address of a review (liveViewUrl) can be opened, and its view goes on; by default as "
+        "long as PRIORAUTH_REVIEW_HOLD_SECONDS.",
+    )
     live_frame_ancestors: str = Field(
         "'self'",
         pattern=r"^[^;,\x00-\x1f]+$",
@@ -172,6 +178,11 @@ class Settings(BaseSettings):
         description="For tests: where the server shall die, fail or dawdle, such as "
         "submission_intended:before_commit:crash. Production refuses it.",
     )
+
+    @property
+    def review_seconds(self) -> float:
+        """How long the address of a review can be opened."""
+        return self.review_hold_seconds if self.review_view_seconds is None else self.review_view_seconds
 
     @field_validator("faultpoints")
     @classmethod

@@ -161,6 +161,7 @@ def services(
         file_bytes_limit=settings.file_bytes_limit,
         idempotency_days=settings.idempotency_days,
         access_grant_seconds=settings.access_grant_seconds,
+        review_view_seconds=settings.review_seconds,
         live_frame_ancestors=settings.live_frame_ancestors,
         waiting_work_limit=settings.waiting_work_limit,
         sandbox_portals=portals,
@@ -210,6 +211,7 @@ async def _work(
         screens=host,
         show=lambda *screens, **told: watched.viewers(Hub(*screens, **told)),
         viewer_file=viewer_file,
+        review_seconds=settings.review_seconds,
     )
 
 

@@ -21,20 +21,20 @@ from priorauth.store.keeping import moved
 
 
 @contextmanager
-def opened_database(settings: Settings) -> Iterator[Database]:
-    """Open the installation's database.
+def opened_database(settings: Settings, *, beside: bool = False) -> Iterator[Database]:
+    """Open the installation's database; `beside` a server that may be running, which hears what is changed.
 
     Creates folder, schema and, in the sandbox, the catalog and its accounts where they are missing. Raises
     DataFolderInUse while the key is exchanged.
     """
-    with data_folder.keys_held(settings.data_dir), database_of(settings) as database:
+    with data_folder.keys_held(settings.data_dir), database_of(settings, beside=beside) as database:
         if settings.environment is Environment.SANDBOX:
             sandbox.install_catalog(database)
         yield database
 
 
 @contextmanager
-def database_of(settings: Settings) -> Iterator[Database]:
+def database_of(settings: Settings, *, beside: bool = False) -> Iterator[Database]:
     """Open the database as it is, its schema brought up to date. Raises FaultyKey, Moved."""
     given, url = given_keys(settings), settings.database_url
     if url is None:
@@ -45,7 +45,7 @@ def database_of(settings: Settings) -> Iterator[Database]:
         database_url=url.get_secret_value() if url is not None else None,
         server_key=given_server_key(settings),
     )
-    database = Database(address, sealer_of(settings), connections=settings.database_connections)
+    database = Database(address, sealer_of(settings), connections=settings.database_connections, beside=beside)
     try:
         yield database
     finally:

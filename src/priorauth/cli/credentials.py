@@ -37,6 +37,13 @@ def add(
     totp: Annotated[
         bool, typer.Option("--totp", help="Also ask for the TOTP secret, from which one-time codes are made.")
     ] = False,
+    people_may_enter: Annotated[
+        bool,
+        typer.Option(
+            "--people-may-enter",
+            help="Let people watch and act in its sessions, although it is used for more than one organization.",
+        ),
+    ] = False,
     environment: InEnvironment = Environment.SANDBOX,
     data_dir: DataDir = None,
     as_json: AsJson = False,
@@ -55,6 +62,7 @@ def add(
                 secrets=secrets,
                 organization=organization,
                 provider_npi=provider,
+                people_may_enter=people_may_enter or None,
             )
         )
         show([database.read_now(lambda tx: _row(tx, made))], as_json=as_json)
@@ -122,6 +130,22 @@ def release(credential_id: CredentialId, data_dir: DataDir = None) -> None:
     )
 
 
+@app.command("allow-people")
+def allow_people(credential_id: CredentialId, data_dir: DataDir = None) -> None:
+    """Let people watch and act in an account's sessions, also where several organizations use the account."""
+    with opened(data_dir) as database:
+        database.write_now(lambda tx: commands.let_people_enter(tx, credential_id=credential_id, allowed=True))
+    typer.echo(f"People may enter {credential_id}.")
+
+
+@app.command("forbid-people")
+def forbid_people(credential_id: CredentialId, data_dir: DataDir = None) -> None:
+    """Keep people out of an account's sessions, at once: open live views end, handoffs are done with other accounts."""
+    with opened(data_dir) as database:
+        database.write_now(lambda tx: commands.let_people_enter(tx, credential_id=credential_id, allowed=False))
+    typer.echo(f"People may not enter {credential_id}.")
+
+
 @app.command("remove")
 def remove(credential_id: CredentialId, data_dir: DataDir = None) -> None:
     """Delete a credential and all that its browser was given, at once. Cases that need it take the next best one."""
@@ -177,6 +201,9 @@ def _row(tx: Transaction, credential: Credential) -> dict[str, object]:
         "provider": credential.provider_npi,
         "userName": credential.user_name,
         "totp": credential.totp_secret is not None,
+        "peopleMayEnter": credential.may_be_entered(
+            lambda: tx.credentials.of_payer(credential.environment, credential.payer_id)
+        ),
         "replaced": _time(credential.replaced_at),
         "lastUsed": _time(credential.last_used_at),
         "suspended": _time(suspension.since) if suspension is not None else None,

@@ -5,7 +5,18 @@ from typing import Annotated
 import typer
 
 from priorauth.bootstrap import administration
-from priorauth.cli import access, backups, credentials, encryption, keys, nodes, organizations, payers, providers
+from priorauth.cli import (
+    access,
+    backups,
+    credentials,
+    encryption,
+    grants,
+    keys,
+    nodes,
+    organizations,
+    payers,
+    providers,
+)
 from priorauth.cli.common import read_settings
 from priorauth.cli.demo import demo
 from priorauth.cli.doctor import doctor
@@ -27,6 +38,7 @@ for name, commands in (
     ("payers", payers.app),
     ("access", access.app),
     ("credentials", credentials.app),
+    ("grants", grants.app),
     ("encryption", encryption.app),
 ):
     app.add_typer(commands, name=name)

@@ -34,6 +34,7 @@ def add(
     secrets: Secrets,
     organization: str | None = None,
     provider_npi: str | None = None,
+    people_may_enter: bool | None = None,
 ) -> Credential:
     """Add a credential: for all organizations or the one of this name, for all providers or one. Raises
     UnusableCredential when one of them is not known, or has a credential for exactly this.
@@ -57,10 +58,21 @@ def add(
         password=secrets.password,
         totp_secret=secrets.totp_secret,
         created_at=moment.now,
+        people_may_enter=people_may_enter,
     )
     tx.credentials.add(credential)
     # What waits for a credential that is suspended may take this one.
     sign_ins.begin(tx, credential)
+    # An account that was one organization's alone may be shared from now on.
+    tx.live_views.wake()
+    return credential
+
+
+def let_people_enter(tx: Transaction, *, credential_id: str, allowed: bool) -> Credential:
+    """Set whether people may watch or act in the sessions of an account, at once. Raises UnusableCredential."""
+    credential = replace(require(tx, credential_id), people_may_enter=allowed)
+    tx.credentials.save(credential)
+    tx.live_views.wake()
     return credential
 
 
@@ -81,6 +93,7 @@ def rotate(tx: Transaction, moment: Moment, *, credential_id: str, secrets: Secr
     tx.credentials.drop_state(credential_id)
     if not credential.has_secrets_of(former):
         sign_ins.begin(tx, credential)
+    tx.live_views.wake()
     return credential
 
 
@@ -100,6 +113,7 @@ def remove(tx: Transaction, *, credential_id: str) -> Credential:
     credential = require(tx, credential_id)
     tx.credentials.remove(credential_id)
     tx.work.begin_delayed(credential.payer_id)
+    tx.live_views.wake()
     return credential
 
 

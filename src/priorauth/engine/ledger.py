@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Mapping
 
-from priorauth.commands import handoffs, live_sessions
+from priorauth.commands import access_grants, handoffs, live_sessions
 from priorauth.commands import processing as moves
+from priorauth.domain.authorizations import Authorization
 from priorauth.domain.errors import NotMutable, TemporarilyUnavailable
 from priorauth.domain.events import SERVICE
 from priorauth.domain.live_sessions import SessionClaim
 from priorauth.domain.moment import Moment
 from priorauth.store.claims.submission_claims import SubmissionClaims
 from priorauth.store.database import Database
+from priorauth.store.transaction import Transaction
 
 
 class Ledger:
@@ -43,10 +45,15 @@ class Ledger:
 
     async def intend_for_person(self, authorization_id: str) -> bool:
         """Commit that a person's held final request is about to leave; False when it must not."""
+
+        def operation(tx: Transaction) -> Authorization:
+            moment = self._present()
+            if not access_grants.is_right_valid(tx, moment, authorization_id=authorization_id):
+                raise NotMutable
+            return handoffs.intend(tx, moment, authorization_id=authorization_id)
+
         try:
-            intended = await self._database.write(
-                lambda tx: handoffs.intend(tx, self._present(), authorization_id=authorization_id)
-            )
+            intended = await self._database.write(operation)
             return await self._claims.claim(authorization_id, attempt_id=intended.journal.attempts[-1].id)
         except (NotMutable, TemporarilyUnavailable):
             # Where the file store was away the attempt stays open: it is looked for at the payer.

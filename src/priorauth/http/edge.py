@@ -68,6 +68,7 @@ class ApiSettings:
     file_bytes_limit: int = 25 * 1024 * 1024
     idempotency_days: int = 30
     access_grant_seconds: int = 300
+    review_view_seconds: float = 900
     live_frame_ancestors: str = "'self'"
     waiting_work_limit: int = 10_000
     sandbox_portals: tuple[SandboxPortal, ...] = ()

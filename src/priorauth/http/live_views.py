@@ -84,8 +84,10 @@ class LiveViews:
         screens: Screens,
         show: MakeShow,
         viewer_file: Callable[[str], tuple[bytes, str] | None],
+        review_seconds: float,
     ) -> None:
         self._screens = screens
+        self._review_seconds = review_seconds
         self.viewer_file = viewer_file
         self._database = database
         self._present = present
@@ -139,7 +141,9 @@ class LiveViews:
         if ticket is None:
             return None
         try:
-            found = await self._database.write(lambda tx: commands.connect(tx, self._present(), ticket=ticket))
+            found = await self._database.write(
+                lambda tx: commands.connect(tx, self._present(), ticket=ticket, review_seconds=self._review_seconds)
+            )
         except PriorAuthError:
             return None
         return found if isinstance(found, Connected) else None
@@ -160,7 +164,12 @@ class LiveViews:
         """End the view if it must end; return for how many seconds its right stands by itself."""
         found = await self._database.read(
             lambda tx: standing(
-                tx, self._present(), view_id=view.id, session_id=view.session_id, next_ticket=view.next_ticket
+                tx,
+                self._present(),
+                view_id=view.id,
+                session_id=view.session_id,
+                next_ticket=view.next_ticket,
+                review_seconds=self._review_seconds,
             )
         )
         if found.ending is not None:
@@ -171,7 +180,9 @@ class LiveViews:
         """Let the view go on under the fresh grant that the ticket is of; one that does not fit changes nothing."""
         try:
             fresh = await self._database.write(
-                lambda tx: commands.renew(tx, self._present(), view_id=view.id, ticket=ticket)
+                lambda tx: commands.renew(
+                    tx, self._present(), view_id=view.id, ticket=ticket, review_seconds=self._review_seconds
+                )
             )
         except NotFoundError:
             self._note_refusal(view, "renew")

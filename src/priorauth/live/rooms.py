@@ -28,6 +28,7 @@ class Room:
     def enter(self, viewer: Viewer) -> None:
         """Let a viewer in: it is shown the last frame at once, and the session is the human's if it may act."""
         self._viewers.append(viewer)
+        viewer.view.on_change(lambda: self._judge(viewer))
         if viewer.view.may_act:
             self._screen.hand_over(may_submit=viewer.view.may_submit)
         viewer.tell("scene", messages.scene(self._screen.scene()))
@@ -102,6 +103,19 @@ class Room:
                 """Not for the session."""
             case _:
                 self._screen.act(message)
+
+    def _judge(self, viewer: Viewer) -> None:
+        """End the turn of who is in control when their right is taken away, in the same step.
+
+        What they were about to submit does not leave: the screen takes back the permit and what it holds. The next
+        viewer who may act begins a turn of their own.
+        """
+        if viewer.view.ending is Ending.REVOKED and viewer is self._controller:
+            self._screen.take_back()
+            following = next((each for each in self._viewers if each.view.may_act), None)
+            self._pass_control(following)
+            if following is not None:
+                self._screen.hand_over(may_submit=following.view.may_submit)
 
     def _pass_control(self, viewer: Viewer | None) -> None:
         if viewer is not self._controller:

@@ -37,10 +37,11 @@ _CONGESTED = 1000
 class Database:
     """The product's database. `url` is SQLAlchemy's; the schema must be there already, sealed by `sealer`.
 
-    `observer` is told of what has committed; whoever watches takes its place.
+    `beside`: another process serves from it, and is to hear what is changed here. `observer` is told of what has
+    committed; whoever watches takes its place.
     """
 
-    def __init__(self, url: str, sealer: Sealer, *, connections: int = 8) -> None:
+    def __init__(self, url: str, sealer: Sealer, *, connections: int = 8, beside: bool = False) -> None:
         self.url = url
         self.observer = Observer()
         self.changes = Changes()
@@ -48,7 +49,7 @@ class Database:
         self._runner: Runner = (
             postgresql.Pool(url, self.changes, connections=connections)
             if postgresql.is_postgresql(url)
-            else sqlite.OneWriter(url, self.changes)
+            else sqlite.OneWriter(url, self.changes, beside=beside)
         )
         self._queue = WorkQueue(self._runner.engine)
         self._closed = False

@@ -35,6 +35,8 @@ api_keys = Table(
     Column("organization_id", String, ForeignKey("organizations.id"), nullable=False),
     Column("environment", String, nullable=False),
     Column("document", LargeBinary, nullable=False),
+    # Null for keys of before `live:view`, which had no other scopes than those of their document.
+    Column("scopes", String),
 )
 
 providers = Table(
@@ -167,6 +169,7 @@ access_grants = Table(
     Column("id", String, primary_key=True),
     Column("authorization_id", String, ForeignKey("authorizations.id"), nullable=False),
     Column("document", LargeBinary, nullable=False),
+    Index("ix_access_grants_authorization", "authorization_id", "id"),
 )
 
 live_views = Table(
@@ -192,6 +195,14 @@ installation = Table(
     Column("id", String, primary_key=True),
     Column("server_key_proof", String, nullable=False),
     Column("document", LargeBinary, nullable=False),
+)
+
+# What a process beside the server has changed, on a database that does not tell others of its commits by itself.
+announcements = Table(
+    "announcements",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("authorization_id", String, nullable=False),
 )
 
 # Times here are seconds since 1970 by the database's clock.

@@ -164,6 +164,39 @@ async def test_an_ended_view_is_closed_with_its_reason_and_nothing_passes_any_mo
         assert office.painted.watcher is None
 
 
+async def test_a_revoked_view_ends_its_turn_in_the_same_step(office: Office) -> None:
+    view = office.view(INTERACTIVE)
+    async with office.attending(view):
+        assert office.painted.handed_over == [True]
+
+        view.end(Ending.REVOKED)
+
+        assert office.painted.handed_over == [], "before the hub has run, the permit and what was held are taken back"
+
+
+async def test_after_a_revocation_the_next_one_who_may_act_has_a_turn_of_their_own(office: Office) -> None:
+    revoked = office.view(INTERACTIVE)
+    async with office.attending(revoked), office.attending(office.view(INTERACTIVE)) as following:
+        office.painted.handed_over.clear()
+
+        revoked.end(Ending.REVOKED)
+
+        assert office.painted.handed_over == [True]
+        await until(lambda: following.told("control")[-1]["holder"] == "you")
+
+
+async def test_the_revocation_of_who_only_looks_on_disturbs_nobody(office: Office) -> None:
+    for mode in (READ_ONLY, INTERACTIVE):
+        looking_on = office.view(mode)
+        async with office.attending(office.view(INTERACTIVE)), office.attending(looking_on):
+            office.painted.handed_over[:] = [True]
+
+            looking_on.end(Ending.REVOKED)
+
+            assert office.painted.handed_over == [True]
+            assert office.painted.let_go_times == 0
+
+
 async def test_a_view_ends_when_its_time_is_over_and_not_before(office: Office) -> None:
     view = office.view(READ_ONLY, expires_at=START + timedelta(seconds=0.05))
     async with office.attending(view) as pipe:

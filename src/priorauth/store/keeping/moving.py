@@ -18,7 +18,7 @@ from priorauth.store.encryption.sealing import Sealer
 
 _BATCH = 500
 _STREAMED = {"yield_per": _BATCH}
-_LEFT = (tables.workers, tables.chores, tables.places, tables.installation)
+_LEFT = (tables.workers, tables.chores, tables.places, tables.installation, tables.announcements)
 MOVED = tuple(table for table in tables.metadata.sorted_tables if table not in _LEFT)
 
 
