@@ -373,6 +373,9 @@ class SessionHost:
         details = {"method": refusal.method, "origin": refusal.origin, "reason": refusal.reason.value}
         event = "submit_refused" if refusal.final else "request_refused"
         self._later(self._ledger.note(authorization_id, event, details))
+        session = self._sessions.get(authorization_id)
+        if session is not None:
+            session.screen.explain_refusal(refusal.reason.value, final=refusal.final)
 
     async def _logged(self, work: Coroutine[Any, Any, None]) -> None:
         try:
