@@ -31,7 +31,7 @@ PROTOCOL = "priorauth.live.v1"
 _TICKET = "ticket."
 _LEFT, _STOPPED = "viewer_left", "server_stopped"
 # How long one who has reported is shown the page that says what came of it.
-_RESULT_SECONDS = 15.0
+_RESULT_SECONDS = 20.0
 # Whoever else is sent away does not wait for words that are late.
 _WORDS_SECONDS = 0.5
 

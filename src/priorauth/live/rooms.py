@@ -4,7 +4,7 @@ The first viewer who may act is in control until it leaves, or lets another one 
 of its view before each single message, and whether its person has arrived, of its arrival.
 """
 
-from priorauth.domain.live.inputs import GiveFiles
+from priorauth.domain.live.inputs import GiveFiles, Motion, Pointer
 from priorauth.domain.live.views import Ending, Frame, Scene, Screen
 from priorauth.live import messages
 from priorauth.live.arrivals import Arrival, Arrivals
@@ -124,10 +124,11 @@ class Room:
                 takeover, self._takeover = self._takeover, None
                 takeover.answer(message.allow)
         elif arrival.admits(message):
-            before = arrival.state
+            has_clicked = arrival.has_clicked
             if self._pass_on(viewer, message):
                 arrival.note_done(message)
-            if arrival.state != before:
+            if not has_clicked and isinstance(message, Pointer) and message.motion is Motion.DOWN:
+                # Also where the click was for a page that has gone meanwhile: the viewer's page expected that it counts.
                 viewer.tell("input", messages.reach(arrival.state))
 
     def _pass_on(self, viewer: Viewer, message: messages.Message) -> bool:
