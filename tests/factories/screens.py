@@ -17,6 +17,7 @@ class PaintedScreen:
         self.handed_over: list[bool] = []
         self.let_go_times = 0
         self.focus_taken_away = 0
+        self.takes = True
         self.downloads: dict[int, bytes] = {}
 
     def hand_over(self, *, may_submit: bool) -> None:
@@ -37,7 +38,7 @@ class PaintedScreen:
 
     def act(self, action: Input) -> bool:
         self.acted.append(action)
-        return True
+        return self.takes
 
     def let_go(self) -> None:
         self.let_go_times += 1

@@ -158,6 +158,7 @@ function render() {
   const all = { ...state, yours, interactive };
   document.body.dataset.holder = yours ? "you" : "other";
   document.body.dataset.reach = reach;
+  document.body.dataset.submitted = scene.submitted || Boolean(status && status.referenceNumber);
   const who = whoOf(all);
   if (at("who").textContent !== who) {
     at("who").textContent = who;
