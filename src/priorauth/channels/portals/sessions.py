@@ -307,6 +307,13 @@ class SessionHost:
         details = {"method": refusal.method, "origin": refusal.origin, "reason": refusal.code or refusal.reason.value}
         event = _REFUSAL_EVENTS.get(refusal.reason) or ("submit_refused" if refusal.final else "request_refused")
         self._later(self._ledger.note(authorization_id, event, details))
+        session = self._sessions.get(authorization_id)
+        if session is None:
+            return
+        if refusal.words:
+            session.screen.tell(refusal.words, refusal.code)
+        else:
+            session.screen.explain_refusal(refusal.reason.value, final=refusal.final)
 
     def _end_foreign(self, authorization_id: str, claim: SessionClaim) -> None:
         """Something tried to use the permit of this session for another request: it gets none any more."""

@@ -26,7 +26,7 @@ from priorauth.domain.handoffs import HandoffState
 from priorauth.domain.lifecycle import Status
 from priorauth.domain.live.views import Ending
 from priorauth.domain.live_sessions import AccessMode, SessionClaim, needs_session
-from priorauth.domain.organizations import ApiKey, Environment, Scope
+from priorauth.domain.organizations import ApiKey, Caller, Environment, Scope
 from priorauth.domain.reviews import SnapshotStatus
 
 
@@ -126,6 +126,13 @@ class Basis:
         # Of several keys the last one counts, and one without an end backs the grant for ever.
         ends.append(max((end for end in keys if end is not None), default=now) if None not in keys else None)
         return min(end for end in ends if end is not None)
+
+
+def caller_of(key: ApiKey | None, *, now: datetime) -> Caller | None:
+    """Return who acts by a grant: its key's owner, with the key's scopes as they are now. None: the key is void."""
+    if key is None or not key.is_usable(environment=key.environment, now=now):
+        return None
+    return Caller(key.organization_id, key.environment, key.id, key.scopes)
 
 
 def secret_of(grant_id: str, *, key: bytes) -> str:
