@@ -83,6 +83,11 @@ async def package(request: Request) -> Response:
     return JSONResponse({"data": {"draft": taken.draft_id, "rows": rows, "documents": taken.documents}})
 
 
+async def drafts(request: Request) -> Response:
+    """Report the drafts that could be submitted and were not, newest first."""
+    return JSONResponse({"data": _portal_of(request).records.ready_drafts()})
+
+
 async def put_hostility(request: Request) -> Response:
     """Make the whole portal hostile in the ways named, and in no other; an empty list ends it."""
     try:
@@ -124,6 +129,7 @@ def routes(check: Callable[[object], str | None]) -> list[Route]:
     return [
         Route("/sandbox/submissions", loopback_only(submissions), methods=["GET"]),
         Route("/sandbox/submissions/{reference}", loopback_only(package), methods=["GET"]),
+        Route("/sandbox/drafts", loopback_only(drafts), methods=["GET"]),
         Route("/sandbox/hostility", loopback_only(put_hostility), methods=["PUT"]),
         Route("/sandbox/members/{member_id}", loopback_only(put_member), methods=["PUT"]),
     ]
