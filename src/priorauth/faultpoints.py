@@ -70,11 +70,14 @@ class Point(Enum):
     PORTAL_PAGE = "portal_page", _COMMIT
     REQUEST_REFUSED = "request_refused", _COMMIT
     SUBMIT_REFUSED = "submit_refused", _COMMIT
+    FOREIGN_SUBMISSION_REFUSED = "foreign_submission_refused", _COMMIT
+    HELD_SUBMISSION_REFUSED = "held_submission_refused", _COMMIT
     PAYER_OUT_OF_REACH = "payer_out_of_reach", _COMMIT
     PAYER_REACHED = "payer_reached", _COMMIT
     # The boundary, and what becomes of an attempt.
     SUBMISSION_INTENDED = "submission_intended", _COMMIT
     REPLY_INTENDED = "reply_intended", _COMMIT
+    HANDOFF_SUBMISSION_INTENDED = "handoff_submission_intended", _COMMIT
     SUBMISSION_NOT_SENT = "submission_not_sent", _COMMIT
     SUBMISSION_NOT_FOUND = "submission_not_found", _COMMIT
     SUBMISSION_ABSENT = "submission_absent", _COMMIT
@@ -82,6 +85,8 @@ class Point(Enum):
     # After a restore: the record is older than the world.
     RESTORED = "restored", _COMMIT
     SUBMISSION_DOUBTED = "submission_doubted", _COMMIT
+    EVIDENCE_MISMATCH = "evidence_mismatch", _COMMIT
+    MISMATCH_ACCEPTED = "mismatch_accepted", _COMMIT
     RECEIPT_PROVEN = "receipt_proven", _COMMIT
     INQUIRY_RECEIVED = "inquiry_received", _COMMIT
     INQUIRY_ANSWERED = "inquiry_answered", _COMMIT

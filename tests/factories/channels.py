@@ -16,7 +16,8 @@ from priorauth.channels.portals.entrance import Entrance
 from priorauth.channels.portals.juniper.portal import JuniperPortal
 from priorauth.channels.portals.larkspur.portal import LarkspurPortal
 from priorauth.channels.portals.one_time_codes import OneTimeCodes
-from priorauth.channels.portals.sessions import PortalSession, SessionHost, SessionSettings
+from priorauth.channels.portals.session import PortalSession
+from priorauth.channels.portals.sessions import SessionHost, SessionSettings
 from priorauth.domain.credentials import Credential
 from priorauth.domain.live_sessions import SessionClaim
 from priorauth.domain.organizations import Environment
@@ -32,6 +33,8 @@ class Remembering:
     def __init__(self) -> None:
         self.claims: dict[str, SessionClaim] = {}
         self.noted: list[tuple[str, str, Mapping[str, str]]] = []
+        self.intended: list[str] = []
+        self.allows_person = True
         self._changed = asyncio.Condition()
 
     async def claim(self, claim: SessionClaim) -> bool:
@@ -46,6 +49,11 @@ class Remembering:
             if claim is not None and claim.session_id == session_id:
                 del self.claims[authorization_id]
             self._changed.notify_all()
+
+    async def intend_for_person(self, authorization_id: str) -> bool:
+        """Say what the engine's record would say of the person's handoff."""
+        self.intended.append(authorization_id)
+        return self.allows_person
 
     async def note(self, authorization_id: str, event: str, details: Mapping[str, str]) -> None:
         """Remember."""
@@ -67,6 +75,8 @@ class Remembering:
     def forget(self) -> None:
         """Forget what was noted."""
         self.noted.clear()
+        self.intended.clear()
+        self.allows_person = True
 
     def _of(self, event: str) -> list[Mapping[str, str]]:
         return [details for _, noted, details in self.noted if noted == event]

@@ -3,7 +3,8 @@
 from dataclasses import replace
 from datetime import datetime
 
-from priorauth.domain.authorizations import ActiveHandoff, Authorization, Journal
+from priorauth.domain.authorizations import ActiveHandoff, Authorization
+from priorauth.domain.boundary.journal import Journal
 from priorauth.domain.handoffs import HandoffState
 from priorauth.domain.lifecycle import Status
 from priorauth.domain.submissions import Outcome

@@ -123,7 +123,7 @@ async def test_a_session_that_waits_for_a_human_is_not_touched(world: PortalWorl
 async def test_a_humans_submission_is_found_whatever_is_reported(world: PortalWorld, case: str) -> None:
     job = await prepared_for_a_person(world, case)
     session = world.session(case)
-    session.guard.release()
+    session.release()
     await submit(session.page)
 
     found = await found_after(world, job, reported="LK-INVENTED-1")
@@ -135,7 +135,7 @@ async def test_a_humans_submission_is_found_whatever_is_reported(world: PortalWo
 async def test_a_humans_submission_is_found_by_search_when_its_page_was_left(world: PortalWorld, case: str) -> None:
     job = await prepared_for_a_person(world, case)
     session = world.session(case)
-    session.guard.release()
+    session.release()
     await submit(session.page)
     await session.page.goto(f"{world.base_url}/home")
 
@@ -144,7 +144,7 @@ async def test_a_humans_submission_is_found_by_search_when_its_page_was_left(wor
 
 async def test_a_report_of_a_submission_that_never_was_finds_nothing(world: PortalWorld, case: str) -> None:
     job = await prepared_for_a_person(world, case)
-    world.session(case).guard.release()
+    world.session(case).release()
 
     found = await found_after(world, job, reported="LK-INVENTED-1")
 
@@ -217,7 +217,7 @@ async def test_a_permit_ends_with_its_humans_turn_before_anybody_has_read_what_i
 async def test_only_a_human_is_sent_away_and_not_automation_with_its_own_permit(world: PortalWorld, case: str) -> None:
     await prepared_for_a_person(world, case)
     session = world.session(case)
-    session.guard.release()
+    session.release()
 
     world.channel.take_back(case)
 

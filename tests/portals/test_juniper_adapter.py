@@ -83,7 +83,7 @@ async def submit(world: PortalWorld, form: RequestForm, page: Page, case: str) -
     """Cross the boundary as a channel would."""
     await signed_in(world, page)
     assert await fill(form, page) is None
-    world.session(case).guard.release()
+    world.session(case).release()
     return await form.submit(page)
 
 

@@ -16,7 +16,8 @@ from playwright.async_api import Error as PlaywrightError
 from priorauth.channels.contract import ChannelFault
 from priorauth.channels.portals.chromium import find_chromium
 from priorauth.channels.portals.larkspur.portal import LarkspurPortal
-from priorauth.channels.portals.sessions import PortalSession, SessionHost, SessionSettings
+from priorauth.channels.portals.session import PortalSession
+from priorauth.channels.portals.sessions import SessionHost, SessionSettings
 from priorauth.domain.errors import TemporarilyUnavailable
 from tests.factories.channels import Remembering
 from tests.factories.jobs import job_of

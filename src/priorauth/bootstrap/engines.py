@@ -32,7 +32,7 @@ def engine_of(settings: Settings, database: Database, blobs: Blobs, channel: Por
     return Engine(
         database_url=database.url,
         worker=worker,
-        processing=Processing(database=database, channels=channels, present=present, retries=retries),
+        processing=Processing(database=database, channels=channels, present=present, retries=retries, pictures=blobs),
         reconciling=Reconciling(database=database, channels=channels, present=present, retries=retries),
         following=Following(database=database, channels=channels, present=present),
         sweeper=Sweeper(

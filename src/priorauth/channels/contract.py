@@ -49,8 +49,10 @@ class Job:
     With a `reply` the payer has the case, and the job is to answer a message: `documents` are those that go along.
     `credential_id` names the account that signs in: None where the customer does in person, and where there is none.
     `faults` are the tries in a row that failed. `approved` is the package of the current review snapshot, as the
-    payer's form words it: what may be sent, and what evidence must name; None where none was read yet.
-    `handoff_reason` is why a person acts in the session; None while the service acts.
+    payer's form words it: what may be sent; None where none was read or approved. `sent` is the approved content of
+    the request that the payer may have, which evidence must name; None where the service sent what `answers_sent`
+    say, or `answers` where that is None too. `accepted_evidence` is what the payer may name otherwise, since a person
+    has accepted it. `handoff_reason` is why a person acts in the session; None while the service acts.
     """
 
     authorization_id: str
@@ -67,6 +69,9 @@ class Job:
     credential_id: str | None = None
     faults: int = 0
     approved: Package | None = None
+    sent: Package | None = None
+    answers_sent: tuple[AnswerItem, ...] | None = None
+    accepted_evidence: tuple[tuple[str, str], ...] = ()
     handoff_reason: OfferReason | None = None
 
 
@@ -183,14 +188,12 @@ class Pending:
     """The payer has the case and has not decided."""
 
 
-# What keeps a job from the boundary; the last two only a reply.
-Obstacle = Rejected | Refused | Discovered | NotRequired | HumanNeeded | Decision | Answered
+# What keeps a job from the boundary; the last three only a reply.
+Obstacle = Rejected | Refused | Discovered | NotRequired | HumanNeeded | Decision | Answered | EvidenceMismatch
 Preparation = AtBoundary | Obstacle
 # What proves that the payer has what was sent.
 Evidence = PayerReceipt | Answered
-Submission = (
-    PayerReceipt | EvidenceMismatch | AtBoundary | Obstacle | Withheld | NotSent | ForeignSubmission | Unresolved
-)
+Submission = PayerReceipt | AtBoundary | Obstacle | Withheld | NotSent | ForeignSubmission | Unresolved
 
 
 class ChannelFault(Exception):

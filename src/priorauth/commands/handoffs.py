@@ -10,14 +10,16 @@ from priorauth.commands.processing import Observation
 from priorauth.commands.record import knowledge, load, record
 from priorauth.domain import interactions, processing
 from priorauth.domain.authorizations import Authorization
+from priorauth.domain.boundary import evidence
 from priorauth.domain.errors import ManualHandoffNotAllowed
-from priorauth.domain.events import SERVICE, Actor
+from priorauth.domain.events import PAYER, SERVICE, Actor
 from priorauth.domain.handoffs import HandoffResult, ManualHandoff, OfferReason, Report
 from priorauth.domain.lifecycle import Status
 from priorauth.domain.moment import Moment
 from priorauth.domain.organizations import Caller
 from priorauth.domain.processing import is_in_hand
-from priorauth.domain.reviews import Difference
+from priorauth.domain.reviews import Difference, ReadPackage
+from priorauth.domain.submissions import PayerReceipt
 from priorauth.store.transaction import Transaction
 
 _UNRESOLVED = "The case may be at the payer, which could not be searched for it. Look for it in the payer's portal."
@@ -82,6 +84,7 @@ def offer(
     reason: OfferReason,
     message: str,
     differences: tuple[Difference, ...] = (),
+    read: ReadPackage | None = None,
 ) -> Authorization:
     """Pause the case for a human; a canceled one, for which nobody can look any more, keeps its attempt unknown."""
     case = load(tx, seen.authorization_id)
@@ -91,7 +94,9 @@ def offer(
         changed, event = interactions.conclude_unknown(case), "submission_unresolved"
     elif is_in_hand(case, seen.run, Status.PROCESSING, Status.WAITING_ON_PAYER):
         known = knowledge(tx, case)
-        changed = interactions.offer(case, known, moment, reason=reason, message=message, differences=differences)
+        changed = interactions.offer(
+            case, known, moment, reason=reason, message=message, differences=differences, read=read
+        )
         event = "human_needed"
     else:
         return case
@@ -107,13 +112,73 @@ def offer(
     )
 
 
+def offer_mismatch(
+    tx: Transaction,
+    moment: Moment,
+    seen: Observation,
+    *,
+    approved: evidence.Named,
+    shown: evidence.Named,
+    receipt: PayerReceipt,
+) -> Authorization:
+    """Pause the case for a person to compare what was sent with what the payer shows; keep it on a canceled one."""
+    case = load(tx, seen.authorization_id)
+    wanted = is_in_hand(case, seen.run, Status.PROCESSING, Status.WAITING_ON_PAYER, Status.CANCELED)
+    if tx.timeline.has_observed(case.id, seen.id) or not wanted:
+        return case
+    changed = evidence.record_mismatch(case, moment, approved=approved, shown=shown, receipt=receipt)
+    return record(
+        tx,
+        before=case,
+        after=changed,
+        moment=moment,
+        actor=PAYER,
+        event="evidence_mismatch",
+        details={"reason": OfferReason.SUBMISSION_UNRESOLVED.value},
+        observation_id=seen.id,
+    )
+
+
+def resolve_mismatch(tx: Transaction, moment: Moment, seen: Observation) -> Authorization:
+    """Record the receipt of a mismatch that its person has accepted, or end the case that they could not resolve."""
+    case = load(tx, seen.authorization_id)
+    if not is_in_hand(case, seen.run, Status.PROCESSING):
+        return case
+    if evidence.accepts_mismatch(case):
+        changed, event = evidence.accept_mismatch(case, moment), "mismatch_accepted"
+    elif evidence.rejects_mismatch(case):
+        changed, event = evidence.fail_mismatch(case, moment), "failed"
+    else:
+        return case
+    return record(tx, before=case, after=changed, moment=moment, actor=SERVICE, event=event, observation_id=seen.id)
+
+
+def intend(tx: Transaction, moment: Moment, *, authorization_id: str) -> Authorization:
+    """Commit that a person's held final request is about to leave. Raises NotMutable when it must not."""
+    case = load(tx, authorization_id)
+    changed = interactions.intend(case, moment, claim=tx.sessions.of(case.id))
+    handoff = case.journal.handoffs[-1]
+    return record(
+        tx,
+        before=case,
+        after=changed,
+        moment=moment,
+        actor=SERVICE,
+        event="handoff_submission_intended",
+        details={"manualHandoffId": handoff.id},
+    )
+
+
 def attend(tx: Transaction, moment: Moment, *, authorization_id: str, patience: timedelta) -> Authorization:
     """Close what a human has abandoned, and take back what has no session any more; else change nothing."""
     case = load(tx, authorization_id)
     if case.status is not Status.REQUIRES_ACTION:
         return case
     claim, handoff = tx.sessions.of(case.id), case.journal.open_handoff
-    if claim is None or not claim.is_valid(moment.now):
+    asked = case.next_action.reason.code if case.next_action and case.next_action.reason else None
+    # Where every session meets a page that submits by itself, none is kept up: the person acts without it.
+    has_none = case.is_barred and asked == OfferReason.UNKNOWN_PAGE
+    if not has_none and (claim is None or not claim.is_valid(moment.now)):
         return lose(tx, moment, authorization_id=authorization_id)
     if handoff is not None and handoff.is_abandoned(patience, now=moment.now):
         return _close(tx, case, moment, handoff_id=handoff.id, report=_EXPIRED, actor=SERVICE)

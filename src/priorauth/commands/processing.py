@@ -8,7 +8,7 @@ from datetime import timedelta
 from zlib import crc32
 
 from priorauth.commands.record import enqueue, enqueue_next, knowledge, load, next_work, record
-from priorauth.domain import processing
+from priorauth.domain import processing, reviews
 from priorauth.domain.authorizations import Authorization, Knowledge, Reason
 from priorauth.domain.errors import Issue
 from priorauth.domain.events import PAYER, SERVICE, Actor, Occurrence, TimelineEntry
@@ -16,7 +16,7 @@ from priorauth.domain.lifecycle import Status
 from priorauth.domain.moment import Moment
 from priorauth.domain.processing import is_in_hand
 from priorauth.domain.questionnaires import Item
-from priorauth.domain.reviews import Difference
+from priorauth.domain.reviews import Difference, ReadPackage
 from priorauth.store.transaction import Transaction
 from priorauth.store.work import Work, WorkState
 
@@ -47,12 +47,18 @@ class Observation:
 
 
 def propose_review(
-    tx: Transaction, moment: Moment, seen: Observation, *, differences: tuple[Difference, ...]
+    tx: Transaction,
+    moment: Moment,
+    seen: Observation,
+    *,
+    differences: tuple[Difference, ...],
+    read: ReadPackage | None = None,
+    warnings: tuple[reviews.Warning, ...] = (),
 ) -> Authorization:
     """Pause the case for an approval of the package."""
 
     def decide(case: Authorization, known: Knowledge) -> Authorization:
-        return processing.propose_review(case, known, moment, differences=differences)
+        return processing.propose_review(case, known, moment, differences=differences, read=read, warnings=warnings)
 
     return _observe(tx, moment, seen, event="approval_required", decide=decide)
 

@@ -39,6 +39,21 @@ def conclude_unsent(tx: Transaction, moment: Moment, *, authorization_id: str) -
     return record(tx, before=case, after=changed, moment=moment, actor=SERVICE, event="submission_not_sent")
 
 
+def conclude_foreign(tx: Transaction, moment: Moment, *, authorization_id: str) -> Authorization:
+    """Record that the open attempt never left, because its session tried to send another final request."""
+    case = load(tx, authorization_id)
+    changed = processing.conclude_foreign(case)
+    return record(
+        tx,
+        before=case,
+        after=changed,
+        moment=moment,
+        actor=SERVICE,
+        event="submission_not_sent",
+        details={"reason": "foreign_submission_refused"},
+    )
+
+
 def record_miss(tx: Transaction, moment: Moment, *, authorization_id: str, looked_at: datetime) -> Authorization:
     """Record that the payer does not know the open attempt; two such looks, far enough apart, conclude it.
 

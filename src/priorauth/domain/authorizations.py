@@ -10,8 +10,10 @@ from datetime import datetime
 from enum import StrEnum
 
 from priorauth.domain import attachments as documents
+from priorauth.domain import reviews
 from priorauth.domain.answers import merge
 from priorauth.domain.attachments import Attachment
+from priorauth.domain.boundary.journal import Journal
 from priorauth.domain.catalog import ChosenRoute, DiagnosisCodes, Payer, PortalAuthMode, Provider, ServiceRequest
 from priorauth.domain.errors import (
     NextActionMismatch,
@@ -20,15 +22,22 @@ from priorauth.domain.errors import (
     ReviewStale,
     VersionConflict,
 )
-from priorauth.domain.handoffs import LEARNED, HandoffState, ManualHandoff
+from priorauth.domain.handoffs import LEARNED, HandoffState
 from priorauth.domain.lifecycle import Event, Status, next_status
 from priorauth.domain.moment import Moment
-from priorauth.domain.portals.outages import Outage
 from priorauth.domain.questionnaires import AnswerItem, Item, Questionnaire
-from priorauth.domain.replies import Inquiry, Reply, reply_to
-from priorauth.domain.requirements import Finding, Requirements, assess, still_open
-from priorauth.domain.reviews import Covers, Difference, ReviewSnapshot, SnapshotKind, SnapshotStatus, summarize
-from priorauth.domain.submissions import Approval, Attempt, AttemptState, Outcome, Submission
+from priorauth.domain.replies import Reply, reply_to
+from priorauth.domain.requirements import Requirements, assess, still_open
+from priorauth.domain.reviews import (
+    Covers,
+    Difference,
+    ReadPackage,
+    ReviewSnapshot,
+    SnapshotKind,
+    SnapshotStatus,
+    summarize,
+)
+from priorauth.domain.submissions import Approval, Outcome, Submission
 
 
 class FinalSubmission(StrEnum):
@@ -72,65 +81,6 @@ class ActiveHandoff:
 
     id: str
     state: HandoffState
-
-
-@dataclass(frozen=True, slots=True)
-class Journal:
-    """What the service keeps of a case for itself; nothing of it is shown, so none of it moves the version.
-
-    `run` counts the entries into `processing`, `turn` the fresh starts of its work within a run; work of another run or
-    turn is void. `faults` counts the fresh starts that a fault caused, since the last step ahead: they are bounded.
-    `offers_lost` counts the sessions that were lost while they were offered to a human, since one was taken.
-    `outage` is what a run has waited out, or still does: that is bounded by time.
-    `doubted_since` is when the case came back from a copy: what was sent before, this record may not know.
-    """
-
-    run: int = 0
-    status_checks: int = 0
-    turn: int = 0
-    faults: int = 0
-    findings: tuple[Finding, ...] = ()
-    superseded_approvals: tuple[str, ...] = ()
-    approval: Approval | None = None
-    attempts: tuple[Attempt, ...] = ()
-    inquiries: tuple[Inquiry, ...] = ()
-    handoffs: tuple[ManualHandoff, ...] = ()
-    offers_lost: int = 0
-    outage: Outage | None = None
-    doubted_since: datetime | None = None
-
-    @property
-    def open_handoff(self) -> ManualHandoff | None:
-        """The handoff that is active or closing."""
-        last = self.handoffs[-1] if self.handoffs else None
-        return last if last is not None and last.state is not HandoffState.CLOSED else None
-
-    @property
-    def human_attempted(self) -> bool:
-        """Whether a human was let at the boundary that the case stands before: the service then never crosses it."""
-        number = self.open_inquiry.number if self.open_inquiry else None
-        return any(attempt.handoff_id is not None and attempt.inquiry == number for attempt in self.attempts)
-
-    @property
-    def is_doubted(self) -> bool:
-        """Whether what the case stands before may have been sent unrecorded, and was not looked for since."""
-        number = self.open_inquiry.number if self.open_inquiry else None
-        looked_for = any(attempt.doubted and attempt.inquiry == number for attempt in self.attempts)
-        return self.doubted_since is not None and not looked_for
-
-    def with_handoff(self, handoff: ManualHandoff) -> "Journal":
-        """Return the journal with the handoff of this id replaced."""
-        return replace(self, handoffs=tuple(handoff if each.id == handoff.id else each for each in self.handoffs))
-
-    @property
-    def open_inquiry(self) -> Inquiry | None:
-        """What the payer has asked after its receipt and has no answer to yet."""
-        return next((inquiry for inquiry in self.inquiries if not inquiry.is_answered), None)
-
-    @property
-    def open_attempt(self) -> Attempt | None:
-        """The attempt of which it is not known yet whether the payer took it."""
-        return next((attempt for attempt in self.attempts if attempt.state is AttemptState.INTENDED), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,6 +147,11 @@ class Authorization:
         """Whether the payer has the case, asks nothing, and no human's turn is to be read."""
         journal = self.journal
         return self.submission.payer_receipt is not None and not journal.open_inquiry and not journal.open_handoff
+
+    @property
+    def is_barred(self) -> bool:
+        """Whether no session may submit it any more, and no approval is asked for that would let another one."""
+        return self.final_submission is FinalSubmission.AUTOMATIC and self.journal.is_approval_spent
 
     def require_version(self, expected: int | None) -> None:
         """Raise VersionConflict unless `expected` is the present version; None expects nothing."""
@@ -358,6 +313,8 @@ def confirm(case: Authorization, moment: Moment, *, next_action_id: str) -> Auth
         raise RequirementsNotSatisfied
     approval = Approval(action.id, action.review_snapshot_id, moment.now) if action.review_snapshot_id else None
     journal = replace(case.journal, run=case.journal.run + 1, turn=0, faults=0, approval=approval, offers_lost=0)
+    if approval is not None:
+        journal = replace(journal, foreign_submissions=0)
     return evolve(case, event, moment, next_action=None, journal=journal)
 
 
@@ -386,16 +343,19 @@ def issue_review(
     moment: Moment,
     *,
     differences: tuple[Difference, ...],
+    read: ReadPackage | None = None,
+    warnings: tuple[reviews.Warning, ...] = (),
     by: ActionType = ActionType.APPROVE_SUBMISSION,
     reason: Reason | None = None,
 ) -> tuple[ReviewSnapshot, NextAction]:
     """Return a current snapshot of the stored case, first shown in the next version, and the action to accept it.
 
-    It is accepted `by` a confirmation, or by a human who takes the interaction over for the `reason`.
+    It is accepted `by` a confirmation, or by a human who takes the interaction over for the `reason`. `read` is the
+    payer's review page, where one was read; `warnings` are those beside the `differences`.
     """
     customers_own = case.route.portal_auth_mode is PortalAuthMode.CUSTOMER_LOGIN
     snapshot = ReviewSnapshot(
-        id=moment.new_id("rev"),
+        id=read.snapshot_id if read else moment.new_id("rev"),
         status=SnapshotStatus.CURRENT,
         kind=SnapshotKind.FINAL_SUBMISSION,
         generated_at=moment.now,
@@ -414,9 +374,11 @@ def issue_review(
         ),
         answers=case.answers,
         attachments=case.attachments,
-        warnings=tuple(difference.as_warning() for difference in differences),
+        warnings=(*warnings, *(difference.as_warning() for difference in differences)),
         access_grant_id=moment.new_id("rag") if customers_own else None,
         differences=differences,
+        package=read.package if read else None,
+        picture=read.picture if read else None,
     )
     return snapshot, NextAction(moment.new_id("nact"), by, snapshot.covers, snapshot.id, reason)
 

@@ -179,6 +179,14 @@ class FileNotFound(NotFoundError):
     )
 
 
+class ReviewImageNotFound(NotFoundError):
+    code = "review_image_not_found"
+    meaning = (
+        "The authorization shows no review snapshot with this id, or it has no picture. Read the authorization again: "
+        "submission.reviewSnapshot.reviewImageUrl is the path of the present picture."
+    )
+
+
 class AttachmentNotFound(NotFoundError):
     code = "attachment_not_found"
     meaning = (

@@ -82,6 +82,7 @@ class Report:
     reference_number: str | None = None
     reason: str | None = None
     notes: str | None = None
+    accepted_mismatch_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from datetime import timedelta
 from priorauth.domain.authorizations import (
     ActionType,
     Authorization,
-    Journal,
     Knowledge,
     NextAction,
     Reason,
@@ -18,10 +17,12 @@ from priorauth.domain.authorizations import (
     issue_review,
     superseding_review,
 )
+from priorauth.domain.boundary.journal import Journal
 from priorauth.domain.errors import (
     ManualHandoffNotActive,
     ManualHandoffNotAllowed,
     ManualHandoffNotFound,
+    NotMutable,
     ReviewAcknowledgementRequired,
     ReviewStale,
 )
@@ -34,13 +35,18 @@ from priorauth.domain.handoffs import (
     Report,
     UnableReason,
 )
-from priorauth.domain.lifecycle import Event, next_status
+from priorauth.domain.lifecycle import Event, Status, next_status
+from priorauth.domain.live_sessions import SessionClaim
 from priorauth.domain.moment import Moment
-from priorauth.domain.reviews import Difference
+from priorauth.domain.reviews import Difference, ReadPackage, SnapshotStatus
 from priorauth.domain.submissions import Approval, Attempt, AttemptState
 
 _LOST = Report(result=HandoffResult.INTERACTION_LOST_UNRECOVERABLE)
 _BETWEEN_SIGN_INS = timedelta(hours=24)
+_OTHER_MISMATCH = (
+    "acceptedMismatchId is not the id of the present submission.mismatch. Read the authorization again, and compare "
+    "what the payer shows now."
+)
 _NOTHING_NEW = "The payer shows nothing new of the case; the service goes on with it."
 _UNABLE = {
     UnableReason.CHANNEL_BLOCKED: "the payer's portal did not let them go on",
@@ -69,6 +75,7 @@ def offer(
     reason: OfferReason,
     message: str,
     differences: tuple[Difference, ...] = (),
+    read: ReadPackage | None = None,
 ) -> Authorization:
     """Return the case waiting for a human to take the interaction over; the final submit covers a fresh snapshot.
 
@@ -87,6 +94,7 @@ def offer(
         known,
         moment,
         differences=differences,
+        read=read,
         by=ActionType.COMPLETE_PAYER_INTERACTION,
         reason=because,
     )
@@ -126,10 +134,46 @@ def take(case: Authorization, moment: Moment, *, accepted_review_snapshot_id: st
             moment.now,
             inquiry=inquiry.number if inquiry else None,
             handoff_id=handoff.id,
+            awaits_press=True,
         )
         approval = Approval(action.id, snapshot_id, moment.now)
-        journal = replace(journal, approval=approval, attempts=(*journal.attempts, intent))
+        journal = replace(journal, approval=approval, attempts=(*journal.attempts, intent), foreign_submissions=0)
+        accepted = case.submission.review_snapshot
+        if inquiry is None:
+            journal = replace(journal, sent=accepted.package if accepted else None)
     return evolve(case, Event.HANDOFF_CREATED, moment, journal=journal)
+
+
+def intend(case: Authorization, moment: Moment, *, claim: SessionClaim | None) -> Authorization:
+    """Return the case whose person's held final request is about to leave.
+
+    Args:
+        case: the authorization as it is stored now.
+        moment: the time.
+        claim: the claim on the authorization's session, if there is one.
+
+    Raises:
+        NotMutable: the request must not leave: its handoff is not active, the snapshot that it accepted is not the
+            current one, another request may have left before, or the session's claim has ended.
+    """
+    handoff, attempt, snapshot = case.journal.open_handoff, case.journal.open_attempt, case.submission.review_snapshot
+    allowed = (
+        case.status is Status.REQUIRES_ACTION
+        and handoff is not None
+        and handoff.state is HandoffState.ACTIVE
+        and snapshot is not None
+        and snapshot.status is SnapshotStatus.CURRENT
+        and handoff.review_snapshot_id == snapshot.id
+        and attempt is not None
+        and attempt.handoff_id == handoff.id
+        and attempt.awaits_press
+        and claim is not None
+        and claim.is_valid(moment.now)
+    )
+    if not allowed:
+        raise NotMutable("Nothing may be sent to the payer now.")
+    attempts = tuple(replace(each, awaits_press=False) for each in case.journal.attempts)
+    return replace(case, journal=replace(case.journal, attempts=attempts))
 
 
 def refresh(case: Authorization, moment: Moment, *, handoff_id: str) -> Authorization:
@@ -143,13 +187,17 @@ def refresh(case: Authorization, moment: Moment, *, handoff_id: str) -> Authoriz
 def close(case: Authorization, moment: Moment, *, handoff_id: str, report: Report) -> Authorization:
     """Return the case back in the service's hands, which reads what is true; a repeated report changes nothing.
 
-    Raises ManualHandoffNotFound, or ManualHandoffNotActive when it was closed by another report.
+    Raises ManualHandoffNotFound, ManualHandoffNotActive when it was closed by another report, or
+    ManualHandoffNotAllowed when the report accepts another mismatch than the present one.
     """
     handoff = handoff_of(case, handoff_id)
     if handoff.report == report:
         return case
     if handoff.state is not HandoffState.ACTIVE:
         raise ManualHandoffNotActive
+    mismatch = case.submission.mismatch
+    if report.accepted_mismatch_id not in (None, mismatch.id if mismatch else None):
+        raise ManualHandoffNotAllowed(_OTHER_MISMATCH)
     reconciliation = Reconciliation(moment.new_id("recon"), case.version + 1)
     journal = case.journal.with_handoff(handoff.closing(report, reconciliation))
     # What was accepted was accepted for this human's turn. The service itself may not cross by it.

@@ -7,11 +7,11 @@ must change nothing: `is_in_hand` says so, and only evidence of a submission is 
 from dataclasses import replace
 from datetime import datetime
 
+from priorauth.domain import reviews
 from priorauth.domain.answers import AnswerSet
 from priorauth.domain.authorizations import (
     Authorization,
     FinalSubmission,
-    Journal,
     Knowledge,
     Reason,
     action_for_writes,
@@ -21,6 +21,7 @@ from priorauth.domain.authorizations import (
     reassessed,
     superseding_review,
 )
+from priorauth.domain.boundary.journal import Journal
 from priorauth.domain.errors import Issue, NotMutable, Severity
 from priorauth.domain.lifecycle import Event, Status
 from priorauth.domain.moment import Moment
@@ -28,7 +29,7 @@ from priorauth.domain.portals.outages import Outage
 from priorauth.domain.questionnaires import Item
 from priorauth.domain.replies import Inquiry
 from priorauth.domain.requirements import Finding
-from priorauth.domain.reviews import Difference, SnapshotStatus
+from priorauth.domain.reviews import Difference, Package, ReadPackage, SnapshotStatus
 from priorauth.domain.submissions import Attempt, AttemptState, Decision, Outcome, PayerReceipt
 
 _NOT_REQUIRED = "authorization_not_required"
@@ -67,12 +68,25 @@ def approved_differences(case: Authorization) -> tuple[Difference, ...]:
     return snapshot.differences if snapshot is not None and case.journal.approval is not None else ()
 
 
+def approved_package(case: Authorization) -> Package | None:
+    """Return the content that was approved, as the payer's form words it; None where none was read or approved."""
+    snapshot, approval = case.submission.review_snapshot, case.journal.approval
+    is_approved = snapshot is not None and approval is not None and approval.review_snapshot_id == snapshot.id
+    return snapshot.package if snapshot is not None and is_approved else None
+
+
 def propose_review(
-    case: Authorization, known: Knowledge, moment: Moment, *, differences: tuple[Difference, ...]
+    case: Authorization,
+    known: Knowledge,
+    moment: Moment,
+    *,
+    differences: tuple[Difference, ...],
+    read: ReadPackage | None = None,
+    warnings: tuple[reviews.Warning, ...] = (),
 ) -> Authorization:
     """Return the case paused for the approval of a new snapshot."""
     submission, journal = superseding_review(case)
-    snapshot, action = issue_review(case, known, moment, differences=differences)
+    snapshot, action = issue_review(case, known, moment, differences=differences, read=read, warnings=warnings)
     return evolve(
         case,
         Event.APPROVAL_REQUIRED,
@@ -141,7 +155,8 @@ def begin_attempt(case: Authorization, moment: Moment, *, run: int, turn: int) -
         raise NotMutable("Nothing may be sent to the payer now.")
     attempt = Attempt(moment.new_id("sub"), run, moment.now, inquiry=inquiry.number if inquiry else None)
     # What went wrong on the way here is over: finding out what became of the attempt has a budget of its own.
-    return replace(case, journal=replace(case.journal, attempts=(*case.journal.attempts, attempt), faults=0))
+    journal = replace(case.journal, attempts=(*case.journal.attempts, attempt), faults=0)
+    return replace(case, journal=journal if inquiry else replace(journal, sent=approved_package(case)))
 
 
 def doubt(case: Authorization, moment: Moment) -> Authorization:
@@ -153,7 +168,7 @@ def doubt(case: Authorization, moment: Moment) -> Authorization:
     if case.status.is_final and case.journal.open_attempt is None:
         return case
     attempts = tuple(
-        replace(attempt, doubted=attempt.state is AttemptState.INTENDED, missed_at=None)
+        replace(attempt, doubted=attempt.state is AttemptState.INTENDED, missed_at=None, awaits_press=False)
         for attempt in case.journal.attempts
     )
     return replace(case, journal=replace(case.journal, doubted_since=moment.now, attempts=attempts, outage=None))
@@ -172,12 +187,18 @@ def begin_search(case: Authorization, moment: Moment) -> Authorization:
 
 def conclude_absent(case: Authorization) -> Authorization:
     """Return the case with its open attempt concluded: the payer provably never took it."""
-    journal, searched = _concluded(case, AttemptState.ABSENT), case.journal.open_attempt
+    journal, searched = concluded(case, AttemptState.ABSENT), case.journal.open_attempt
     if searched is not None and searched.doubted and searched.inquiry is None:
         # A payer that does not have the case asked nothing about it either: the record is true again.
         journal = replace(journal, doubted_since=None)
     # Trying again is bounded by the attempts that came to nothing. A search was none.
     return replace(case, journal=replace(journal, faults=sum(not each.doubted for each in journal.attempts)))
+
+
+def conclude_foreign(case: Authorization) -> Authorization:
+    """Return the case whose attempt provably never left, because its session tried to send another final request."""
+    journal = concluded(case, AttemptState.ABSENT)
+    return replace(case, journal=replace(journal, foreign_submissions=journal.foreign_submissions + 1))
 
 
 def missed(case: Authorization, *, looked_at: datetime) -> Authorization:
@@ -198,23 +219,26 @@ def record_receipt(case: Authorization, moment: Moment, *, receipt: PayerReceipt
         case,
         event,
         moment,
-        submission=replace(case.submission, payer_receipt=receipt),
-        journal=replace(_concluded(case, AttemptState.TAKEN), status_checks=0, faults=0),
+        submission=replace(case.submission, payer_receipt=receipt, mismatch=None),
+        journal=replace(concluded(case, AttemptState.TAKEN), status_checks=0, faults=0),
     )
 
 
 def record_answer(case: Authorization, moment: Moment) -> Authorization:
     """Return the case whose open inquiry has an answer at the payer: it waits on the payer again, or stays canceled."""
     event = Event.LATE_EVIDENCE_RECORDED if case.status is Status.CANCELED else Event.INQUIRY_ANSWERED
-    journal = _concluded(case, AttemptState.TAKEN)
+    journal = concluded(case, AttemptState.TAKEN)
+    submission = replace(case.submission, mismatch=None)
     inquiries = tuple(replace(each, is_answered=True) for each in journal.inquiries)
-    return evolve(case, event, moment, journal=replace(journal, inquiries=inquiries, status_checks=0, faults=0))
+    journal = replace(journal, inquiries=inquiries, status_checks=0, faults=0)
+    return evolve(case, event, moment, submission=submission, journal=journal)
 
 
 def record_decision(case: Authorization, moment: Moment, *, decision: Decision) -> Authorization:
     """Return the case with the payer's decision: completed, or canceled with late evidence."""
     # The payer decides on what it has: a decision concludes the attempt as a receipt does.
-    submission, journal = replace(case.submission, decision=decision), _concluded(case, AttemptState.TAKEN)
+    submission = replace(case.submission, decision=decision, mismatch=None)
+    journal = concluded(case, AttemptState.TAKEN)
     if case.status is Status.CANCELED:
         return evolve(case, Event.LATE_EVIDENCE_RECORDED, moment, submission=submission, journal=journal)
     return evolve(
@@ -280,7 +304,8 @@ def _returned(draft: Authorization, case: Authorization, known: Knowledge, momen
     )
 
 
-def _concluded(case: Authorization, state: AttemptState) -> Journal:
+def concluded(case: Authorization, state: AttemptState) -> Journal:
+    """Return the journal with the open attempt in its last state."""
     attempts = tuple(
         replace(attempt, state=state) if attempt.state is AttemptState.INTENDED else attempt
         for attempt in case.journal.attempts

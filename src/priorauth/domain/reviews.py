@@ -195,6 +195,23 @@ class Package:
             return fields
         return (*fields, Difference("Documents", "; ".join(self.documents), "; ".join(shown.documents)))
 
+    def contradicted_by(
+        self, shown: Mapping[str, str], documents: tuple[str, ...] | None, *, labels: tuple[str, ...]
+    ) -> tuple[Difference, ...]:
+        """Return where a page that names these labels, or documents, names something else than this package.
+
+        Args:
+            shown: what the page says, by label. A label that it does not have is no contradiction.
+            documents: the page's documents, one line each; None where it shows none.
+            labels: the labels that count.
+
+        Returns:
+            The differences, in the order of `labels`; the documents last.
+        """
+        fields = tuple((label, value) for label, value in self.fields if label in labels and label in shown)
+        named = Package(fields, () if documents is None else self.documents)
+        return named.differences(Package(tuple((label, shown[label]) for label, _ in fields), documents or ()))
+
     def is_named_by(self, shown: Mapping[str, str], labels: tuple[str, ...]) -> bool:
         """Return True if a page shows all of these labels, each with the value of this package."""
         expected = dict(self.fields)
@@ -203,6 +220,18 @@ class Package:
 
 def _plain(text: str) -> str:
     return " ".join(text.split()).casefold()
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPackage:
+    """What the payer's review page shows, read for a snapshot that is about to be issued.
+
+    `snapshot_id` is the id of that snapshot, under which the picture of the page is stored before.
+    """
+
+    snapshot_id: str
+    package: Package
+    picture: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -67,7 +67,8 @@ class Attempt:
 
     `missed_at` is when the payer first did not know it: one such look proves nothing yet. With a `handoff_id` it was
     a human who was let at the boundary. A `doubted` one stands for whatever was sent in a time that a restored record
-    has lost.
+    has lost. `awaits_press`: a person may submit, and no final request of theirs was let go yet, so that nothing was
+    sent; an attempt of an older version never says so.
     """
 
     id: str
@@ -78,6 +79,7 @@ class Attempt:
     inquiry: str | None = None
     handoff_id: str | None = None
     doubted: bool = False
+    awaits_press: bool = False
 
     def absence_proven_in(self, settles_after_seconds: float, *, now: datetime) -> float:
         """Return the seconds after which another look that finds nothing proves absence; 0 when this one did."""

@@ -8,7 +8,14 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
-from priorauth.channels.contract import Channel, ChannelFault, HumanNeeded, PayerOutOfReach, Pending
+from priorauth.channels.contract import (
+    Channel,
+    ChannelFault,
+    EvidenceMismatch,
+    HumanNeeded,
+    PayerOutOfReach,
+    Pending,
+)
 from priorauth.commands import handoffs, portal_health, submissions
 from priorauth.commands import processing as moves
 from priorauth.commands.processing import Observation
@@ -23,6 +30,7 @@ from priorauth.domain.moment import Moment
 from priorauth.domain.replies import Inquiry
 from priorauth.domain.submissions import Decision
 from priorauth.engine.jobs import job_of
+from priorauth.engine.outcomes import offer_mismatch
 from priorauth.engine.portal_health import Portals, place_of
 from priorauth.engine.processing import Verdict
 from priorauth.store.database import Database
@@ -53,6 +61,9 @@ class Following:
                 lambda tx: submissions.record_decision(tx, self._present(), observation, decision=seen)
             )
             return Verdict.ENDED
+        if isinstance(seen, EvidenceMismatch):
+            await self._database.write(lambda tx: offer_mismatch(tx, self._present(), observation, seen))
+            return Verdict.ENDED
         if isinstance(seen, HumanNeeded) and self._can_wait(case, seen):
             await self._channels[case.route.channel].let_go(case.id)
         elif isinstance(seen, HumanNeeded):
@@ -72,7 +83,7 @@ class Following:
     def _can_wait(self, case: Authorization, needed: HumanNeeded) -> bool:
         return needed.reason is OfferReason.SIGN_IN and was_asked_lately(case, self._present())
 
-    async def _seen(self, case: Authorization) -> Decision | Inquiry | Pending | HumanNeeded:
+    async def _seen(self, case: Authorization) -> Decision | Inquiry | Pending | EvidenceMismatch | HumanNeeded:
         receipt = case.submission.payer_receipt
         if receipt is None:
             raise LookupError("a case that waits on its payer has no receipt")

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Mapping
 
-from priorauth.commands import live_sessions
+from priorauth.commands import handoffs, live_sessions
 from priorauth.commands import processing as moves
+from priorauth.domain.errors import NotMutable
 from priorauth.domain.events import SERVICE
 from priorauth.domain.live_sessions import SessionClaim
 from priorauth.domain.moment import Moment
@@ -32,6 +33,16 @@ class Ledger:
                 tx, self._present(), authorization_id=authorization_id, session_id=session_id
             )
         )
+
+    async def intend_for_person(self, authorization_id: str) -> bool:
+        """Commit that a person's held final request is about to leave; False when it must not."""
+        try:
+            await self._database.write(
+                lambda tx: handoffs.intend(tx, self._present(), authorization_id=authorization_id)
+            )
+        except NotMutable:
+            return False
+        return True
 
     async def note(self, authorization_id: str, event: str, details: Mapping[str, str]) -> None:
         """Append to a case's timeline."""

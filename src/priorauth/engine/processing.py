@@ -13,36 +13,32 @@ from priorauth.channels.contract import (
     Answered,
     AtBoundary,
     Channel,
-    Discovered,
-    Evidence,
+    ForeignSubmission,
     HumanNeeded,
     Job,
-    NotRequired,
     NotSent,
     Preparation,
-    Refused,
-    Rejected,
     Submission,
     Unresolved,
     Withheld,
 )
 from priorauth.commands import handoffs, submissions
-from priorauth.commands import processing as moves
 from priorauth.commands.processing import Observation
 from priorauth.commands.record import load
-from priorauth.domain.authorizations import Authorization, FinalSubmission, Reason
-from priorauth.domain.errors import Issue, NotMutable
-from priorauth.domain.handoffs import HandoffState, ManualHandoff, OfferReason
+from priorauth.domain.authorizations import Authorization, Reason
+from priorauth.domain.errors import NotMutable
+from priorauth.domain.handoffs import HandoffState, ManualHandoff
 from priorauth.domain.lifecycle import Status
 from priorauth.domain.moment import Moment
 from priorauth.domain.processing import approved_differences, may_submit
-from priorauth.domain.submissions import Decision, PayerReceipt
+from priorauth.domain.submissions import PayerReceipt
 from priorauth.engine.jobs import job_of
+from priorauth.engine.outcomes import observe, record_evidence, spend_approval
+from priorauth.engine.pictures import PictureStore, keep_page
 from priorauth.engine.retries import Retries
 from priorauth.store.database import Database
 from priorauth.store.transaction import Transaction
 
-_HUMANS_TURN = "A human was let submit this case at the payer, so the service does not submit it by itself any more."
 _NOT_SENT = Reason(
     "submission_not_sent",
     "The portal's last button could not be pressed. Nothing was submitted: create the case anew, or ask the operator "
@@ -63,9 +59,16 @@ class Processing:
     """The steps of the workflow `process_authorization`."""
 
     def __init__(
-        self, *, database: Database, channels: Mapping[str, Channel], present: Callable[[], Moment], retries: Retries
+        self,
+        *,
+        database: Database,
+        channels: Mapping[str, Channel],
+        present: Callable[[], Moment],
+        retries: Retries,
+        pictures: PictureStore | None = None,
     ) -> None:
         self._database = database
+        self._pictures = pictures
         self._channels = channels
         self._present = present
         self._retries = retries
@@ -80,6 +83,11 @@ class Processing:
             return Verdict.CLOSING
         if case.journal.open_attempt is not None:
             return Verdict.UNRESOLVED
+        return await self._advance(case, job)
+
+    async def _advance(self, case: Authorization, job: Job) -> str:
+        """Carry a case on of which nothing is under way at the payer."""
+        run, turn = case.journal.run, case.journal.turn
         if case.only_waits:
             seen = Observation(case.id, run, f"advance:{run}.{turn}")
             await self._database.write(lambda tx: handoffs.resume(tx, self._present(), seen))
@@ -89,6 +97,9 @@ class Processing:
                 lambda tx: submissions.begin_search(tx, self._present(), authorization_id=case.id)
             )
             return Verdict.UNRESOLVED if sought.journal.open_attempt is not None else Verdict.ENDED
+        if case.is_barred:
+            await self._database.write(lambda tx: spend_approval(tx, self._present(), case))
+            return Verdict.ENDED
         if not await self._retries.may_try(case, job):
             return Verdict.AGAIN
         channel = self._channels[case.route.channel]
@@ -146,11 +157,31 @@ class Processing:
                 await self._database.write(lambda tx: record_evidence(tx, self._present(), case, outcome))
                 return Verdict.ENDED
             case Withheld():
-                return Verdict.ENDED
+                now = await self._database.read(lambda tx: load(tx, case.id))
+                # An attempt that was claimed before, by a record that this one does not know, may have been sent.
+                return Verdict.UNRESOLVED if now.journal.open_attempt is not None else Verdict.ENDED
+            case ForeignSubmission():
+                return await self._start_over(case)
             case _:
+                page = outcome.page if isinstance(outcome, AtBoundary | HumanNeeded) else None
                 moment = self._present()
-                await self._database.write(lambda tx: _observe(tx, moment, case, outcome))
+                kept = await keep_page(self._pictures, page, moment)
+                await self._database.write(lambda tx: observe(tx, moment, case, outcome, kept))
                 return Verdict.ENDED
+
+    async def _start_over(self, case: Authorization) -> str:
+        """A page tried to submit something else: use one fresh browser, then spend the approval."""
+
+        def operation(tx: Transaction) -> str:
+            moment = self._present()
+            after = submissions.conclude_foreign(tx, moment, authorization_id=case.id)
+            if after.journal.is_approval_spent:
+                spend_approval(tx, moment, after)
+                return Verdict.ENDED
+            self._retries.after_foreign(tx, moment, after)
+            return Verdict.AGAIN
+
+        return await self._database.write(operation)
 
     async def _missed(self, case: Authorization, looked_at: datetime, *, settles_after: float) -> str:
         """The payer's search knows nothing: look again when that proves something, or begin anew if it does now."""
@@ -171,58 +202,8 @@ class Processing:
         return await self._database.read(operation)
 
 
-def _observe(tx: Transaction, moment: Moment, case: Authorization, outcome: Preparation) -> None:
-    """Record what keeps the case from going on by itself."""
-    seen = Observation(case.id, case.journal.run, f"advance:{case.journal.run}.{case.journal.turn}")
-    match outcome:
-        case HumanNeeded(reason, message, differences):
-            handoffs.offer(tx, moment, seen, reason=reason, message=message, differences=differences)
-        case AtBoundary(differences) if case.journal.human_attempted:
-            handoffs.offer(
-                tx, moment, seen, reason=OfferReason.FINAL_SUBMIT, message=_HUMANS_TURN, differences=differences
-            )
-        case AtBoundary() if case.final_submission is FinalSubmission.AUTOMATIC:
-            _stop_unapproved(tx, moment, seen, case=case, boundary=outcome)
-        case AtBoundary(differences):
-            moves.propose_review(tx, moment, seen, differences=differences)
-        case Rejected(issues):
-            moves.ask_for_more(tx, moment, seen, rejected=issues)
-        case Discovered(items):
-            moves.discover(tx, moment, seen, items=items)
-        case NotRequired(message):
-            moves.conclude_not_required(tx, moment, seen, message=message)
-        case Refused(code, message):
-            moves.fail(tx, moment, seen, reason=Reason(code, message))
-        case Decision():
-            submissions.record_decision(tx, moment, seen, decision=outcome)
-
-
 def _conclude_unsent(tx: Transaction, moment: Moment, authorization_id: str) -> None:
     submissions.conclude_unsent(tx, moment, authorization_id=authorization_id)
-
-
-def record_evidence(tx: Transaction, moment: Moment, case: Authorization, evidence: Evidence) -> None:
-    """Record what proves that the payer has what was sent."""
-    match evidence:
-        case PayerReceipt():
-            submissions.record_receipt(tx, moment, authorization_id=case.id, receipt=evidence)
-        case Answered():
-            inquiry = case.journal.open_inquiry
-            if inquiry is not None:
-                submissions.record_answer(tx, moment, authorization_id=case.id, inquiry=inquiry.number)
-
-
-def _stop_unapproved(
-    tx: Transaction, moment: Moment, seen: Observation, *, case: Authorization, boundary: AtBoundary
-) -> None:
-    """Stop before the boundary, since nobody may approve what the payer's page shows otherwise."""
-    fields = ", ".join(difference.field for difference in boundary.differences)
-    said = f"The payer's form shows other values than the case: {fields}. Nothing was submitted."
-    if case.submission.payer_receipt is None:
-        moves.fail(tx, moment, seen, reason=Reason("portal_shows_other_values", said))
-    else:
-        # The payer has the case and goes on with it: that is no end.
-        moves.ask_for_more(tx, moment, seen, rejected=(Issue("portal_shows_other_values", said),))
 
 
 def closing_handoff(case: Authorization) -> ManualHandoff | None:

@@ -7,18 +7,28 @@ offered to a human again, or fails when the human said that it cannot be done.
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from priorauth.channels.contract import Answered, Channel, Evidence, HumanNeeded, NothingFound, NotRequired
+from priorauth.channels.contract import (
+    Answered,
+    Channel,
+    Evidence,
+    EvidenceMismatch,
+    HumanNeeded,
+    NothingFound,
+    NotRequired,
+)
 from priorauth.commands import handoffs, submissions
 from priorauth.commands import processing as moves
 from priorauth.commands.processing import Observation
 from priorauth.commands.record import load
 from priorauth.domain import interactions
 from priorauth.domain.authorizations import Authorization
+from priorauth.domain.boundary.evidence import accepts_mismatch, rejects_mismatch
 from priorauth.domain.handoffs import ManualHandoff
 from priorauth.domain.moment import Moment
 from priorauth.domain.submissions import PayerReceipt
 from priorauth.engine.jobs import job_of
-from priorauth.engine.processing import Verdict, closing_handoff, record_evidence
+from priorauth.engine.outcomes import offer_mismatch, record_evidence
+from priorauth.engine.processing import Verdict, closing_handoff
 from priorauth.engine.retries import Retries
 from priorauth.store.database import Database
 from priorauth.store.transaction import Transaction
@@ -41,6 +51,11 @@ class Reconciling:
         handoff = closing_handoff(case)
         if handoff is None or (case.journal.run, case.journal.turn) != (run, turn):
             return Verdict.ENDED
+        if accepts_mismatch(case):
+            # A person has looked at the payer's page: it is not read again to believe them.
+            await self._channels[case.route.channel].let_go(case.id)
+            await self._database.write(lambda tx: handoffs.resolve_mismatch(tx, self._present(), _seen(case)))
+            return Verdict.ENDED
         if not await self._retries.may_try(case, job):
             return Verdict.AGAIN
         reported = handoff.report.reference_number if handoff.report else None
@@ -61,19 +76,24 @@ class Reconciling:
     def _conclude(
         self,
         tx: Transaction,
-        looked: tuple[Authorization, ManualHandoff, Evidence | NotRequired | NothingFound | HumanNeeded],
+        looked: tuple[
+            Authorization, ManualHandoff, Evidence | EvidenceMismatch | NotRequired | NothingFound | HumanNeeded
+        ],
         *,
         looked_at: datetime,
         settles_after: float,
     ) -> str:
         case, handoff, found = looked
-        moment, journal = self._present(), case.journal
-        seen = Observation(case.id, journal.run, f"reconcile:{journal.run}.{journal.turn}")
+        moment, seen = self._present(), _seen(case)
         match found:
             case PayerReceipt() | NotRequired() if case.submission.payer_receipt is not None:
                 handoffs.reconcile(tx, moment, seen)
             case PayerReceipt() | Answered():
                 record_evidence(tx, moment, case, found)
+            case EvidenceMismatch() if rejects_mismatch(case):
+                handoffs.resolve_mismatch(tx, moment, seen)
+            case EvidenceMismatch():
+                offer_mismatch(tx, moment, seen, found)
             case NotRequired(message):
                 moves.conclude_not_required(tx, moment, seen, message=message)
             case HumanNeeded() if interactions.gives_up(case):
@@ -98,7 +118,7 @@ class Reconciling:
         attempt = case.journal.open_attempt
         # Once the payer was asked, nobody could tell; a later browser of the case knows no more than that.
         knows = attempt is not None and attempt.handoff_id == handoff.id and attempt.missed_at is None
-        if knows and found.unsent:
+        if attempt is not None and knows and (found.unsent or attempt.awaits_press):
             submissions.conclude_unsent(tx, moment, authorization_id=case.id)
         elif (
             attempt is not None
@@ -108,3 +128,8 @@ class Reconciling:
             return Verdict.AGAIN
         handoffs.reconcile(tx, moment, seen)
         return Verdict.ENDED
+
+
+def _seen(case: Authorization) -> Observation:
+    journal = case.journal
+    return Observation(case.id, journal.run, f"reconcile:{journal.run}.{journal.turn}")

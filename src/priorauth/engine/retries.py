@@ -140,6 +140,10 @@ class Retries:
         self._afresh(tx, moment, after, _NOT_TAKEN, delay_seconds=delay, fault=False)
         return False
 
+    def after_foreign(self, tx: Transaction, moment: Moment, case: Authorization) -> None:
+        """Start the work again at once in a fresh browser, after a page tried to submit something else."""
+        self._afresh(tx, moment, case, _NOT_TAKEN, delay_seconds=0.0, fault=False)
+
     def after_absence(self, tx: Transaction, moment: Moment, case: Authorization) -> None:
         """Start the work again at once, since the payer provably never took the last attempt."""
         searched = case.journal.open_attempt is not None and case.journal.open_attempt.doubted

@@ -32,6 +32,7 @@ from priorauth.http.routes import (
     health,
     live_sessions,
     metrics,
+    reviews,
     runtime,
     sandbox,
 )
@@ -58,7 +59,7 @@ def create_app(environment: Environment) -> FastAPI:
         generate_unique_id_function=operation_id,
     )
     for prefix in (PREFIX, SECOND_PREFIX):
-        for nouns in (authorizations, attachments, fhir, live_sessions, handoffs, access_grants):
+        for nouns in (authorizations, attachments, fhir, reviews, live_sessions, handoffs, access_grants):
             app.include_router(nouns.router, prefix=prefix, include_in_schema=prefix == PREFIX)
     app.include_router(catalog.router)
     app.include_router(files.router)

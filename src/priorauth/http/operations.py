@@ -32,6 +32,7 @@ from priorauth.http.schemas.base import ErrorEnvelope
 
 AuthorizationId = Annotated[str, Path(description="The id of the authorization.", examples=["auth_123"])]
 AttachmentId = Annotated[str, Path(description="The id of the attachment.", examples=["att_123"])]
+SnapshotId = Annotated[str, Path(description="The id of the review snapshot.", examples=["rev_123"])]
 HandoffId = Annotated[str, Path(description="The id of the manual handoff.", examples=["mhand_123"])]
 FileId = Annotated[str, Path(description="The id of the file.", examples=["file_123"])]
 UploadTarget = Annotated[str, Path(description="What follows `/uploads/` in `upload.url` of the declared file.")]

@@ -90,9 +90,12 @@ FRAMES = Family("priorauth_live_frames_total", Kind.COUNTER, "Pictures sent to v
 SUBMISSIONS = Family(
     "priorauth_submissions_total",
     Kind.COUNTER,
-    "What happened at payers' final boundaries: `intended` and `reply_intended` by the service (a human's intent is a "
-    "handoff), `received` and `answered` (both proven by the payer), `not_sent`, `looked_up`, `not_found` (once, which "
-    "proves nothing), `absent` (proven), `unresolved`, `refused` (a final request without a permit, stopped).",
+    "What happened at payers' final boundaries: `intended` and `reply_intended` by the service, `handoff_intended` by "
+    "a person in a handoff, `received` and `answered` (both proven by the payer), `not_sent`, `looked_up`, `not_found` "
+    "(once, which proves nothing), `absent` (proven), `unresolved`, `mismatch` (evidence that names something else "
+    "than what was sent), `refused` (a final request without a permit, stopped), `foreign_refused` (another final "
+    "request while a permit existed: an attack, or a portal that has changed), `held_refused` (a person's final "
+    "request of another draft than the accepted one).",
     ("what",),
 )
 HANDOFFS_OFFERED = Family(

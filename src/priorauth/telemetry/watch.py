@@ -26,9 +26,21 @@ _SUBMISSIONS: Final = {
     "submission_absent": "absent",
     "submission_unresolved": "unresolved",
     "submit_refused": "refused",
+    "foreign_submission_refused": "foreign_refused",
+    "held_submission_refused": "held_refused",
+    "handoff_submission_intended": "handoff_intended",
+    "evidence_mismatch": "mismatch",
 }
 # What an operator may have to look at.
-_NOTEWORTHY: Final = frozenset({"channel_fault", "submit_refused", "request_refused"})
+_NOTEWORTHY: Final = frozenset(
+    {
+        "channel_fault",
+        "submit_refused",
+        "request_refused",
+        "foreign_submission_refused",
+        "held_submission_refused",
+    }
+)
 _LOOKED_UP: Final = "case searched"
 
 

@@ -4,16 +4,27 @@ An adapter knows pages and nothing else: no session, no guard, no case. Each of 
 is open and says what it saw.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Protocol
 
 from playwright.async_api import Page
 
 from priorauth import faultpoints
-from priorauth.channels.contract import DocumentSource, Evidence, HumanNeeded, Job, NotRequired, Obstacle, Pending
-from priorauth.channels.portals.guard import Boundary
+from priorauth.channels.contract import (
+    DocumentSource,
+    Evidence,
+    EvidenceMismatch,
+    HumanNeeded,
+    Job,
+    NotRequired,
+    Obstacle,
+    Pending,
+)
+from priorauth.channels.portals.guard import Boundary, PermittedRequest
 from priorauth.domain.credentials import Credential
+from priorauth.domain.handoffs import OfferReason
 from priorauth.domain.replies import Inquiry
 from priorauth.domain.reviews import Package
 from priorauth.domain.submissions import Decision, PayerReceipt
@@ -39,9 +50,37 @@ class PortalAdapter(Protocol):
     """One payer portal."""
 
     id: str
+    draws_by_script: bool
+    """Whether scripts draw the portal's pages: then a picture is of the session's own page."""
 
     def boundary(self, base_url: str) -> Boundary:
         """Return what may leave the browser at this portal: its origins, its writes, its final requests."""
+        ...
+
+    def draft_of(self, url: str) -> str | None:
+        """Return what identifies the draft whose page is at `url`; None where no draft's page is."""
+        ...
+
+    def final_request(self, base_url: str, draft_id: str) -> PermittedRequest:
+        """Return the request that submits a draft. Raises ValueError where `draft_id` is none."""
+        ...
+
+    def draft_of_request(self, path: str) -> str | None:
+        """Return what identifies the draft that a final request to this path submits; None for other paths."""
+        ...
+
+    def handoff_boundary(
+        self,
+        base_url: str,
+        reason: OfferReason,
+        *,
+        draft_id: str | None,
+        case_reference: str,
+        reference_number: str | None,
+        start_url: str,
+        interstitials: Iterable[str],
+    ) -> Boundary:
+        """Return what may leave the browser while a person acts in it."""
         ...
 
     async def sign_in(self, page: Page, *, base_url: str, credential: Credential) -> HumanNeeded | None:
@@ -65,18 +104,29 @@ class PortalAdapter(Protocol):
 
     async def read_status(
         self, page: Page, *, base_url: str, job: Job, reference_number: str
-    ) -> Decision | Inquiry | Pending:
-        """Open the case by the payer's reference and read its decision, or what the payer asks."""
+    ) -> Decision | Inquiry | Pending | EvidenceMismatch:
+        """Read on a clean page what the payer has decided about the request of that number, or what it asks.
+
+        Raises ChannelFault, with the code `evidence_of_another_case` where the request is not ours.
+        """
         ...
 
     async def open_reference(
         self, page: Page, *, base_url: str, job: Job, reference_number: str
-    ) -> PayerReceipt | None:
-        """Open a reference number that a human reported; None when the portal has no such case, or it is another one.
-
-        Only reads.
-        """
+    ) -> PayerReceipt | EvidenceMismatch | None:
+        """Read on a clean page the request of a number that a person reported; None for none, and for another's."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class DraftPage:
+    """What a draft would submit, as the portal shows it.
+
+    `person_required` holds the portal's words where it wants a person to press the button; else None.
+    """
+
+    package: Package
+    person_required: str | None = None
 
 
 class PortalForm(Protocol):
@@ -93,26 +143,50 @@ class PortalForm(Protocol):
         """Return what the review page should show."""
         ...
 
-    async def read_review(self, page: Page) -> Package:
-        """Read the review page that is open."""
+    async def obstacle(self, page: Page) -> Obstacle | None:
+        """Read on a clean page what stands in the way before anything is filled; None where nothing does."""
         ...
 
-    async def person_required(self, page: Page) -> str | None:
-        """Return what the review page says where the portal wants a person to press its button; else None."""
+    async def require_review(self, page: Page) -> None:
+        """Wait for the review page in the session's own page. Raises ChannelFault where another one is open."""
         ...
 
-    async def submit(self, page: Page) -> Evidence:
-        """Press the final button and read the confirmation. Raises ChannelFault when it is not of this very case."""
-        ...
+    async def read_draft(self, page: Page, draft_id: str) -> DraftPage:
+        """Read on a clean page what a draft would submit.
 
-    async def find(self, page: Page) -> Evidence | None:
-        """Look for what was submitted by the case's own reference; None when the portal says that it is not there.
+        Args:
+            page: a page of a fresh context: no scripts, no service workers, the session's cookies.
+            draft_id: what `PortalAdapter.draft_of` or `draft_of_request` returned.
 
-        Raises ChannelFault when what is found belongs to another case, with the code `search_unavailable` where the
-        portal cannot be searched.
+        Raises:
+            ChannelFault: the portal shows something else than the draft, or shows it in two ways.
         """
         ...
 
-    async def shown(self, page: Page) -> Evidence | NotRequired | None:
-        """Return what the open page shows of this very case, without leaving it; None when it is none of its."""
+    async def press(self, page: Page) -> None:
+        """Press the final button in the session's own page and wait for what it leads to. Raises ChannelFault."""
+        ...
+
+    async def evidence_at(self, page: Page, url: str) -> Evidence | EvidenceMismatch | None:
+        """Read on a clean page what the payer has at an address that the session's own page has come to.
+
+        Returns:
+            None where the address is not that of a request at the payer, or the request is not this authorization's.
+        """
+        ...
+
+    async def find(self, page: Page) -> Evidence | EvidenceMismatch | None:
+        """Look on a clean page for what was submitted, by the authorization's own reference.
+
+        Returns:
+            None when the portal says that it is not there.
+
+        Raises:
+            ChannelFault: what is found belongs to another authorization; with the code `search_unavailable` the portal
+                cannot be searched.
+        """
+        ...
+
+    async def not_required(self, page: Page) -> NotRequired | None:
+        """Return what the session's own page says, if it is that this very request needs no authorization."""
         ...

@@ -8,11 +8,11 @@ session is left at the page that needs one, and nothing here touches it until `r
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import TypeVar
 
 import structlog
 from playwright.async_api import Page
 
-from priorauth import faultpoints
 from priorauth.channels.contract import (
     Absent,
     Answered,
@@ -21,35 +21,36 @@ from priorauth.channels.contract import (
     Discovered,
     DocumentSource,
     Evidence,
+    EvidenceMismatch,
     HumanNeeded,
     Intend,
     Job,
     NothingFound,
     NotRequired,
-    NotSent,
     Obstacle,
     PayerOutOfReach,
     Pending,
     Preparation,
     Submission,
-    Unresolved,
     Withheld,
 )
 from priorauth.channels.portals.adapter import PortalForm
 from priorauth.channels.portals.entrance import Entrance, PortalAccess
 from priorauth.channels.portals.pages import persistently, portal_faults
-from priorauth.channels.portals.sessions import PortalSession, SessionHost
-from priorauth.domain.errors import whereabouts
+from priorauth.channels.portals.session import PortalSession
+from priorauth.channels.portals.sessions import SessionHost
+from priorauth.channels.portals.submitting import ReadDraft, Submitting
 from priorauth.domain.handoffs import OfferReason
 from priorauth.domain.live_sessions import BoundaryState
 from priorauth.domain.questionnaires import all_items
 from priorauth.domain.replies import Inquiry
 from priorauth.domain.reviews import Difference
 from priorauth.domain.submissions import Decision, PayerReceipt
-from priorauth.faultpoints import Phase, Point
 from priorauth.telemetry import traces
 
 _log = structlog.get_logger(__name__)
+
+Found = TypeVar("Found")
 
 
 # A page that is not the expected one may be a hiccup. After so many tries in a row it is for a human to see.
@@ -66,6 +67,7 @@ class PortalChannel:
         self._host = host
         self._entrance = entrance
         self._documents = documents
+        self._submitting = Submitting(host=host, entrance=entrance)
 
     async def prepare(self, job: Job) -> Preparation:
         """Fill the portal's form up to its review page and compare that page with the job."""
@@ -73,10 +75,7 @@ class PortalChannel:
             session = await self._walk(job)
             if not isinstance(session, PortalSession):
                 return session
-            boundary = await self._boundary(session)
-            # Held last: what goes wrong before must end the session, not leave it up for nobody.
-            await self._host.hold(session, for_human=isinstance(boundary, HumanNeeded))
-            return boundary
+            return await self._stopped(session, await self._submitting.read(session))
 
     async def submit(self, job: Job, *, allowed: tuple[Difference, ...], intend: Intend) -> Submission:
         """Submit the job, once, from a review page that was read just before."""
@@ -84,36 +83,44 @@ class PortalChannel:
             session = await self._at_boundary(job)
             if not isinstance(session, PortalSession):
                 return session
-            boundary = await self._boundary(session)
-            if isinstance(boundary, HumanNeeded) or boundary.differences != allowed:
-                await self._host.hold(session, for_human=isinstance(boundary, HumanNeeded))
-                return boundary
-            if not await intend():
-                return Withheld()
-            return await self._cross(session)
+            try:
+                # Until the permit is spent or withdrawn nobody rewrites the draft that is read now.
+                await session.freeze_writes()
+                read = await self._submitting.read(session, allowed=allowed)
+                if not read.is_approved:
+                    return await self._stopped(session, read)
+                if not await intend():
+                    return Withheld()
+                outcome = await self._submitting.cross(session, read.draft_id)
+            finally:
+                session.thaw_writes()
+            return await self._told(session, outcome)
 
-    async def find(self, job: Job) -> Evidence | Absent | HumanNeeded:
+    async def find(self, job: Job) -> Evidence | EvidenceMismatch | Absent | HumanNeeded:
         """Read what is left open of the case, then search it by its own reference, or read the message that it answers.
 
         What is left open is a human's page, where the case was canceled meanwhile.
         """
         async with self._ending_unless_held(job):
             shown = await self._left_open(job)
-            if isinstance(shown, PayerReceipt | Answered):
+            if isinstance(shown, PayerReceipt | Answered | EvidenceMismatch):
                 return shown
             session = await self._entrance.enter(job)
             if not isinstance(session, PortalSession):
                 return await self._for_human(job, session)
             try:
-                found = await self._searched(session.page, job)
+                async with session.clean_page() as page:
+                    found = await self._searched(page, job)
             except ChannelFault as fault:
                 if fault.code != "search_unavailable":
                     raise
                 return await self._for_human(job, HumanNeeded(OfferReason.SUBMISSION_UNRESOLVED, fault.message))
             await self._host.step(session, "case searched")
-            return found or Absent()
+            return await self._told(session, found) if found is not None else Absent()
 
-    async def read_status(self, job: Job, *, reference_number: str) -> Decision | Inquiry | Pending | HumanNeeded:
+    async def read_status(
+        self, job: Job, *, reference_number: str
+    ) -> Decision | Inquiry | Pending | EvidenceMismatch | HumanNeeded:
         """Open the case's status page at the portal."""
         async with self._ending_unless_held(job):
             session = await self._entrance.enter(job)
@@ -121,24 +128,25 @@ class PortalChannel:
                 return await self._for_human(job, session)
             access = self._entrance.access(job)
 
-            async def read() -> Decision | Inquiry | Pending:
+            async def read(page: Page) -> Decision | Inquiry | Pending | EvidenceMismatch:
                 return await access.adapter.read_status(
-                    session.page, base_url=access.base_url, job=job, reference_number=reference_number
+                    page, base_url=access.base_url, job=job, reference_number=reference_number
                 )
 
-            status = await persistently(read)
+            async with session.clean_page() as page:
+                status = await persistently(lambda: read(page))
             await self._host.step(session, "status read")
-            return status
+            return await self._told(session, status)
 
     async def reconcile(
         self, job: Job, *, reference_number: str | None
-    ) -> Evidence | NotRequired | NothingFound | HumanNeeded:
+    ) -> Evidence | EvidenceMismatch | NotRequired | NothingFound | HumanNeeded:
         """Read the page that the human has left, then look for the case in a page of our own."""
         async with self._ending_unless_held(job):
             left = self._host.of(job.authorization_id)
             unsent = left is not None and left.take_back()
             shown = await self._left_open(job)
-            if isinstance(shown, PayerReceipt | Answered):
+            if isinstance(shown, PayerReceipt | Answered | EvidenceMismatch):
                 return shown
             session = await self._entrance.enter(job)
             if not isinstance(session, PortalSession):
@@ -147,10 +155,11 @@ class PortalChannel:
             found = await self._looked_for(session, job, reference_number)
             await self._host.step(session, "case searched")
             if not isinstance(found, NothingFound):
-                return found
+                return await self._told(session, found)
             if shown is not None and (unsent or found.searched):
                 # The payer wants no authorization; what a human may have sent all the same would have been found.
                 return shown
+            session.turn.offer = self._submitting.offer(session, OfferReason.SUBMISSION_UNRESOLVED)
             await self._host.hold(session, for_human=not found.searched)
             return replace(found, unsent=unsent)
 
@@ -169,33 +178,12 @@ class PortalChannel:
         """End the case's browser session."""
         await self._host.close(authorization_id)
 
-    async def _cross(self, session: PortalSession) -> Submission:
-        """Release the one final request and look for what came back. From here on nothing is known for sure."""
-        evidence = None
-        await faultpoints.passing(Point.GUARD_RELEASE, Phase.BEFORE)
-        session.release()
-        try:
-            await faultpoints.passing(Point.GUARD_RELEASE, Phase.AFTER)
-            await self._host.mark(session, BoundaryState.CROSSED)
-            evidence = await self._form(session.job).submit(session.page)
-            await faultpoints.passing(Point.CONFIRMATION_READ, Phase.AFTER)
-        except Exception as error:  # noqa: BLE001 - whatever went wrong, the request may have left
-            code = error.code if isinstance(error, ChannelFault) else None
-            _log.warning(
-                "final_submit_unresolved",
-                authorization_id=session.job.authorization_id,
-                code=code,
-                **whereabouts(error),
-            )
-        finally:
-            # A permit that nothing has used must not lie around for a page's script.
-            unused = session.guard.withdraw()
-        if unused:
-            return NotSent()
-        if evidence is None:
-            return Unresolved()
-        await self._host.step(session, "receipt")
-        return evidence
+    async def _stopped(self, session: PortalSession, read: ReadDraft) -> AtBoundary | HumanNeeded:
+        """Hold the session at a draft that is not sent now."""
+        boundary = self._submitting.boundary(session, read)
+        # Held last: what goes wrong before must end the session, not leave it up for nobody.
+        await self._host.hold(session, for_human=isinstance(boundary, HumanNeeded))
+        return boundary
 
     async def _at_boundary(self, job: Job) -> PortalSession | Obstacle:
         """Return the job's session at the portal's review page, freshly loaded; fill the form anew if it is lost."""
@@ -211,7 +199,7 @@ class PortalChannel:
             try:
                 async with portal_faults():
                     await session.page.reload(wait_until="domcontentloaded")
-                await self._form(job).read_review(session.page)
+                await self._form(job).require_review(session.page)
             except ChannelFault as fault:
                 _log.info("review_page_lost", authorization_id=job.authorization_id, code=fault.code)
             else:
@@ -227,7 +215,7 @@ class PortalChannel:
         if not isinstance(session, PortalSession):
             return await self._for_human(job, session)
         try:
-            obstacle = await self._form(job).fill(session.page, documents=self._documents, step=self._stepper(session))
+            obstacle = await self._filled(session)
         except ChannelFault as fault:
             unknown = fault.code == "unexpected_page" and not session.met_outage
             if not unknown or job.faults < _TRIES_AT_UNKNOWN_PAGES:
@@ -242,35 +230,43 @@ class PortalChannel:
         await self._host.mark(session, BoundaryState.AT_BOUNDARY)
         return session
 
-    async def _boundary(self, session: PortalSession) -> AtBoundary | HumanNeeded:
-        """Read the review page that is open: what it shows otherwise than the job, and who may press its button."""
+    async def _filled(self, session: PortalSession) -> Obstacle | None:
+        """Fill the job's form, unless something stands in its way already."""
         form = self._form(session.job)
-        differences = form.package().differences(await form.read_review(session.page))
-        wanted = await form.person_required(session.page)
-        return HumanNeeded(OfferReason.FINAL_SUBMIT, wanted, differences) if wanted else AtBoundary(differences)
+        if session.job.reply is not None:
+            async with session.clean_page() as page:
+                obstacle = await form.obstacle(page)
+            if obstacle is not None:
+                return obstacle
+        return await form.fill(session.page, documents=self._documents, step=self._stepper(session))
 
-    async def _left_open(self, job: Job) -> Evidence | NotRequired | None:
+    async def _left_open(self, job: Job) -> Evidence | EvidenceMismatch | NotRequired | None:
         """Take the case's session back, if one is up, and return what any of the pages shows that were left open."""
         session = self._host.of(job.authorization_id)
         if session is None:
             return None
         session.take_back()
-        for page in session.pages:
+        for left in session.pages:
             try:
-                shown = await self._form(job).shown(page)
+                async with session.clean_page() as page:
+                    # What a page shows, a person or a script may have put there: its address is opened again.
+                    shown = await self._form(job).evidence_at(page, left.url)
+                needless = await self._form(job).not_required(left) if shown is None else None
             except ChannelFault as fault:
                 _log.info("page_not_read", authorization_id=job.authorization_id, code=fault.code)
                 continue
             if shown is not None:
-                return shown
+                return await self._told(session, shown)
+            if needless is not None:
+                return needless
         return None
 
     async def _looked_for(
         self, session: PortalSession, job: Job, reference_number: str | None
-    ) -> Evidence | NothingFound:
+    ) -> Evidence | EvidenceMismatch | NothingFound:
         """Look the case up in a page of our own: the human's may be the one to go on from."""
         access = self._entrance.access(job)
-        async with session.another_page() as page:
+        async with session.clean_page() as page:
             # That the payer has the request says nothing of a reply to its message.
             if reference_number is not None and job.reply is None:
                 reported = await self._reported(page, access, job, reference_number)
@@ -283,10 +279,12 @@ class PortalChannel:
                     raise
                 return NothingFound(searched=False, unsent=False)
 
-    async def _searched(self, page: Page, job: Job) -> Evidence | None:
+    async def _searched(self, page: Page, job: Job) -> Evidence | EvidenceMismatch | None:
         return await persistently(lambda: self._form(job).find(page))
 
-    async def _reported(self, page: Page, access: PortalAccess, job: Job, reference_number: str) -> PayerReceipt | None:
+    async def _reported(
+        self, page: Page, access: PortalAccess, job: Job, reference_number: str
+    ) -> PayerReceipt | EvidenceMismatch | None:
         """Open a number that a human reported. It may be anything, so no fault of opening it keeps from searching."""
         try:
             return await persistently(
@@ -304,8 +302,18 @@ class PortalChannel:
         if session is None:
             raise ChannelFault("browser_failed", "The browser ended before a human could take it over.")
         await self._host.step(session, "a human is needed")
+        session.turn.offer = self._submitting.offer(session, needed.reason)
         await self._host.hold(session, for_human=True)
         return needed
+
+    async def _told(self, session: PortalSession, found: Found) -> Found:
+        """Return what was found; where it names something else than was sent, the session stays up for a person."""
+        if isinstance(found, EvidenceMismatch):
+            session.turn.offer = self._submitting.offer(
+                session, OfferReason.SUBMISSION_UNRESOLVED, reference_number=found.receipt.reference_number
+            )
+            await self._host.hold(session, for_human=True)
+        return found
 
     @asynccontextmanager
     async def _ending_unless_held(self, job: Job) -> AsyncIterator[None]:

@@ -12,8 +12,10 @@ import structlog
 from priorauth import faultpoints
 from priorauth.channels.contract import ChannelFault, CredentialSource, HumanNeeded, Job
 from priorauth.channels.portals.adapter import PortalAdapter
+from priorauth.channels.portals.guard import Content, FinalRule
 from priorauth.channels.portals.pages import persistently, visit
-from priorauth.channels.portals.sessions import PortalSession, SessionHost
+from priorauth.channels.portals.session import PortalSession
+from priorauth.channels.portals.sessions import SessionHost
 from priorauth.domain.catalog import PortalAuthMode
 from priorauth.domain.credentials import Credential
 from priorauth.domain.handoffs import OfferReason
@@ -30,6 +32,12 @@ class PortalAccess:
 
     adapter: PortalAdapter
     base_url: str
+
+    @property
+    def may_submit(self) -> bool:
+        """Whether a final request of the portal can be compared with what was approved."""
+        rules = self.adapter.boundary(self.base_url).final
+        return any(isinstance(rule, FinalRule) and rule.content is not Content.NONE for rule in rules)
 
 
 class Entrance:

@@ -1,33 +1,32 @@
-"""The submit gate: the only road out of one session's browser, a forward proxy inside this process.
+"""The proxy of one browser session: the only way out of its browser.
 
-Promises: every request of the browser is read whole, judged, and then sent by the gate itself on a connection of its
-own, or refused and reported; none is held. The final request goes over the wire at most once: the permit is taken
-before its first byte, and a browser that sends it again by itself meets a spent permit. No write is sent again here; a
-read (GET, HEAD) is, a few times over fresh connections, where the portal breaks off before its answer or fails at it.
-When the gate or its process ends, the browser has no road at all.
+Promises: every request of the browser is read whole, judged, and then sent by the proxy itself on a connection of its
+own, or refused and reported. Only who presents the session's credentials is served. The final request goes over the
+wire at most once: the permit is taken before its first byte, and a browser that sends it again by itself meets a spent
+permit. A final request other than the permitted or the held one ends all permits of the session. When the proxy or its
+process ends, the browser has no way out at all.
 
-The gate is the only road only for a browser started with it as proxy for everything, loopback included, and with its
-roads beside proxies (QUIC, WebRTC's UDP) closed. Close the browser before its gate.
+That holds only for a browser started with it as proxy for everything, loopback included, and with its ways beside
+proxies (QUIC, WebRTC's UDP) closed. Close the browser before its proxy.
 
-May not know: cases, approvals, pages. It logs neither query strings nor bodies nor headers.
+Must not depend on authorizations, approvals or pages. It logs neither query strings nor bodies nor headers.
 """
 
 import asyncio
+import base64
 import platform
 import secrets
+import socket
 import ssl
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
 
 import h11
 import structlog
 from opentelemetry.context import Context
-from opentelemetry.trace import SpanKind
 
-from priorauth import faultpoints
 from priorauth.channels.portals.gate_tls import EphemeralCertificates
 from priorauth.channels.portals.gate_wire import (
     BadRequest,
@@ -36,28 +35,37 @@ from priorauth.channels.portals.gate_wire import (
     Limits,
     Message,
     UpstreamFailed,
-    UpstreamWire,
 )
-from priorauth.channels.portals.guard import Kind, PermitState, RefusalReason, SubmitGuard, Verdict, judge_tunnel
+from priorauth.channels.portals.guard import (
+    HoldRefusal,
+    Kind,
+    PermitState,
+    RefusalReason,
+    SubmitGuard,
+    Verdict,
+    judge_tunnel,
+)
 from priorauth.channels.portals.outgoing import MalformedUrl, OutgoingRequest, Url, without_parameters
-from priorauth.faultpoints import Phase, Point
-from priorauth.telemetry import traces
+from priorauth.channels.portals.submit_guard.finals import (
+    Answer,
+    Finals,
+    ForeignFinal,
+    HeldRefused,
+    HoldJudge,
+    NotPermitted,
+)
+from priorauth.channels.portals.submit_guard.forwarding import Forwarding
+from priorauth.channels.portals.submit_guard.threads import judged_aside
 
 _log = structlog.get_logger(__name__)
-
-# What a portal's front says when there is nothing behind it.
-_DOWN: Final = frozenset({502, 503, 504})
-# Not the last word on a read: it may be asked again.
-_FAILED: Final = frozenset({500, *_DOWN})
-# A page can do without.
-_ORNAMENTS: Final = frozenset({"image", "style", "font", "audio", "video", "track", "manifest"})
 
 
 @dataclass(frozen=True)
 class Refusal:
     """What did not leave, without what a patient's data may be in: no query string, no path parameters, no body.
 
-    `path` is empty for a refused tunnel: what was to be said inside is not known.
+    `path` is empty for a refused tunnel: what was to be said inside is not known. `code` and `words` say why a held
+    request was not sent.
     """
 
     method: str
@@ -65,12 +73,8 @@ class Refusal:
     path: str
     reason: RefusalReason
     final: bool
-
-
-@dataclass(frozen=True)
-class _Answer:
-    head: h11.Response
-    body: bytes
+    code: str = ""
+    words: str = ""
 
 
 class _Cut(Exception):
@@ -85,72 +89,123 @@ class Gate:
         guard: SubmitGuard,
         *,
         on_refused: Callable[[Refusal], None],
+        on_foreign: Callable[[Refusal], None] | None = None,
         limits: Limits | None = None,
         upstream_tls: ssl.SSLContext | None = None,
     ) -> None:
-        """Make a gate that is closed yet.
+        """Make a proxy that is closed yet.
 
         Args:
             guard: whose verdicts it carries out.
-            on_refused: told of each refusal, on the event loop; it must not block.
+            on_refused: called with each refusal, on the event loop; it must not block.
+            on_foreign: called in addition with the refusal of a foreign final request, after the guard was barred.
             limits: sizes and times.
             upstream_tls: how portals are verified; by default against the system's trust store.
         """
         self._guard = guard
         self._on_refused = on_refused
+        self._on_foreign = on_foreign
         self._limits = limits or Limits()
-        self._upstream_tls = upstream_tls or ssl.create_default_context()
+        tls = upstream_tls or ssl.create_default_context()
+        self._forwarding = Forwarding(limits=self._limits, tls=tls)
+        self._finals = Finals(guard, limits=self._limits, tls=tls)
+        guard.on_withdrawn = self._finals.drop
+        self._user, self._password = "browser", secrets.token_urlsafe(32)
         self._certificates = EphemeralCertificates()
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
-        self._finals: set[asyncio.Task[_Answer]] = set()
-        self._settled = asyncio.Event()
         self._closed = False
-        # Where in a trace the next final request belongs. A connection's own context is of when the gate was opened.
-        self.final_within: Context | None = None
-        self._was_down = False
-        self._unanswered = 0
+
+    @property
+    def credentials(self) -> tuple[str, str]:
+        """User and password that the browser must present; anything else is answered 407."""
+        return self._user, self._password
 
     @property
     def met_outage(self) -> bool:
-        """Whether the portal was not there for something that a page cannot do without, since `forget_outage`.
+        """Whether the portal was down, since `forget_outage`, for something that a page cannot do without.
 
-        It could not be reached, broke off, or said that it is down; or it has not answered yet whoever asks this now.
+        It could not be reached, broke off, said that it is down, or has not answered a page yet.
         """
-        return self._was_down or self._unanswered > 0
+        return self._forwarding.met_outage
 
     def forget_outage(self) -> None:
-        """The portal has answered as it should."""
-        self._was_down = False
+        """Clear the outage flag. Call after a page loaded as expected."""
+        self._forwarding.forget_outage()
 
     @property
     def spki_pins(self) -> tuple[str, ...]:
-        """For the browser's `--ignore-certificate-errors-spki-list`: it trusts this gate, and nothing else more."""
+        """For the browser's `--ignore-certificate-errors-spki-list`: it trusts this proxy, and nothing else more."""
         return (self._certificates.spki_pin,)
 
-    async def start(self) -> str:
-        """Open the road. Returns the proxy's URL. Raises OSError when no loopback address can be had."""
-        # An address of its own, not only a port: a browser that outlived its gate must never find another session's
-        # gate, with another case's permit, behind an address that the kernel gave out again.
+    @property
+    def final_within(self) -> Context | None:
+        """Where in a trace the next final request belongs."""
+        return self._finals.within
+
+    @final_within.setter
+    def final_within(self, context: Context | None) -> None:
+        self._finals.within = context
+
+    async def freeze_writes(self) -> None:
+        """Refuse every write from now on and return when those under way have ended. Raises WritesUnderWay."""
+        await self._forwarding.freeze()
+
+    def thaw_writes(self) -> None:
+        """Let declared writes pass again."""
+        self._forwarding.thaw()
+
+    def hold_finals(self, judge: HoldJudge | None) -> None:
+        """Hold each final request before its first byte and let `judge` compare it; None: hold no more.
+
+        Args:
+            judge: called once for a held request; an identical second press joins. Returns the permit of the very
+                request, or why it is not sent. It may take `Limits.hold` seconds and is cancelled where the hold ends.
+        """
+        self._finals.hold(judge)
+
+    def drop_held(self) -> None:
+        """Refuse the final request that is held, if one is."""
+        self._finals.drop()
+
+    async def start(self, listener: socket.socket | None = None) -> str:
+        """Open the proxy.
+
+        Args:
+            listener: a bound, listening socket, for example one of another network namespace.
+
+        Returns:
+            The proxy's URL, without credentials.
+
+        Raises:
+            OSError: no loopback address can be had.
+        """
+        if listener is not None:
+            self._server = await asyncio.start_server(self._serve, sock=listener)
+        else:
+            self._server = await self._on_loopback()
+        name, port = self._server.sockets[0].getsockname()[:2]
+        return f"http://{name}:{port}"
+
+    async def _on_loopback(self) -> asyncio.Server:
+        # An address of its own, not only a port: a browser that outlived its proxy must never find another session's
+        # behind an address that the kernel gave out again.
         host = ".".join(["127", *(str(1 + secrets.randbelow(254)) for _ in range(3))])
         try:
-            self._server = await asyncio.start_server(self._serve, host, 0)
+            return await asyncio.start_server(self._serve, host, 0)
         except OSError:
             if platform.system() == "Linux":
                 raise
             # Elsewhere there is one loopback address.
-            self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        name, port = self._server.sockets[0].getsockname()[:2]
-        return f"http://{name}:{port}"
+            return await asyncio.start_server(self._serve, "127.0.0.1", 0)
 
     async def close(self) -> None:
-        """Close the road. A final request under way gets a moment for its answer, then it is LOST."""
+        """Close the proxy. A final request under way gets a moment for its answer, then it is LOST."""
         self._closed = True
         if self._server is not None:
             self._server.close()
-        if self._finals:
-            await asyncio.wait(self._finals, timeout=self._limits.closing)
-        ending = [*self._connections, *self._finals]
+        await self._finals.close()
+        ending = list(self._connections)
         for task in ending:
             task.cancel()
         await asyncio.gather(*ending, return_exceptions=True)
@@ -161,18 +216,19 @@ class Gate:
 
     async def settled(self) -> PermitState:
         """Wait until a final request was sent and its end is known. Returns ANSWERED or LOST."""
-        await self._settled.wait()
-        return self._guard.state
+        return await self._finals.settled()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
-        # Accepted just before the gate was closed, and run after: `close` did not see it.
+        # Accepted just before the proxy was closed, and run after: `close` did not see it.
         if task is None or self._closed:
             writer.transport.abort()
             return
         self._connections.add(task)
+        basic = base64.b64encode(f"{self._user}:{self._password}".encode())
+        wire = ClientWire(reader=reader, writer=writer, limits=self._limits, authorization=b"Basic " + basic)
         try:
-            await self._converse(ClientWire(reader=reader, writer=writer, limits=self._limits), tunnel=None)
+            await self._converse(wire, tunnel=None)
             writer.close()
             with suppress(OSError):  # the browser was quicker
                 await writer.wait_closed()
@@ -188,7 +244,10 @@ class Gate:
         """Answer request after request. `tunnel`: the origin that this connection leads to."""
         try:
             while (message := await client.receive()) is not None:
-                if message.method == "CONNECT" and tunnel is None:
+                if message.unknown:
+                    challenge = ("Proxy-Authenticate", 'Basic realm="priorauth"')
+                    await client.reply(407, "This proxy serves one browser session alone.", challenge)
+                elif message.method == "CONNECT" and tunnel is None:
                     if await self._tunnel(client, message):
                         return
                 else:
@@ -198,7 +257,7 @@ class Gate:
         except BadRequest:
             if not client.can_reply:
                 raise _Cut from None
-            await client.reply(400, "The gate could not read this request.")
+            await client.reply(400, "The proxy could not read this request.")
 
     async def _tunnel(self, client: ClientWire, message: Message) -> bool:
         """Answer a CONNECT; True: there was a tunnel and it has ended."""
@@ -223,130 +282,105 @@ class Gate:
 
     async def _handle(self, client: ClientWire, message: Message, *, tunnel: Url | None) -> None:
         request = _outgoing(message, tunnel=tunnel)
-        verdict = self._guard.judge(request)
-        if message.too_large:
-            verdict = Verdict(Kind.REFUSED, verdict.reason or RefusalReason.TOO_LARGE, final=verdict.final)
+        verdict = await self._judged(message, request)
+        declared = self._guard.boundary.headers
         try:
+            if verdict.request is not None and await self._sent_as_final(client, message, request, verdict):
+                return
             if verdict.reason is not None:
-                await self._refuse(client, _refusal(request, verdict.reason, final=verdict.final))
-            elif verdict.kind is Kind.FINAL:
-                await self._forward_final(client, message, request)
+                await self._refuse_request(client, request, verdict)
+            elif verdict.kind is Kind.WRITE:
+                await self._forwarding.write(client, message, request.url, declared=declared)
             else:
-                repeats = self._limits.repeats if verdict.kind is Kind.READ else ()
-                await self._forward(client, message, request.url, repeats=repeats)
+                repeatable = verdict.repeatable
+                await self._forwarding.read(client, message, request.url, repeatable=repeatable, declared=declared)
         except UpstreamFailed:
-            self._was_down = self._was_down or _matters(message)
+            self._forwarding.failed(message)
             _log.warning("gate_upstream_failed", origin=request.url.origin, final=verdict.final)
             await self._bad_gateway(client)
         except (ClientGone, _Cut):
             raise
-        except Exception as fault:  # noqa: BLE001 - whatever it is, the browser gets an answer and no other road
+        except Exception as fault:  # noqa: BLE001 - whatever it is, the browser gets an answer and no other way out
             _log_fault("gate_fault", fault)
             await self._bad_gateway(client)
+
+    async def _judged(self, message: Message, request: OutgoingRequest) -> Verdict:
+        """Return the verdict. Nothing waits between looking at permit, freeze and hold and acting on the verdict."""
+        verdict = await judged_aside(lambda: self._guard.boundary, request, limits=self._limits)
+        if message.too_large:
+            # Its body was not looked at: where bodies tell final requests from others, it may be one.
+            final = verdict.final or any(rule.body is not None for rule in self._guard.boundary.final)
+            verdict = Verdict(Kind.REFUSED, verdict.reason or RefusalReason.TOO_LARGE, final=final)
+        if verdict.kind is Kind.WRITE and self._forwarding.is_frozen:
+            return Verdict(Kind.REFUSED, RefusalReason.WRITES_FROZEN)
+        return self._guard.weigh(verdict)
+
+    async def _sent_as_final(
+        self, client: ClientWire, message: Message, request: OutgoingRequest, verdict: Verdict
+    ) -> bool:
+        """Send a final request that was permitted, or hold one. False: it is refused like others."""
+        if verdict.request is None:
+            return False
+        declared = self._guard.boundary.headers
+        may_be_held = verdict.reason is RefusalReason.FINAL_NOT_RELEASED and not self._guard.is_barred
+        try:
+            if verdict.kind is Kind.FINAL:
+                answer = await self._finals.send(message, request.url, verdict.request, declared=declared)
+            elif may_be_held and self._finals.is_holding and not self._guard.is_spent:
+                answer = await self._finals.send_held(client, message, request, verdict.request, declared=declared)
+            else:
+                return False
+        except NotPermitted:
+            await self._refuse(client, _refusal(request, RefusalReason.FINAL_NOT_RELEASED, final=True))
+        except ForeignFinal:
+            await self._refuse_foreign(client, _refusal(request, RefusalReason.FOREIGN_FINAL, final=True))
+        except HeldRefused as held:
+            await self._refuse(client, _held(request, held.refusal))
+        else:
+            await _hand_over(client, answer)
+        return True
 
     async def _bad_gateway(self, client: ClientWire) -> None:
         if not client.can_reply:
             raise _Cut
         await client.reply(502, "The portal did not answer.")
 
+    async def _refuse_request(self, client: ClientWire, request: OutgoingRequest, verdict: Verdict) -> None:
+        reason = verdict.reason or RefusalReason.NOT_JUDGED
+        refusal = _refusal(request, reason, final=verdict.final)
+        permit_is_out = self._guard.state is PermitState.RELEASED
+        if verdict.final and (permit_is_out or self._finals.has_held):
+            await self._refuse_foreign(client, refusal)
+        else:
+            await self._refuse(client, refusal)
+
+    async def _refuse_foreign(self, client: ClientWire, refusal: Refusal) -> None:
+        """Refuse what is final and not the permitted or held request. First of all, no permit is left."""
+        self._guard.bar()
+        _log.error("gate_foreign_final", method=refusal.method, origin=refusal.origin, reason=refusal.reason.value)
+        if self._on_foreign is not None:
+            _report(self._on_foreign, refusal)
+        await self._refuse(client, refusal)
+
     async def _refuse(self, client: ClientWire, refusal: Refusal) -> None:
         _log.info("gate_refused", method=refusal.method, origin=refusal.origin, reason=refusal.reason.value)
-        try:
-            self._on_refused(refusal)
-        except Exception as fault:  # noqa: BLE001 - who is told may fail; the request stays refused
-            _log_fault("gate_refusal_not_reported", fault)
-        await client.reply(403, f"Refused by the submit guard: {refusal.reason.value}.")
+        _report(self._on_refused, refusal)
+        await client.reply(403, refusal.words or f"Refused by the submit guard: {refusal.reason.value}.")
 
-    async def _forward(self, client: ClientWire, message: Message, url: Url, *, repeats: tuple[float, ...]) -> None:
-        upstream, head = await self._asked(message, url, repeats=repeats)
-        try:
-            await client.send(head)
-            while (data := await upstream.data()) is not None:
-                await client.send(data)
-            await client.send(h11.EndOfMessage())
-        finally:
-            upstream.close()
 
-    async def _asked(
-        self, message: Message, url: Url, *, repeats: tuple[float, ...]
-    ) -> tuple[UpstreamWire, h11.Response]:
-        """Send a request and wait for the head of its answer; again after each of `repeats`, until it is a good one."""
-        page = message.header_values(b"sec-fetch-dest") in ([b"document"], [b"iframe"])
-        self._unanswered += page
-        try:
-            for pause in repeats:
-                with suppress(UpstreamFailed):
-                    upstream, head = await self._asked_once(message, url)
-                    if head.status_code not in _FAILED:
-                        return upstream, head
-                    upstream.close()
-                await asyncio.sleep(pause)
-            upstream, head = await self._asked_once(message, url)
-        finally:
-            self._unanswered -= page
-        if head.status_code in _DOWN and _matters(message):
-            self._was_down = True
-        return upstream, head
+def _report(told: Callable[[Refusal], None], refusal: Refusal) -> None:
+    try:
+        told(refusal)
+    except Exception as fault:  # noqa: BLE001 - the callback may fail; the request stays refused
+        _log_fault("gate_refusal_not_reported", fault)
 
-    async def _asked_once(self, message: Message, url: Url) -> tuple[UpstreamWire, h11.Response]:
-        upstream = await UpstreamWire.connect(url, tls=self._upstream_tls, limits=self._limits)
-        try:
-            upstream.send(message, url=url)
-            return upstream, await upstream.head()
-        except BaseException:
-            upstream.close()
-            raise
 
-    async def _forward_final(self, client: ClientWire, message: Message, request: OutgoingRequest) -> None:
-        await faultpoints.passing(Point.FINAL_REQUEST, Phase.BEFORE_CONNECTION)
-        upstream = await UpstreamWire.connect(request.url, tls=self._upstream_tls, limits=self._limits)
-        # While connecting, the permit may have been withdrawn, or another final request may have taken it. Until here
-        # nothing has left, and a failure leaves the permit as it was; from here on there is no way back.
-        if not self._guard.begin_sending():
-            upstream.close()
-            await self._refuse(client, _refusal(request, RefusalReason.FINAL_NOT_RELEASED, final=True))
-            return
-        exchange = asyncio.create_task(self._traced_final(upstream, message, request.url))
-        self._finals.add(exchange)
-        exchange.add_done_callback(self._final_ended)
-        # The browser may go away: the answer is still read and the permit's end recorded. The answer is complete before
-        # the browser sees any of it, so that nobody can look at a receipt while the guard still says SENDING.
-        answer = await asyncio.shield(exchange)
-        await client.send(answer.head)
-        if answer.body:
-            await client.send(h11.Data(answer.body))
-        await client.send(h11.EndOfMessage())
-
-    async def _traced_final(self, upstream: UpstreamWire, message: Message, url: Url) -> _Answer:
-        known = {"http.request.method": message.method, "server.address": url.host}
-        with traces.span("final request", known, kind=SpanKind.CLIENT, within=self.final_within):
-            return await self._exchange_final(upstream, message, url)
-
-    async def _exchange_final(self, upstream: UpstreamWire, message: Message, url: Url) -> _Answer:
-        body = bytearray()
-        try:
-            await faultpoints.passing(Point.FINAL_REQUEST, Phase.BEFORE_FIRST_BYTE)
-            upstream.send(message, url=url)
-            await faultpoints.passing(Point.FINAL_REQUEST, Phase.AFTER_LAST_BYTE)
-            head = await upstream.head()
-            while (data := await upstream.data()) is not None:
-                body += data.data
-                if len(body) > self._limits.final_answer:
-                    raise UpstreamFailed
-            self._guard.answered(head.status_code)
-            await faultpoints.passing(Point.FINAL_REQUEST, Phase.AFTER_RESPONSE)
-        finally:
-            upstream.close()
-        return _Answer(head=head, body=bytes(body))
-
-    def _final_ended(self, exchange: asyncio.Task[_Answer]) -> None:
-        # In a callback, not in the task: one that is cancelled before its first step never runs a line of its own.
-        if self._guard.state is PermitState.SENDING:
-            self._guard.lost()
-        self._finals.discard(exchange)
-        self._settled.set()
-        fault = None if exchange.cancelled() else exchange.exception()
-        _log.info("gate_final_ended", state=self._guard.state.value, fault=fault and type(fault).__name__)
+async def _hand_over(client: ClientWire, answer: Answer) -> None:
+    """Write an answer that is complete, so that nobody looks at a receipt while the guard is SENDING."""
+    await client.send(answer.head)
+    if answer.body:
+        await client.send(h11.Data(answer.body))
+    await client.send(h11.EndOfMessage())
 
 
 def _outgoing(message: Message, *, tunnel: Url | None) -> OutgoingRequest:
@@ -373,13 +407,21 @@ def _outgoing(message: Message, *, tunnel: Url | None) -> OutgoingRequest:
     raise BadRequest
 
 
-def _matters(message: Message) -> bool:
-    return not _ORNAMENTS.intersection(value.decode("latin-1") for value in message.header_values(b"sec-fetch-dest"))
-
-
 def _refusal(request: OutgoingRequest, reason: RefusalReason, *, final: bool) -> Refusal:
     path = without_parameters(request.url.path)
     return Refusal(method=request.method, origin=request.url.origin, path=path, reason=reason, final=final)
+
+
+def _held(request: OutgoingRequest, why: HoldRefusal) -> Refusal:
+    return Refusal(
+        method=request.method,
+        origin=request.url.origin,
+        path=without_parameters(request.url.path),
+        reason=RefusalReason.HELD_REFUSED,
+        final=True,
+        code=why.code,
+        words=why.words,
+    )
 
 
 def _log_fault(event: str, fault: Exception) -> None:

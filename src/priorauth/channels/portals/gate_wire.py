@@ -1,16 +1,18 @@
 """HTTP/1.1 over two pairs of streams: the browser's side, and one fresh connection to the portal for each request.
 
 Promises: a request is read completely, within bounds, before anyone sees it; what belongs to one connection (hop-by-hop
-headers, proxy headers, protocol upgrades) never crosses to the other; a connection sends one request, once. Errors
+headers, proxy headers, protocol upgrades) never crosses to the other; of a request's headers only those cross that
+browsers send by themselves or the adapter declares; a connection sends one request, once. Errors
 carry no text of their cause: parsers quote what they choke on, and that may be a patient's data or a session's cookie.
 
 May not know: rules, permits, verdicts.
 """
 
 import asyncio
+import hmac
 import ssl
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Self
 
 import h11
@@ -29,11 +31,32 @@ _HOP_BY_HOP: Final = frozenset(
 )
 
 
+# What Chromium sends by itself. Scripts can set few of these, and no server takes any of them for another method, path
+# or host. Whatever else a script invents does not cross: `X-HTTP-Method-Override`, `X-Original-URL`, `Authorization`.
+# `Range` does not cross either: part of a page is no page.
+_BROWSERS_OWN: Final = frozenset(
+    {
+        *(b"accept", b"accept-language", b"accept-encoding", b"content-type", b"cookie", b"origin", b"referer"),
+        *(b"user-agent", b"upgrade-insecure-requests", b"cache-control", b"pragma"),
+        *(b"if-none-match", b"if-modified-since", b"service-worker", b"sec-purpose"),
+        *(b"sec-fetch-dest", b"sec-fetch-mode", b"sec-fetch-site", b"sec-fetch-user", b"sec-fetch-storage-access"),
+        *(b"sec-ch-ua", b"sec-ch-ua-mobile", b"sec-ch-ua-platform"),
+        *(b"access-control-request-method", b"access-control-request-headers"),
+    }
+)
+
+
 @dataclass(frozen=True)
 class Limits:
-    """Sizes in bytes, times in seconds. `silence`: for how long a portal may neither take nor say anything.
+    """Sizes in bytes, times in seconds.
 
-    `repeats`: the pauses after which a read is sent again that the portal failed at.
+    Attributes:
+        silence: for how long a portal may neither take nor say anything.
+        repeats: the pauses after which a repeatable read is sent again that the portal failed at.
+        hold: for how long a final request is held before its first byte.
+        freeze: for how long `freeze_writes` waits for writes under way.
+        judging: how long judging one request may take.
+        inline: bodies up to this size are judged on the event loop, larger ones in a thread.
     """
 
     head: int = 256 << 10
@@ -45,6 +68,10 @@ class Limits:
     silence: float = 180.0
     closing: float = 5.0
     repeats: tuple[float, ...] = (0.2, 1.0)
+    hold: float = 20.0
+    freeze: float = 60.0
+    judging: float = 5.0
+    inline: int = 16 << 10
 
 
 class WireError(Exception):
@@ -65,7 +92,7 @@ class UpstreamFailed(WireError):
 
 @dataclass(frozen=True)
 class Message:
-    """A complete request as it came. `body` is empty where it was `too_large` to be read."""
+    """A complete request as it came. `body` is empty where it was `too_large` to be read, or `unknown` sent it."""
 
     method: str
     target: str
@@ -73,6 +100,8 @@ class Message:
     body: bytes = b""
     framed: bool = False
     too_large: bool = False
+    unknown: bool = False
+    """Without the session's proxy credentials."""
 
     def header_values(self, name: bytes) -> list[bytes]:
         return [value for key, value in self.headers if key.lower() == name]
@@ -81,10 +110,19 @@ class Message:
 class ClientWire:
     """The browser's connection: any number of requests, one at a time."""
 
-    def __init__(self, *, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, limits: Limits) -> None:
+    def __init__(
+        self,
+        *,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        limits: Limits,
+        authorization: bytes | None = None,
+    ) -> None:
+        """Make a wire. `authorization`: the only accepted value of `Proxy-Authorization`; None within tunnels."""
         self._reader = reader
         self._writer = writer
         self._limits = limits
+        self._authorization = authorization
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.head)
 
     async def receive(self) -> Message | None:
@@ -111,14 +149,22 @@ class ClientWire:
             headers=headers,
             framed=bool(names & {b"content-length", b"transfer-encoding"}),
         )
-        body = bytearray()
+        message = replace(message, unknown=not self._is_known(message))
+        body, length = bytearray(), 0
         while isinstance(event := await self._event(), h11.Data):
-            body += event.data
-            if len(body) > self._limits.body:
-                return Message(method=message.method, target=message.target, headers=headers, too_large=True)
-        return Message(
-            method=message.method, target=message.target, headers=headers, body=bytes(body), framed=message.framed
-        )
+            length += len(event.data)
+            if length > self._limits.body:
+                return replace(message, framed=False, too_large=True)
+            # What a stranger sends is read, so that the answer can be read, and not kept.
+            if not message.unknown:
+                body += event.data
+        return replace(message, body=bytes(body))
+
+    def _is_known(self, message: Message) -> bool:
+        if self._authorization is None:
+            return True
+        given = b",".join(message.header_values(b"proxy-authorization"))
+        return hmac.compare_digest(given, self._authorization)
 
     async def _event(self) -> h11.Event | type[h11.PAUSED]:
         while True:
@@ -139,10 +185,24 @@ class ClientWire:
         except OSError:
             raise ClientGone from None
 
-    async def reply(self, status: int, text: str) -> None:
-        """Write a whole answer of the gate's own. Raises ClientGone."""
+    async def gone(self) -> None:
+        """Return when the browser has closed the connection. Bytes that it sends meanwhile are kept for `receive`."""
+        kept = 0
+        while kept <= self._limits.head:
+            try:
+                data = await self._reader.read(_CHUNK)
+            except OSError:
+                return
+            if not data:
+                return
+            kept += len(data)
+            self._http.receive_data(data)
+
+    async def reply(self, status: int, text: str, *more: tuple[str, str]) -> None:
+        """Write a whole answer of the proxy's own. `more`: headers. Raises ClientGone."""
         body = text.encode()
         headers = [
+            *more,
             ("Content-Type", "text/plain; charset=utf-8"),
             ("Content-Length", str(len(body))),
             ("Cache-Control", "no-store"),
@@ -199,9 +259,11 @@ class UpstreamWire:
             raise UpstreamFailed from None
         return cls(reader=reader, writer=writer, limits=limits)
 
-    def send(self, message: Message, *, url: Url) -> None:
-        """Hand the whole request to the socket, without waiting for it to leave."""
-        headers = [(b"Host", url.authority.encode()), *_crossing(message.headers), (b"Connection", b"close")]
+    def send(self, message: Message, *, url: Url, declared: Iterable[str] = ()) -> None:
+        """Hand the whole request to the socket, without waiting for it to leave. `declared`: the adapter's headers."""
+        allowed = _BROWSERS_OWN.union(name.encode() for name in declared)
+        own = [item for item in _crossing(message.headers) if item[0].lower() in allowed]
+        headers = [(b"Host", url.authority.encode()), *own, (b"Connection", b"close")]
         if message.framed:
             headers.append((b"Content-Length", str(len(message.body)).encode()))
         request = h11.Request(method=message.method, target=url.target, headers=headers)

@@ -1,31 +1,18 @@
-"""One request on its way out of the browser, and every way in which a portal's server may read it.
+"""One request on its way out of the browser, and every spelling of its path that some server takes for the same.
 
-Promises: pure functions of complete requests. Where servers differ in how they read a path, a method or a body, all of
-the readings are given, so that who judges does not have to guess.
-
-May not know: rules, permits, sockets.
+Pure values and functions. Must not depend on rules, permits or sockets.
 """
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Final, Self
-from urllib.parse import unquote, unquote_to_bytes
+from urllib.parse import unquote
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
-_OVERRIDE_HEADERS: Final = frozenset({"x-http-method-override", "x-http-method", "x-method-override"})
-_OVERRIDE_FIELD: Final = re.compile(rb"(?:^|[?&])_method=([A-Za-z]+)")
-_PART_NAME: Final = re.compile(rb'\bname="?([^";\r\n]*)')
-_BLANK_LINE: Final = re.compile(rb"\r?\n\r?\n")
-_JSON_ESCAPE: Final = re.compile(rb"\\u00([0-7][0-9A-Fa-f])")
 _HOST: Final = r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)"
 _URL: Final = re.compile(rf"(https?)://{_HOST}(?::(\d{{1,5}}))?(/[^?#]*)?(?:\?([^#]*))?", re.IGNORECASE)
 _PATH_PARAMETERS: Final = re.compile(r";[^/]*")
-_DISGUISED_OCTET: Final = r"%(?:2[5ef]|3b|5c|[01][0-9a-f]|7f)"
-_DISGUISED_PATH: Final = re.compile(rf"{_DISGUISED_OCTET}|[\\\x00-\x1f\x7f]|//|/\.{{1,2}}(?:/|$)", re.IGNORECASE)
-_FIELD_VALUE_LIMIT: Final = 4096
-_DECODE_ALWAYS_BELOW: Final = 1 << 20
 _DECODINGS: Final = 3
 
 
@@ -83,52 +70,6 @@ class OutgoingRequest:
         """The header's value, several joined by commas; empty where there is none."""
         return ",".join(value for key, value in self.headers if key == name)
 
-    @cached_property
-    def body_readings(self) -> tuple[bytes, ...]:
-        """The body as sent, and as parsers of forms and JSON read it: a page chooses how, a rule need not care.
-
-        Large bodies are percent-decoded only where they claim to be a form; the others are files.
-        """
-        readings = {self.body}
-        if b"form-data" in self.body:
-            readings.add(_multipart_fields(self.body))
-        if len(self.body) <= _DECODE_ALWAYS_BELOW or "urlencoded" in self.header("content-type").lower():
-            readings.add(unquote_to_bytes(self.body.replace(b"+", b" ")))
-            if b"\\u00" in self.body:
-                readings.add(_JSON_ESCAPE.sub(lambda match: bytes([int(match[1], 16)]), self.body))
-        return tuple(readings)
-
-    @property
-    def query_readings(self) -> tuple[bytes, ...]:
-        """The query string as sent and decoded: some servers read fields there as if the body had them."""
-        query = self.url.query.encode()
-        return (query, unquote_to_bytes(query.replace(b"+", b" ")))
-
-
-def spelled_ambiguously(request: OutgoingRequest) -> bool:
-    """Say whether the path or the body is coded in a way that servers read differently."""
-    coded_body = request.header("content-encoding").lower() not in ("", "identity")
-    return coded_body or _DISGUISED_PATH.search(request.url.path) is not None
-
-
-def methods_of(request: OutgoingRequest) -> frozenset[str]:
-    """The method, and those that frameworks put in its place when a header or a form field asks them to."""
-    named = {value.strip().upper() for key, value in request.headers if key in _OVERRIDE_HEADERS}
-    texts = (request.url.query.encode(), *(request.body_readings if b"_method" in request.body else ()))
-    named.update(value.decode().upper() for text in texts for value in _OVERRIDE_FIELD.findall(text))
-    return frozenset({request.method.upper(), *named})
-
-
-def _multipart_fields(body: bytes) -> bytes:
-    """The short fields of a multipart body, written as a form has them: name=value&name=value."""
-    fields: list[bytes] = []
-    for part in body.split(b"\n--"):
-        head, *rest = _BLANK_LINE.split(part, maxsplit=1)
-        name = _PART_NAME.search(head)
-        if name and rest and len(rest[0]) <= _FIELD_VALUE_LIMIT:
-            fields.append(name[1] + b"=" + rest[0].rstrip(b"\r"))
-    return b"&".join(fields)
-
 
 def without_parameters(path: str) -> str:
     """A path without its parameters, which often hold a session: `/a;jsessionid=1/b` is `/a/b`."""
@@ -141,7 +82,7 @@ def plain_path(path: str) -> str:
     decoded = unquote(without_parameters(path)).replace("\\", "/")
     for segment in decoded.split("/"):
         if segment == "..":
-            segments = segments[:-1]
+            del segments[-1:]
         elif segment not in ("", "."):
             segments.append(segment)
     slash = "/" if decoded.endswith("/") and segments else ""

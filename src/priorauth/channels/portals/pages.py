@@ -3,9 +3,10 @@
 No fault carries text from a page or from Playwright: both may hold a patient's data.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Page, Response
@@ -14,6 +15,11 @@ from playwright.async_api import TimeoutError as PlaywrightTimeout
 from priorauth.channels.contract import ChannelFault
 
 Done = TypeVar("Done")
+
+# In CSS pixels, and bytes.
+_TALLEST_PICTURE: Final = 20_000
+_LARGEST_PICTURE: Final = 5_000_000
+_LARGEST_RESOURCE: Final = 2_000_000
 
 _REPEATS: Final = 2
 # What may go by itself, and what each of it costs of the repeats: waiting for nothing is dear.
@@ -98,13 +104,57 @@ async def require_heading(page: Page, expected: str) -> None:
 
 async def described(page: Page, selector: str) -> dict[str, str]:
     """Return a definition list as label -> value; a <time> counts with its datetime."""
-    script = """list => Object.fromEntries([...list.querySelectorAll('dt')].map(term => {
+    script = """list => [...list.querySelectorAll('dt')].map(term => {
         const value = term.nextElementSibling, time = value.querySelector('time');
         return [term.textContent.trim(), time ? time.dateTime : value.textContent.trim()];
-    }))"""
+    })"""
     async with portal_faults():
-        found: dict[str, str] = await page.locator(selector).first.evaluate(script)
-        return found
+        found: list[tuple[str, str]] = await page.locator(selector).first.evaluate(script)
+    return once_each(found)
+
+
+def once_each(fields: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return labels and values. Raises ChannelFault for a label that is there twice: it can be read in two ways."""
+    found: dict[str, str] = {}
+    for label, value in fields:
+        if label in found:
+            raise ChannelFault("unexpected_page", "The portal showed a field twice.")
+        found[label] = value
+    return found
+
+
+async def picture_of(page: Page) -> bytes | None:
+    """Return the whole page as PNG; None where it is too large to be kept, or cannot be drawn."""
+    try:
+        height = await page.evaluate("document.documentElement.scrollHeight")
+        if not isinstance(height, int | float) or height > _TALLEST_PICTURE:
+            return None
+        picture = await page.screenshot(full_page=True, type="png", animations="disabled")
+    except PlaywrightError:
+        # A snapshot without its picture is a snapshot all the same.
+        return None
+    return picture if len(picture) <= _LARGEST_PICTURE else None
+
+
+async def read_json(page: Page, address: str) -> dict[str, Any] | None:
+    """Open a JSON resource of the portal; None where the portal knows none. Raises ChannelFault."""
+    async with portal_faults():
+        response = await page.goto(address, wait_until="domcontentloaded")
+        if response is None or response.status in (401, 403):
+            raise ChannelFault("unexpected_page", "The portal asked for a sign-in in place of an answer.")
+        _require_success(response, but=404)
+        if response.status == 404:
+            return None
+        body = await response.body()
+    if len(body) > _LARGEST_RESOURCE:
+        raise ChannelFault("unexpected_page", "The portal gave a larger answer than any that it has.")
+    try:
+        found = json.loads(body)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise ChannelFault("unexpected_page", "The portal gave no answer that the service can read.")
+    return found
 
 
 async def table_rows(page: Page, selector: str) -> list[list[str]]:

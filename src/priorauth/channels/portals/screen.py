@@ -13,13 +13,14 @@ from typing import Final
 from playwright.async_api import BrowserContext, FileChooser, Page
 from playwright.async_api import Dialog as PageDialog
 
-from priorauth.channels.portals.guard import PermitState, SubmitGuard
+from priorauth.channels.portals.guard import SubmitGuard
 from priorauth.channels.portals.screens.downloads import Downloads
 from priorauth.channels.portals.screens.gone import unless_gone
 from priorauth.channels.portals.screens.hands import Hands
 from priorauth.channels.portals.screens.overlays import Overlays
 from priorauth.channels.portals.screens.pickers import Field, Pick
 from priorauth.channels.portals.screens.tab import Listener, ScreenTab
+from priorauth.channels.portals.turns import PersonsTurn
 from priorauth.domain.live.inputs import (
     AnswerDialog,
     ChooseOptions,
@@ -44,9 +45,16 @@ _PATIENCE_SECONDS: Final = 2.0
 class PortalScreen:
     """The screen of the session whose automation works in `page`, behind `guard`."""
 
-    def __init__(self, *, context: BrowserContext, page: Page, guard: SubmitGuard) -> None:
+    def __init__(
+        self,
+        *,
+        context: BrowserContext,
+        page: Page,
+        guard: SubmitGuard,
+        turn: PersonsTurn | None = None,
+    ) -> None:
         self._context = context
-        self._guard = guard
+        self._turn = turn or PersonsTurn(guard)
         self._watcher: Watcher | None = None
         self._held = False
         self._tabs: dict[int, ScreenTab] = {}
@@ -68,9 +76,8 @@ class PortalScreen:
     # --- the turn of a human -----------------------------------------------------------------------------------------
 
     def hand_over(self, *, may_submit: bool) -> None:
-        """Let a human act in the session; with `may_submit` the guard lets one final request pass. Repeats are free."""
-        if may_submit and self._guard.state is PermitState.ARMED:
-            self._guard.release()
+        """Let a human act in the session; with `may_submit` a final request is held and compared. Repeats are free."""
+        self._turn.begin(may_submit=may_submit)
         if self._held:
             return
         self._held = True
@@ -83,7 +90,7 @@ class PortalScreen:
 
     def take_back(self) -> bool:
         """End the human's turn. True: no final request of the human has left, nor will."""
-        unused = self._guard.withdraw()
+        unused = self._turn.end()
         if self._held:
             self.let_go()
             self._held = False

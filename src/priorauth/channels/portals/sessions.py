@@ -8,17 +8,15 @@ their road and their driver, and end.
 import asyncio
 import json
 import secrets
-import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import structlog
-from opentelemetry.context import get_current
 from playwright.async_api import Browser, Page, Playwright, async_playwright
 from playwright.async_api import Error as PlaywrightError
 
@@ -26,16 +24,19 @@ from priorauth import faultpoints
 from priorauth.channels.contract import AccountInUse, ChannelFault, Job, SessionLedger
 from priorauth.channels.portals.chromium import SandboxMode, find_chromium, keeps_sandbox, launch_arguments
 from priorauth.channels.portals.gate import Gate, Refusal
-from priorauth.channels.portals.guard import Boundary, SubmitGuard
-from priorauth.channels.portals.pages import portal_faults
+from priorauth.channels.portals.guard import Boundary, RefusalReason, SubmitGuard
 from priorauth.channels.portals.screen import PortalScreen
-from priorauth.domain.catalog import PortalAuthMode
+from priorauth.channels.portals.session import PortalSession
 from priorauth.domain.errors import whereabouts
 from priorauth.domain.live_sessions import BoundaryState, SessionClaim
 from priorauth.faultpoints import Phase, Point
-from priorauth.telemetry import traces
 
 _log = structlog.get_logger(__name__)
+
+_REFUSAL_EVENTS: Final = {
+    RefusalReason.FOREIGN_FINAL: "foreign_submission_refused",
+    RefusalReason.HELD_REFUSED: "held_submission_refused",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,97 +56,6 @@ class SessionSettings:
     human_hold_seconds: float = 86_400.0
     held_at_most: int = 8
     screenshots: Path | None = None
-
-
-class PortalSession:
-    """One browser at one portal for one case."""
-
-    def __init__(
-        self, *, job: Job, browser: Browser, page: Page, gate: Gate, guard: SubmitGuard, claim: SessionClaim
-    ) -> None:
-        self.job = job
-        self.page = page
-        self.guard = guard
-        self.claim = claim
-        self.held_until: datetime | None = None
-        # Signed in by a human, or left by one: the case goes on in this very browser.
-        self.is_given_back = False
-        self.has_ended = False
-        self.screen = PortalScreen(context=page.context, page=page, guard=guard)
-        self._browser = browser
-        self._gate = gate
-        self._page_since = time.time_ns()
-
-    @property
-    def is_up(self) -> bool:
-        """Whether the browser still runs."""
-        return not self.has_ended and self._browser.is_connected() and not self.page.is_closed()
-
-    @property
-    def is_customers(self) -> bool:
-        """Whether its customer signs in in person."""
-        return self.job.portal_auth_mode is PortalAuthMode.CUSTOMER_LOGIN
-
-    @property
-    def met_outage(self) -> bool:
-        """Whether the portal was down for this session, since the last page that it reached."""
-        return self._gate.met_outage
-
-    def forget_outage(self) -> None:
-        """The portal has shown what was expected of it."""
-        self._gate.forget_outage()
-
-    @property
-    def pages(self) -> tuple[Page, ...]:
-        """The open pages, the one that automation works in first."""
-        others = (page for page in self.page.context.pages if page is not self.page)
-        return tuple(page for page in (self.page, *others) if not page.is_closed())
-
-    def take_up(self, job: Job) -> None:
-        """Let automation have the session again: it is held no more."""
-        # What is held may be ended at any moment to make room.
-        self.job, self.held_until = job, None
-        self._page_since = time.time_ns()
-
-    def release(self) -> None:
-        """Let the one final request pass, as a part of the work that is traced now."""
-        self._gate.final_within = get_current()
-        self.guard.release()
-
-    def reached(self, page: str) -> None:
-        """Put a page that was reached on the trace, and how long that took."""
-        known = {traces.CASE: self.job.authorization_id, traces.PAGE: page}
-        traces.point(f"portal page: {page}", known, since_ns=self._page_since)
-        self._page_since = time.time_ns()
-
-    def take_back(self) -> bool:
-        """End a human's turn. True: no final request has left in it, nor will."""
-        self.is_given_back = True
-        return self.screen.take_back()
-
-    @asynccontextmanager
-    async def another_page(self) -> AsyncIterator[Page]:
-        """Give a page beside those that are open, and close it afterwards."""
-        async with portal_faults():
-            page = await self.page.context.new_page()
-        try:
-            yield page
-        finally:
-            with suppress(PlaywrightError):
-                await page.close()
-
-    async def state(self) -> bytes:
-        """Return what the portal has given the browser, cookies and storage, for another session to begin with."""
-        async with portal_faults():
-            return json.dumps(await self.page.context.storage_state()).encode()
-
-    async def close(self) -> None:
-        """End browser and gate; a browser that has died already is no fault."""
-        with suppress(PlaywrightError):
-            await self.screen.close()
-        with suppress(PlaywrightError):
-            await self._browser.close()
-        await self._gate.close()
 
 
 class SessionHost:
@@ -187,7 +97,13 @@ class SessionHost:
             for each in self._sessions.values()
         )
 
-    async def open(self, job: Job, *, boundary: Boundary, state: bytes | None = None) -> PortalSession:
+    async def open(
+        self,
+        job: Job,
+        *,
+        boundary: Boundary,
+        state: bytes | None = None,
+    ) -> PortalSession:
         """Start a browser for the job, ending the case's earlier one, with the `state` of an earlier session if given.
 
         Raises AccountInUse where it has to wait for its account, ChannelFault when none can be started.
@@ -197,17 +113,29 @@ class SessionHost:
         if not await self._ledger.claim(claim):
             raise AccountInUse
         guard = SubmitGuard(boundary, stands=self._stands)
-        gate = Gate(guard, on_refused=lambda refusal: self._note_refusal(job.authorization_id, refusal))
+        gate = Gate(
+            guard,
+            on_refused=lambda refusal: self._note_refusal(job.authorization_id, refusal),
+            on_foreign=lambda _: self._end_foreign(job.authorization_id, claim),
+        )
         proxy = await gate.start()
         try:
             await faultpoints.passing(Point.BROWSER_START, Phase.BEFORE)
-            browser, page = await self._launch(proxy, pins=gate.spki_pins, state=state)
+            browser, page = await self._launch(proxy, gate.credentials, pins=gate.spki_pins, state=state)
         except Exception as error:  # noqa: BLE001 - a browser that does not start is a fault of the way, whatever it says
             await gate.close()
             await self._logged(self._release(claim))
             _log.error("browser_failed", authorization_id=job.authorization_id, **whereabouts(error))
             raise ChannelFault("browser_failed", "The browser could not be started.") from None
-        session = PortalSession(job=job, browser=browser, page=page, gate=gate, guard=guard, claim=claim)
+        session = PortalSession(
+            job=job,
+            browser=browser,
+            page=page,
+            gate=gate,
+            guard=guard,
+            claim=claim,
+            page_timeout_seconds=self._settings.page_timeout_seconds,
+        )
         self._sessions[job.authorization_id] = session
         browser.on("disconnected", lambda _: self._lost(session))
         page.on("crash", lambda _: self._lost(session))
@@ -243,6 +171,10 @@ class SessionHost:
             return None
         session.take_up(job)
         return session
+
+    async def intend_for_person(self, session: PortalSession) -> bool:
+        """Commit that the held final request of the session's person is about to leave; False when it must not."""
+        return await self._ledger.intend_for_person(session.job.authorization_id)
 
     async def hold(self, session: PortalSession, *, for_human: bool = False) -> None:
         """Keep the session up for a reviewer's pause, or `for_human` for one who is to act in it.
@@ -290,7 +222,9 @@ class SessionHost:
         await self._ledger.release(authorization_id=claim.authorization_id, session_id=claim.session_id)
         self._unreleased.pop(claim.session_id, None)
 
-    async def _launch(self, proxy: str, *, pins: tuple[str, ...], state: bytes | None) -> tuple[Browser, Page]:
+    async def _launch(
+        self, proxy: str, credentials: tuple[str, str], *, pins: tuple[str, ...], state: bytes | None
+    ) -> tuple[Browser, Page]:
         executable = find_chromium(self._settings.chromium)
         arguments = await asyncio.to_thread(
             launch_arguments, executable=executable, proxy_server=proxy, sandbox=self._settings.sandbox
@@ -302,7 +236,7 @@ class SessionHost:
                 # The gate ends TLS with keys of its own; it is the gate that verifies the portal's certificate.
                 args=[*arguments, f"--ignore-certificate-errors-spki-list={','.join(pins)}"],
                 chromium_sandbox=keeps_sandbox(arguments),
-                proxy={"server": proxy},
+                proxy={"server": proxy, "username": credentials[0], "password": credentials[1]},
                 handle_sigint=False,
                 handle_sigterm=False,
                 handle_sighup=False,
@@ -370,9 +304,15 @@ class SessionHost:
 
     def _note_refusal(self, authorization_id: str, refusal: Refusal) -> None:
         # Without the path, which at some portals names a member.
-        details = {"method": refusal.method, "origin": refusal.origin, "reason": refusal.reason.value}
-        event = "submit_refused" if refusal.final else "request_refused"
+        details = {"method": refusal.method, "origin": refusal.origin, "reason": refusal.code or refusal.reason.value}
+        event = _REFUSAL_EVENTS.get(refusal.reason) or ("submit_refused" if refusal.final else "request_refused")
         self._later(self._ledger.note(authorization_id, event, details))
+
+    def _end_foreign(self, authorization_id: str, claim: SessionClaim) -> None:
+        """Something tried to use the permit of this session for another request: it gets none any more."""
+        session = self._sessions.get(authorization_id)
+        if session is not None and session.claim.session_id == claim.session_id:
+            self._later(self.close(authorization_id))
 
     async def _logged(self, work: Coroutine[Any, Any, None]) -> None:
         try:

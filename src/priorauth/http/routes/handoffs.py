@@ -12,6 +12,7 @@ from priorauth.domain.errors import (
     ManualHandoffNotActive,
     ManualHandoffNotAllowed,
     ManualHandoffNotFound,
+    PriorAuthError,
     ReviewAcknowledgementRequired,
     ReviewStale,
 )
@@ -42,9 +43,9 @@ Closing = TypeVar("Closing", CompleteBody, UnableBody, RevokeBody)
 _UNKNOWN = (AuthorizationNotFound, ManualHandoffNotFound)
 
 
-def _closes(*, by: type[BaseModel]) -> dict[str, Any]:
+def _closes(*, by: type[BaseModel], errors: tuple[type[PriorAuthError], ...] = ()) -> dict[str, Any]:
     """Describe one way to close a handoff."""
-    errors = (*_UNKNOWN, ManualHandoffNotActive)
+    errors = (*_UNKNOWN, ManualHandoffNotActive, *errors)
     return describes(gives=HandoffCloseView, takes=by, if_match=False, idempotency=False, errors=errors)
 
 
@@ -111,7 +112,7 @@ async def read_manual_handoff(
 
 @router.post(
     "/{authorization_id}/manual-handoffs/{handoff_id}/complete",
-    **_closes(by=CompleteBody),
+    **_closes(by=CompleteBody, errors=(ManualHandoffNotAllowed,)),
 )
 async def complete_manual_handoff(
     call: AuthenticatedCall, authorization_id: AuthorizationId, handoff_id: HandoffId

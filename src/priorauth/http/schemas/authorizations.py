@@ -35,7 +35,7 @@ from priorauth.http.schemas.questionnaires import (
     QuestionnaireView,
 )
 from priorauth.http.schemas.reviews import AddressOf, CoversView, ReviewSnapshotView
-from priorauth.http.schemas.submissions import DecisionView, PayerReceiptView
+from priorauth.http.schemas.submissions import DecisionView, MismatchView, PayerReceiptView
 
 MetadataName = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 MetadataValue = Annotated[str, StringConstraints(max_length=500, pattern=NO_NUL)]
@@ -239,6 +239,10 @@ class SubmissionView(View):
         description="The payer's proof that it has the case; null until it is proven."
     )
     decision: DecisionView | None = Field(description="What the payer decided; null until it did.")
+    mismatch: MismatchView | None = Field(
+        description="What the payer shows under the authorization's reference, where that is something else than what "
+        "was sent; null while there is nothing to compare."
+    )
 
 
 class HandoffReferenceView(View):
@@ -345,7 +349,7 @@ def _own(case: Authorization, address_of: AddressOf) -> OwnView:
         questionnaire_response=QuestionnaireResponseView.model_validate({"item": case.answers}),
         requirements=RequirementsView.model_validate(case.requirements),
         attachments=[AttachmentView.model_validate(each) for each in case.attachments],
-        submission=SubmissionView.model_validate(case.submission, context=address_of),
+        submission=_submission(case, address_of),
         outcome=case.outcome,
         status_reason=ReasonView.model_validate(case.status_reason) if case.status_reason else None,
         active_manual_handoff=(
@@ -357,6 +361,16 @@ def _own(case: Authorization, address_of: AddressOf) -> OwnView:
         completed_at=case.completed_at,
         canceled_at=case.canceled_at,
     )
+
+
+def _submission(case: Authorization, address_of: AddressOf) -> SubmissionView:
+    view = SubmissionView.model_validate(case.submission, context=address_of)
+    snapshot = case.submission.review_snapshot
+    if snapshot is None or snapshot.picture is None or view.review_snapshot is None:
+        return view
+    path = f"/v1/prior-authorizations/{case.id}/review-snapshots/{snapshot.id}/image"
+    shown = view.review_snapshot.model_copy(update={"review_image_url": path})
+    return view.model_copy(update={"review_snapshot": shown})
 
 
 def _next_action(case: Authorization, action: NextAction) -> NextActionView:

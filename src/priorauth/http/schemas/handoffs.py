@@ -38,6 +38,12 @@ class CompleteBody(Body):
         examples=["LK-2026-000042"],
     )
     operator_notes: Text | None = Field(default=None, description="For colleagues; never sent to a payer.")
+    accepted_mismatch_id: ShortText | None = Field(
+        default=None,
+        description="`submission.mismatch.id`: you have compared it with the payer's page, and the payer's request "
+        "counts as this authorization's. Any other id than the present one is refused.",
+        examples=["mism_123"],
+    )
 
     def report(self) -> Report:
         """Return it as a report."""
@@ -46,6 +52,7 @@ class CompleteBody(Body):
             outcome=self.reported_outcome,
             reference_number=self.observed_reference_number,
             notes=self.operator_notes,
+            accepted_mismatch_id=self.accepted_mismatch_id,
         )
 
 

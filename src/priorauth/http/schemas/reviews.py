@@ -4,10 +4,11 @@ from collections.abc import Callable
 
 from pydantic import Field, ValidationInfo, model_validator
 
-from priorauth.domain.reviews import ReviewSnapshot, SnapshotKind, SnapshotStatus
+from priorauth.domain.reviews import Package, ReviewSnapshot, SnapshotKind, SnapshotStatus
 from priorauth.http.schemas.attachments import AttachmentView
 from priorauth.http.schemas.base import Timestamp, View
 from priorauth.http.schemas.questionnaires import QuestionnaireResponseView
+from priorauth.http.schemas.submissions import LabeledValueView, labeled
 
 
 class CoversView(View):
@@ -123,6 +124,23 @@ class WarningView(View):
     message: str = Field(description="For the reviewer.")
 
 
+class PackageView(View):
+    """The content as the payer's form words it, read from the payer's own review page."""
+
+    fields: list[LabeledValueView] = Field(description="Every field of the page, in its order.")
+    documents: list[str] = Field(
+        description="The documents that the page shows, one line each.",
+        examples=[["Clinical notes · notes.pdf · 18231 · 9f86d081884c"]],
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_domain(cls, value: object) -> object:
+        if not isinstance(value, Package):
+            return value
+        return {"fields": labeled(value.fields), "documents": list(value.documents)}
+
+
 # The address of an access grant, by its id.
 AddressOf = Callable[[str], str]
 
@@ -142,17 +160,28 @@ class ReviewSnapshotView(View):
     live_view_url: str | None = Field(
         description="Where a customer who signs in at the portal in person can watch; null for every other route."
     )
+    package: PackageView | None = Field(
+        description="The content as the payer's form words it, replies included; null while it was not read there, as "
+        "after a write."
+    )
+    review_image_url: str | None = Field(
+        description="The path of a picture (PNG) of the payer's whole review page. It needs your API key. Null where "
+        "there is none.",
+        examples=["/v1/prior-authorizations/auth_123/review-snapshots/rev_123/image"],
+    )
 
     @model_validator(mode="before")
     @classmethod
     def _from_domain(cls, value: object, info: ValidationInfo) -> object:
         if not isinstance(value, ReviewSnapshot):
             return value
-        names = set(cls.model_fields) - {"questionnaire_response", "live_view_url"}
+        names = set(cls.model_fields) - {"questionnaire_response", "live_view_url", "review_image_url"}
         address_of: AddressOf | None = info.context
         grant_id = value.access_grant_id
         return {
             **{name: getattr(value, name) for name in names},
             "questionnaire_response": {"item": value.answers},
             "live_view_url": address_of(grant_id) if grant_id is not None and address_of is not None else None,
+            # A snapshot does not know whose it is; who does, puts it in.
+            "review_image_url": None,
         }

@@ -1,11 +1,46 @@
-"""Receipts and decisions on the wire."""
+"""Receipts, decisions and mismatches on the wire."""
 
 from datetime import date
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from priorauth.domain.submissions import Outcome
+from priorauth.domain.submissions import Mismatch, Outcome
 from priorauth.http.schemas.base import Timestamp, View
+
+
+class LabeledValueView(View):
+    """A field of the payer's form."""
+
+    label: str = Field(description="What the payer's form calls it.", examples=["Units requested"])
+    value: str = Field(description="What is in it, as the payer's page shows it.", examples=["2"])
+
+
+class MismatchView(View):
+    """Evidence of the payer that names something else than what was sent."""
+
+    id: str = Field(
+        description="Send it as `acceptedMismatchId` to let the payer's request count.", examples=["mism_123"]
+    )
+    approved: list[LabeledValueView] = Field(description="The fields that differ, as they were approved and sent.")
+    shown: list[LabeledValueView] = Field(description="The same fields, as the payer shows them.")
+    reference_number: str = Field(description="The payer's number of its request.", examples=["LK-2026-0001"])
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_domain(cls, value: object) -> object:
+        if not isinstance(value, Mismatch):
+            return value
+        return {
+            "id": value.id,
+            "approved": labeled(value.approved),
+            "shown": labeled(value.shown),
+            "reference_number": value.receipt.reference_number,
+        }
+
+
+def labeled(fields: tuple[tuple[str, str], ...]) -> list[LabeledValueView]:
+    """Return fields of the payer's form as a client sees them."""
+    return [LabeledValueView(label=label, value=value) for label, value in fields]
 
 
 class PayerReceiptView(View):

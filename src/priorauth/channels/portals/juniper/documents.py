@@ -10,7 +10,6 @@ from playwright.async_api import Page, Response
 from priorauth.channels.contract import ChannelFault, DocumentSource, JobDocument
 from priorauth.channels.portals.juniper.views import again_from_here, settled
 from priorauth.channels.portals.pages import portal_faults, table_rows
-from priorauth.channels.portals.wording import document_line
 
 _TABLE = "table.documents"
 
@@ -48,11 +47,6 @@ async def _upload_one(page: Page, *, kind: str, payload: Mapping[str, object], b
         with suppress(PlaywrightError):
             await window.close()
     await settled(page)
-
-
-async def shown_documents(page: Page) -> tuple[str, ...]:
-    """Return the documents that the open view shows, a line each."""
-    return tuple(document_line(*row[:4]) for row in await table_rows(page, _TABLE))
 
 
 def _takes_document(response: Response) -> bool:

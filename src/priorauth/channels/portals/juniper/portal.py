@@ -1,47 +1,74 @@
 """Juniper Ridge Workspace as the portal channel operates it."""
 
+from collections.abc import Iterable
+
 from playwright.async_api import Page
 
-from priorauth.channels.contract import ChannelFault, HumanNeeded, Job, Pending
-from priorauth.channels.portals.guard import Boundary, Rule
+from priorauth.channels.contract import ChannelFault, EvidenceMismatch, HumanNeeded, Job, Pending
+from priorauth.channels.portals.guard import Boundary, PermittedRequest
+from priorauth.channels.portals.juniper.boundary import (
+    draft_of,
+    draft_of_request,
+    final_request,
+    handoff_boundary,
+    portal_boundary,
+)
 from priorauth.channels.portals.juniper.requests import RequestForm
-from priorauth.channels.portals.juniper.status import open_reference, read_status
+from priorauth.channels.portals.juniper.status import read_status, receipt_of
 from priorauth.channels.portals.juniper.verification import asks_for_code, pass_by
 from priorauth.channels.portals.juniper.views import open_view, press, settled
 from priorauth.channels.portals.one_time_codes import OneTimeCodes
-from priorauth.channels.portals.outgoing import Url
 from priorauth.channels.portals.pages import portal_faults
 from priorauth.domain.credentials import Credential
+from priorauth.domain.handoffs import OfferReason
 from priorauth.domain.submissions import Decision, PayerReceipt
-
-_DRAFT = r"/api/drafts/\d+"
-
-
-def _rule(methods: str, path: str) -> Rule:
-    return Rule(frozenset(methods.split()), path)
 
 
 class JuniperPortal:
     """The adapter of Juniper Ridge Workspace."""
 
     id = "juniper"
+    draws_by_script = True
 
     def __init__(self, codes: OneTimeCodes | None = None) -> None:
         self._codes = codes or OneTimeCodes()
 
     def boundary(self, base_url: str) -> Boundary:
-        """Declare the portal's writes: signing in, searching, saving drafts; and the one that submits."""
-        return Boundary(
-            origins=(Url.parse(base_url).origin,),
-            writes=(
-                _rule("POST DELETE", r"/api/session"),
-                _rule("POST", r"/api/session/code|/api/members/search|/api/drafts"),
-                _rule("PATCH PUT", rf"{_DRAFT}/service"),
-                _rule("PUT", rf"{_DRAFT}/clinical"),
-                _rule("POST PUT", rf"{_DRAFT}/documents"),
-                _rule("DELETE", rf"{_DRAFT}/documents/\d+"),
-            ),
-            final=(_rule("POST", rf"{_DRAFT}/submission"),),
+        """Return what may leave the browser at this portal."""
+        return portal_boundary(base_url)
+
+    def draft_of(self, url: str) -> str | None:
+        """Return what identifies the draft whose page is open; None where no draft's page is."""
+        return draft_of(url)
+
+    def final_request(self, base_url: str, draft_id: str) -> PermittedRequest:
+        """Return the request that submits a draft. Raises ValueError where `draft_id` is none."""
+        return final_request(base_url, draft_id)
+
+    def draft_of_request(self, path: str) -> str | None:
+        """Return what identifies the draft that a final request to this path submits; None for other paths."""
+        return draft_of_request(path)
+
+    def handoff_boundary(
+        self,
+        base_url: str,
+        reason: OfferReason,
+        *,
+        draft_id: str | None,
+        case_reference: str,
+        reference_number: str | None,
+        start_url: str,
+        interstitials: Iterable[str],
+    ) -> Boundary:
+        """Return what may leave the browser while a person acts in it."""
+        return handoff_boundary(
+            base_url,
+            reason,
+            draft_id=draft_id,
+            case_reference=case_reference,
+            reference_number=reference_number,
+            start_url=start_url,
+            interstitials=interstitials,
         )
 
     async def sign_in(self, page: Page, *, base_url: str, credential: Credential) -> HumanNeeded | None:
@@ -75,12 +102,14 @@ class JuniperPortal:
             raise ChannelFault("reply_not_possible", "The portal takes no replies: answer this payer by other means.")
         return RequestForm(job, base_url=base_url)
 
-    async def read_status(self, page: Page, *, base_url: str, job: Job, reference_number: str) -> Decision | Pending:
+    async def read_status(
+        self, page: Page, *, base_url: str, job: Job, reference_number: str
+    ) -> Decision | Pending | EvidenceMismatch:
         """Open the request and read its status."""
         return await read_status(page, base_url=base_url, job=job, reference_number=reference_number)
 
     async def open_reference(
         self, page: Page, *, base_url: str, job: Job, reference_number: str
-    ) -> PayerReceipt | None:
+    ) -> PayerReceipt | EvidenceMismatch | None:
         """Open a request that a human reported; None when the portal does not know it, or it is of another case."""
-        return await open_reference(page, base_url=base_url, job=job, reference_number=reference_number)
+        return await receipt_of(page, base_url=base_url, job=job, reference_number=reference_number)

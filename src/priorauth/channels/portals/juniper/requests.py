@@ -1,7 +1,8 @@
 """The way of a request through Juniper's portal, view by view: patient, service, clinical questions, documents."""
 
+import re
 from functools import partial
-from urllib.parse import quote
+from urllib.parse import urlsplit
 
 from playwright.async_api import Dialog, Frame, Page
 
@@ -9,16 +10,26 @@ from priorauth.channels.contract import (
     ChannelFault,
     Discovered,
     DocumentSource,
+    EvidenceMismatch,
     Job,
     NotRequired,
     Obstacle,
     Refused,
     Rejected,
 )
-from priorauth.channels.portals.adapter import FINAL_PATIENCE_SECONDS, Step, final_click
+from priorauth.channels.portals.adapter import FINAL_PATIENCE_SECONDS, DraftPage, Step, final_click
 from priorauth.channels.portals.forms import enter, unknown_questions
-from priorauth.channels.portals.juniper.documents import shown_documents, upload
-from priorauth.channels.portals.juniper.status import is_own, open_request, receipt_of, shown_facts
+from priorauth.channels.portals.juniper.documents import upload
+from priorauth.channels.portals.juniper.status import (
+    document_lines,
+    is_own,
+    labeled,
+    named_by,
+    open_request,
+    receipt_of,
+    require_own,
+    search,
+)
 from priorauth.channels.portals.juniper.views import (
     again_from_here,
     clinical_frame,
@@ -28,14 +39,23 @@ from priorauth.channels.portals.juniper.views import (
     settled,
 )
 from priorauth.channels.portals.juniper.wording import Wording
-from priorauth.channels.portals.pages import described, heading, persistently, portal_faults, table_rows
+from priorauth.channels.portals.pages import (
+    described,
+    heading,
+    once_each,
+    persistently,
+    portal_faults,
+    read_json,
+)
 from priorauth.domain.errors import Issue
 from priorauth.domain.reviews import Package
 from priorauth.domain.submissions import PayerReceipt
 
 _SERVICE, _CLINICAL, _DOCUMENTS, _REVIEW = "Service", "Clinical questions", "Documents", "Review"
 _WHOSE = ("Member ID", "Service code", "Your reference")
-_NOT_NEEDED, _RECEIVED = "No authorization needed", "Request received"
+_NOT_NEEDED = "No authorization needed"
+_REQUEST_VIEW = re.compile(r"/requests/([A-Za-z0-9_\-]+)(?:/confirmation)?")
+_PERSON_REQUIRED = "A person has to submit this request. Automated submission is not accepted for this patient's plan."
 
 
 class RequestForm:
@@ -69,21 +89,24 @@ class RequestForm:
         """Return what the review should show."""
         return self._wording.package()
 
-    async def read_review(self, page: Page) -> Package:
-        """Read the review: the list of facts and the table of documents."""
-        await require_view(page, _REVIEW)
-        fields = await described(page, "dl.facts.review")
-        return Package(tuple(fields.items()), await shown_documents(page))
+    async def obstacle(self, page: Page) -> None:
+        """Nothing stands in the way of a request before it is begun."""
 
-    async def person_required(self, page: Page) -> str | None:
-        """Return the portal's words, when the open review says that a person has to submit."""
+    async def require_review(self, page: Page) -> None:
+        """Require the view “Review”."""
         await require_view(page, _REVIEW)
-        async with portal_faults():
-            notice = page.get_by_role("note")
-            return (await notice.first.inner_text()).strip() if await notice.count() else None
 
-    async def submit(self, page: Page) -> PayerReceipt:
-        """Attest, press “Submit request”, say yes to the question whether to, and read “Request received”."""
+    async def read_draft(self, page: Page, draft_id: str) -> DraftPage:
+        """Read the review of a draft: its rows and documents, and whether a person has to submit it."""
+        review = await read_json(page, f"{self._base_url}/api/drafts/{draft_id}/review")
+        if review is None:
+            raise ChannelFault("unexpected_page", "The portal does not know a draft that it had.")
+        fields = once_each(labeled(review.get("rows")))
+        package = Package(tuple(fields.items()), document_lines(review.get("documents")))
+        return DraftPage(package, _PERSON_REQUIRED if review.get("personRequired") is True else None)
+
+    async def press(self, page: Page) -> None:
+        """Attest, press “Submit request”, and say yes to the question whether to."""
         page.on("dialog", _accept)
         try:
             async with portal_faults():
@@ -92,37 +115,36 @@ class RequestForm:
                 await press(page, "Submit request", patience_seconds=FINAL_PATIENCE_SECONDS)
         finally:
             page.remove_listener("dialog", _accept)
-        await require_view(page, _RECEIVED)
-        return self._receipt(await shown_facts(page))
 
-    async def find(self, page: Page) -> PayerReceipt | None:
-        """Search by our own reference and open what is found."""
-        case_reference = self._job.case_reference
-        await open_view(page, f"{self._base_url}/requests?q={quote(case_reference, safe='')}")
-        await require_view(page, "Requests")
-        rows = await table_rows(page, "table.requests")
-        numbers = [row[0] for row in rows if row[1] == case_reference]
-        if numbers:
-            # The oldest one: were there ever two, the first is the submission and the second the accident.
-            return self._receipt(await open_request(page, base_url=self._base_url, reference_number=numbers[-1]))
-        async with portal_faults():
-            said = await page.get_by_text(f"No request matches “{case_reference}”.", exact=True).count()
-        # A table that is not there, or rows of others, prove nothing about ours.
-        if not said or rows:
-            raise ChannelFault("unexpected_page", "The portal's search did not say whether it knows the case.")
-        return None
-
-    async def shown(self, page: Page) -> PayerReceipt | NotRequired | None:
-        """Return what the open view shows of this very case: its receipt, or that it needs no authorization."""
-        await settled(page)
-        title = await heading(page)
-        if title not in (_NOT_NEEDED, _RECEIVED) and not title.startswith("Request "):
+    async def evidence_at(self, page: Page, url: str) -> PayerReceipt | EvidenceMismatch | None:
+        """Read the request whose view is at the address, if it is about this case."""
+        match = _REQUEST_VIEW.fullmatch(urlsplit(url).path)
+        if match is None or not url.startswith(f"{self._base_url}/"):
             return None
-        facts = await shown_facts(page)
-        if title == _NOT_NEEDED:
-            # A reference alone is typed in quickly, for whatever patient and service.
-            return await _not_required(page) if self.package().is_named_by(facts, _WHOSE) else None
-        return receipt_of(facts) if is_own(facts, self._job) else None
+        return await receipt_of(page, base_url=self._base_url, job=self._job, reference_number=match[1])
+
+    async def find(self, page: Page) -> PayerReceipt | EvidenceMismatch | None:
+        """Search by our own reference and open what is found."""
+        found = await search(page, base_url=self._base_url, case_reference=self._job.case_reference)
+        numbers = [str(each.get("number")) for each in found if is_own(each, self._job)]
+        if not numbers:
+            if found:
+                # What is of others proves nothing about ours.
+                raise ChannelFault("unexpected_page", "The portal's search did not say whether it knows the case.")
+            return None
+        # The oldest one: were there ever two, the first is the submission and the second the accident.
+        request = await open_request(page, base_url=self._base_url, reference_number=numbers[-1])
+        require_own(request, self._job)
+        return named_by(request, self._job)
+
+    async def not_required(self, page: Page) -> NotRequired | None:
+        """Return what the open view says, if it is that this very case needs no authorization: no address shows it."""
+        await settled(page)
+        if await heading(page) != _NOT_NEEDED:
+            return None
+        # A reference alone is typed in quickly, for whatever patient and service.
+        own = self.package().is_named_by(await described(page, "dl.facts.request"), _WHOSE)
+        return await _not_required(page) if own else None
 
     async def _start_request(self, page: Page) -> bool:
         member_id, birth_date = self._wording.patient()
@@ -181,11 +203,6 @@ class RequestForm:
         if not notes:
             raise ChannelFault("unexpected_page", "The portal kept its page and gave no reason.")
         return tuple(Issue("rejected_by_payer", message, self._wording.link_of(label)) for label, message in notes)
-
-    def _receipt(self, facts: dict[str, str]) -> PayerReceipt:
-        if not is_own(facts, self._job):
-            raise ChannelFault("evidence_of_another_case", "The payer's page belongs to another case.")
-        return receipt_of(facts)
 
 
 _FRAME_IS_DONE = """title => {

@@ -1,14 +1,20 @@
-"""What Juniper's portal shows of a request that it has: its receipt, its status, the decision."""
+"""What Juniper's portal has of a request: its receipt, its status, the decision. Read as JSON, so that no script helps.
+
+A clean page opens the resources that the portal's own page is drawn from.
+"""
 
 import re
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
+from typing import Any
 from urllib.parse import quote
 
 from playwright.async_api import Page
 
-from priorauth.channels.contract import ChannelFault, Job, Pending
-from priorauth.channels.portals.juniper.views import open_view, require_view
-from priorauth.channels.portals.pages import described, heading
+from priorauth.channels.contract import ChannelFault, EvidenceMismatch, Job, Pending
+from priorauth.channels.portals.evidence import ShownRequest, compared
+from priorauth.channels.portals.juniper.wording import Wording, document_line_of
+from priorauth.channels.portals.pages import once_each, read_json
 from priorauth.domain.submissions import Decision, DenialReason, Outcome, PayerReceipt
 
 _OUTCOMES = {
@@ -17,69 +23,137 @@ _OUTCOMES = {
     "Not approved": Outcome.DENIED,
     "No authorization needed": Outcome.NOT_REQUIRED,
 }
-_FACTS, _DECISION = "dl.facts.request", "dl.facts.decision"
+_SENT = ("Member ID", "Code set", "Service code", "Quantity")
+
+Request = Mapping[str, Any]
 
 
-async def read_status(page: Page, *, base_url: str, job: Job, reference_number: str) -> Decision | Pending:
+async def read_status(
+    page: Page, *, base_url: str, job: Job, reference_number: str
+) -> Decision | Pending | EvidenceMismatch:
     """Open the job's request and read what the plan has decided."""
-    facts = await open_request(page, base_url=base_url, reference_number=reference_number)
-    if not is_own(facts, job):
-        raise ChannelFault("evidence_of_another_case", "The payer's page belongs to another case.")
-    status = facts.get("Status", "")
+    request = await open_request(page, base_url=base_url, reference_number=reference_number)
+    require_own(request, job)
+    named = named_by(request, job)
+    if isinstance(named, EvidenceMismatch):
+        return named
+    status = _text(request, "status")
     if status == "In review":
         return Pending()
-    if status not in _OUTCOMES:
+    decision = request.get("decision")
+    if status not in _OUTCOMES or not isinstance(decision, dict):
         raise ChannelFault("unknown_status", "The portal shows a status that the service does not know.")
-    return _decision(_OUTCOMES[status], await described(page, _DECISION))
+    return _decision(_OUTCOMES[status], decision)
 
 
-async def open_reference(page: Page, *, base_url: str, job: Job, reference_number: str) -> PayerReceipt | None:
-    """Open a request; None when there is none, or it is of another case."""
-    await open_view(page, _address(base_url, reference_number))
-    if await heading(page) == "Not found":
+async def receipt_of(
+    page: Page, *, base_url: str, job: Job, reference_number: str
+) -> PayerReceipt | EvidenceMismatch | None:
+    """Open a request and return its receipt; None when there is none, or it is of another case."""
+    request = await _opened(page, base_url, reference_number)
+    return named_by(request, job) if request is not None and is_own(request, job) else None
+
+
+async def open_request(page: Page, *, base_url: str, reference_number: str) -> Request:
+    """Open a request that the portal has. Raises ChannelFault."""
+    request = await _opened(page, base_url, reference_number)
+    if request is None:
+        raise ChannelFault("unexpected_page", "The portal does not know a request that it had.")
+    return request
+
+
+async def search(page: Page, *, base_url: str, case_reference: str) -> list[Request]:
+    """Return the requests that the search for our own reference finds, newest first. Raises ChannelFault."""
+    found = await read_json(page, f"{base_url}/api/requests?q={quote(case_reference, safe='')}")
+    requests = found.get("requests") if found is not None else None
+    said = found is not None and found.get("query") == case_reference
+    if not said or not isinstance(requests, list) or not all(isinstance(each, dict) for each in requests):
+        raise ChannelFault("unexpected_page", "The portal's search did not say whether it knows the case.")
+    return requests
+
+
+def require_own(request: Request, job: Job) -> None:
+    """Raise ChannelFault unless the request is about this very case."""
+    if not is_own(request, job):
+        raise ChannelFault("evidence_of_another_case", "The payer's page belongs to another case.")
+
+
+def is_own(request: Request, job: Job) -> bool:
+    """Return True if the request carries the reference of this very case."""
+    return request.get("reference") == job.case_reference
+
+
+def named_by(request: Request, job: Job) -> PayerReceipt | EvidenceMismatch:
+    """Return the receipt of a request, if it names what was sent."""
+    receipt = PayerReceipt(_text(request, "number"), datetime.fromisoformat(_text(request, "receivedAt")), "portal")
+    fields = {"Member ID": _text(request, "memberId"), **once_each(labeled(request.get("sent", [])))}
+    documents = request.get("sentDocuments")
+    shown = ShownRequest(receipt, fields, document_lines(documents) if documents is not None else None)
+    return compared(job, shown, package_of=lambda sent: Wording(sent).package(), labels=_SENT)
+
+
+def labeled(rows: object) -> Iterator[tuple[str, str]]:
+    """Yield labels and values of the portal's rows. Raises ChannelFault for what is none."""
+    if not isinstance(rows, list):
+        raise _unreadable()
+    for row in rows:
+        if not isinstance(row, dict):
+            raise _unreadable()
+        yield _text(row, "label"), _text(row, "value")
+
+
+def document_lines(documents: object) -> tuple[str, ...]:
+    """Return documents as the review words them, one line each. Raises ChannelFault for what are none."""
+    if not isinstance(documents, list) or not all(isinstance(each, dict) for each in documents):
+        raise _unreadable()
+    return tuple(
+        document_line_of(
+            _text(each, "type"), _text(each, "name"), size_bytes=_number(each, "size"), sha256=_text(each, "sha256")
+        )
+        for each in documents
+    )
+
+
+async def _opened(page: Page, base_url: str, reference_number: str) -> Request | None:
+    found = await read_json(page, f"{base_url}/api/requests/{quote(reference_number, safe='')}")
+    if found is None:
         return None
-    await require_view(page, f"Request {reference_number}")
-    facts = await described(page, _FACTS)
-    return receipt_of(facts) if is_own(facts, job) else None
+    request = found.get("request")
+    # An address that the portal reads otherwise leads to something else than that request.
+    if not isinstance(request, dict) or request.get("number") != reference_number:
+        raise _unreadable()
+    return request
 
 
-async def open_request(page: Page, *, base_url: str, reference_number: str) -> dict[str, str]:
-    """Open a request and return what its view says."""
-    await open_view(page, _address(base_url, reference_number))
-    await require_view(page, f"Request {reference_number}")
-    return await described(page, _FACTS)
+def _text(values: Mapping[str, Any], name: str) -> str:
+    value = values.get(name)
+    if not isinstance(value, str):
+        raise _unreadable()
+    return value
 
 
-async def shown_facts(page: Page) -> dict[str, str]:
-    """Return what the open view says of a request that the plan has, or needs none of."""
-    return await described(page, _FACTS)
+def _number(values: Mapping[str, Any], name: str) -> int:
+    value = values.get(name)
+    if not isinstance(value, int):
+        raise _unreadable()
+    return value
 
 
-def is_own(facts: dict[str, str], job: Job) -> bool:
-    """Say whether the view that says `facts` is about this very case."""
-    return facts.get("Your reference") == job.case_reference
+def _unreadable() -> ChannelFault:
+    return ChannelFault("unexpected_page", "The portal gave no answer that the service can read.")
 
 
-def receipt_of(facts: dict[str, str]) -> PayerReceipt:
-    """Return the receipt that a view shows."""
-    return PayerReceipt(facts["Request number"], datetime.fromisoformat(facts["Received"]), "portal")
-
-
-def _address(base_url: str, reference_number: str) -> str:
-    return f"{base_url}/requests/{quote(reference_number, safe='')}"
-
-
-def _decision(outcome: Outcome, facts: dict[str, str]) -> Decision:
-    quantity, reason = facts.get("Quantity approved", ""), facts.get("Reason")
+def _decision(outcome: Outcome, told: Mapping[str, Any]) -> Decision:
+    quantity, reason = told.get("quantityApproved"), told.get("reason")
     return Decision(
         outcome=outcome,
-        decided_at=datetime.fromisoformat(facts["Decided"]),
-        authorization_number=facts.get("Authorization number"),
-        effective_from=_date(facts.get("Valid from")),
-        effective_to=_date(facts.get("Valid through")),
-        approved_units=int(quantity) if re.fullmatch(r"\d+", quantity) else None,
-        denial_reason=DenialReason(facts.get("Reason code"), reason) if reason else None,
-        message=facts.get("Note"),
+        decided_at=datetime.fromisoformat(_text(told, "decidedAt")),
+        authorization_number=told.get("authorizationNumber"),
+        effective_from=_date(told.get("validFrom")),
+        effective_to=_date(told.get("validThrough")),
+        approved_units=int(quantity) if re.fullmatch(r"\d+", str(quantity)) else None,
+        denial_reason=DenialReason(told.get("reasonCode"), reason) if reason else None,
+        message=told.get("note"),
     )
 
 

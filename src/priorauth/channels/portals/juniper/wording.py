@@ -74,7 +74,7 @@ class Wording:
             *((entry.label, entry.reviewed) for entry in entries),
         )
         lines = tuple(
-            document_line(kind, sent_name(each), f"{each.size_bytes:,} bytes", each.sha256)
+            document_line_of(kind, sent_name(each), size_bytes=each.size_bytes, sha256=each.sha256)
             for kind, each in self.documents()
         )
         return Package(fields, lines, optional=frozenset(entry.label for entry in entries if entry.is_discovered))
@@ -82,6 +82,11 @@ class Wording:
     def link_of(self, label: str) -> str | None:
         """Return the linkId whose answer went into the field `label`."""
         return next((each.link_id for each in (*self.service(), *self.clinical()) if each.label == label), None)
+
+
+def document_line_of(kind: str, name: str, *, size_bytes: int, sha256: str) -> str:
+    """Return one document of the package as a line."""
+    return document_line(kind, name, f"{size_bytes:,} bytes", sha256)
 
 
 def _long_date(day: date) -> str:

@@ -9,6 +9,8 @@ from priorauth.channels.contract import DocumentSource, JobDocument
 from priorauth.channels.portals.pages import again_from_here, portal_faults, press, require_heading, table_rows
 from priorauth.channels.portals.wording import document_line
 
+DOCUMENTS = "table.documents"
+
 
 async def upload(
     page: Page, *, title: str, entries: Iterable[tuple[str, JobDocument]], documents: DocumentSource
@@ -36,5 +38,5 @@ async def _upload_one(page: Page, *, title: str, kind: str, payload: Mapping[str
 
 async def shown_documents(page: Page) -> tuple[str, ...]:
     """Return the documents that the open page shows, a line each."""
-    rows = await table_rows(page, "table.documents")
+    rows = await table_rows(page, DOCUMENTS)
     return tuple(document_line(*row[:4]) for row in rows)

@@ -1,43 +1,76 @@
 """Larkspur Provider Connection as the portal channel operates it."""
 
+from collections.abc import Iterable
+
 from playwright.async_api import Page
 
-from priorauth.channels.contract import ChannelFault, HumanNeeded, Job, Pending
+from priorauth.channels.contract import ChannelFault, EvidenceMismatch, HumanNeeded, Job, Pending
 from priorauth.channels.portals.adapter import PortalForm
-from priorauth.channels.portals.guard import Boundary, Rule
+from priorauth.channels.portals.guard import Boundary, PermittedRequest
+from priorauth.channels.portals.larkspur.boundary import (
+    draft_of,
+    draft_of_request,
+    final_request,
+    handoff_boundary,
+    portal_boundary,
+)
 from priorauth.channels.portals.larkspur.replies import ReplyForm
 from priorauth.channels.portals.larkspur.requests import RequestForm
-from priorauth.channels.portals.larkspur.status import read_status, request_address, shown_receipt
+from priorauth.channels.portals.larkspur.status import read_status, receipt_at, request_address
 from priorauth.channels.portals.larkspur.verification import asks_for_code, pass_by
 from priorauth.channels.portals.one_time_codes import OneTimeCodes
-from priorauth.channels.portals.outgoing import Url
-from priorauth.channels.portals.pages import portal_faults, press, visit, visit_if_there
+from priorauth.channels.portals.pages import portal_faults, press, visit
 from priorauth.domain.credentials import Credential
+from priorauth.domain.handoffs import OfferReason
 from priorauth.domain.replies import Inquiry
 from priorauth.domain.submissions import Decision, PayerReceipt
-
-_POST = frozenset({"POST"})
-_MESSAGE = r"/requests/[^/]+/messages/\d+"
 
 
 class LarkspurPortal:
     """The adapter of Larkspur Provider Connection."""
 
     id = "larkspur"
+    draws_by_script = False
 
     def __init__(self, codes: OneTimeCodes | None = None) -> None:
         self._codes = codes or OneTimeCodes()
 
     def boundary(self, base_url: str) -> Boundary:
-        """Declare the portal's writes: signing in, searching, saving drafts; and those that submit or send a reply."""
-        return Boundary(
-            origins=(Url.parse(base_url).origin,),
-            writes=(
-                Rule(_POST, r"/(login|login/verify|login/phone|logout|members/search|members/verify|requests/start)"),
-                Rule(_POST, r"/drafts/\d+/(service|clinical|documents)"),
-                Rule(_POST, rf"{_MESSAGE}/(documents|reply)"),
-            ),
-            final=(Rule(_POST, r"/drafts/\d+/submit"), Rule(_POST, rf"{_MESSAGE}/send")),
+        """Return what may leave the browser at this portal."""
+        return portal_boundary(base_url)
+
+    def draft_of(self, url: str) -> str | None:
+        """Return what identifies the draft whose page is open; None where no draft's page is."""
+        return draft_of(url)
+
+    def final_request(self, base_url: str, draft_id: str) -> PermittedRequest:
+        """Return the request that submits a draft. Raises ValueError where `draft_id` is none."""
+        return final_request(base_url, draft_id)
+
+    def draft_of_request(self, path: str) -> str | None:
+        """Return what identifies the draft that a final request to this path submits; None for other paths."""
+        return draft_of_request(path)
+
+    def handoff_boundary(
+        self,
+        base_url: str,
+        reason: OfferReason,
+        *,
+        draft_id: str | None,
+        case_reference: str,
+        reference_number: str | None,
+        start_url: str,
+        interstitials: Iterable[str],
+    ) -> Boundary:
+        """Return what may leave the browser while a person acts in it."""
+        return handoff_boundary(
+            base_url,
+            reason,
+            draft_id=draft_id,
+            case_reference=case_reference,
+            reference_number=reference_number,
+            start_url=start_url,
+            interstitials=interstitials,
         )
 
     async def sign_in(self, page: Page, *, base_url: str, credential: Credential) -> HumanNeeded | None:
@@ -77,14 +110,12 @@ class LarkspurPortal:
 
     async def read_status(
         self, page: Page, *, base_url: str, job: Job, reference_number: str
-    ) -> Decision | Inquiry | Pending:
+    ) -> Decision | Inquiry | Pending | EvidenceMismatch:
         """Open the request and read its status."""
         return await read_status(page, base_url=base_url, job=job, reference_number=reference_number)
 
     async def open_reference(
         self, page: Page, *, base_url: str, job: Job, reference_number: str
-    ) -> PayerReceipt | None:
+    ) -> PayerReceipt | EvidenceMismatch | None:
         """Open the request of that number and read its receipt, if it is ours."""
-        if not await visit_if_there(page, request_address(base_url, reference_number)):
-            return None
-        return await shown_receipt(page, job)
+        return await receipt_at(page, request_address(base_url, reference_number), job)

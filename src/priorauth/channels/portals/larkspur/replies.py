@@ -2,16 +2,23 @@
 
 from playwright.async_api import Page
 
-from priorauth.channels.contract import Answered, DocumentSource, Job, Obstacle, ReplyTo
-from priorauth.channels.portals.adapter import FINAL_PATIENCE_SECONDS, Step, final_click
+from priorauth.channels.contract import Answered, DocumentSource, EvidenceMismatch, Job, Obstacle, ReplyTo
+from priorauth.channels.portals.adapter import FINAL_PATIENCE_SECONDS, DraftPage, Step, final_click
 from priorauth.channels.portals.larkspur.documents import shown_documents, upload
-from priorauth.channels.portals.larkspur.status import is_answered, open_message, read_status, require_own
+from priorauth.channels.portals.larkspur.status import is_answered, open_message, read_status, request_address
 from priorauth.channels.portals.larkspur.wording import Wording
-from priorauth.channels.portals.pages import again_from_here, described, heading, portal_faults, press, require_heading
+from priorauth.channels.portals.pages import (
+    again_from_here,
+    described,
+    portal_faults,
+    press,
+    require_heading,
+    visit,
+)
 from priorauth.domain.reviews import Package
 from priorauth.domain.submissions import Decision
 
-_REPLY = "Reply"
+_REPLY, _REVIEW = "Reply", "Review reply"
 
 
 class ReplyForm:
@@ -24,12 +31,7 @@ class ReplyForm:
         self._wording = Wording(job)
 
     async def fill(self, page: Page, *, documents: DocumentSource, step: Step) -> Obstacle | None:
-        """Open the message, unless the plan has decided or has an answer, and fill it up to the review."""
-        status = await read_status(
-            page, base_url=self._base_url, job=self._job, reference_number=self._reply.reference_number
-        )
-        if isinstance(status, Decision):
-            return status
+        """Open the message and fill it up to the review."""
         # What an earlier try left in the draft of the reply goes.
         if is_answered(await self._message(page, query="?fresh=1")):
             return Answered()
@@ -37,7 +39,7 @@ class ReplyForm:
         title = f"Message {self._reply.inquiry}"
         await upload(page, title=title, entries=self._wording.documents(), documents=documents)
         await again_from_here(page, lambda: self._write(page))
-        await require_heading(page, "Review reply")
+        await self.require_review(page)
         await step("review")
         return None
 
@@ -52,34 +54,42 @@ class ReplyForm:
             fields.append((_REPLY, self._reply.text))
         return Package(tuple(fields), self._wording.document_lines())
 
-    async def read_review(self, page: Page) -> Package:
-        """Read “Review reply”."""
-        await require_heading(page, "Review reply")
+    async def obstacle(self, page: Page) -> Obstacle | None:
+        """Read what the plan has decided meanwhile, and whether the message has an answer."""
+        status = await read_status(
+            page, base_url=self._base_url, job=self._job, reference_number=self._reply.reference_number
+        )
+        if isinstance(status, Decision | EvidenceMismatch):
+            return status
+        return await self.find(page)
+
+    async def require_review(self, page: Page) -> None:
+        """Require “Review reply”."""
+        await require_heading(page, _REVIEW)
+
+    async def read_draft(self, page: Page, draft_id: str) -> DraftPage:
+        """Read “Review reply” of the message that the draft answers."""
+        await visit(page, f"{self._base_url}{draft_id}/reply")
+        await require_heading(page, _REVIEW)
         fields = await described(page, "dl.review")
-        return Package(tuple(fields.items()), await shown_documents(page))
+        return DraftPage(Package(tuple(fields.items()), await shown_documents(page)))
 
-    async def person_required(self, page: Page) -> str | None:  # noqa: ARG002 - of requests alone
-        """Replies are the service's to send."""
-        return None
-
-    async def submit(self, page: Page) -> Answered:
-        """Press “Send reply” and read “Reply received”."""
+    async def press(self, page: Page) -> None:
+        """Press “Send reply”."""
         async with final_click():
             await press(page, "Send reply", patience_seconds=FINAL_PATIENCE_SECONDS)
-        await require_heading(page, "Reply received")
-        require_own(await described(page, "dl.request"), self._job, reference_number=self._reply.reference_number)
-        return Answered()
+
+    async def evidence_at(self, page: Page, url: str) -> Answered | None:
+        """Open the message, if the address is one of its pages, and see whether it has an answer."""
+        message = f"{request_address(self._base_url, self._reply.reference_number)}/messages/{self._reply.inquiry}"
+        return await self.find(page) if url.partition("?")[0].removesuffix("/received") == message else None
 
     async def find(self, page: Page) -> Answered | None:
         """Open the message and see whether it has an answer."""
         return Answered() if is_answered(await self._message(page)) else None
 
-    async def shown(self, page: Page) -> Answered | None:
-        """Read “Reply received”, if it is about this case."""
-        if await heading(page) != "Reply received":
-            return None
-        fields = await described(page, "dl.request")
-        return Answered() if fields.get("Your reference") == self._job.case_reference else None
+    async def not_required(self, page: Page) -> None:
+        """A message says nothing of whether its request was needed."""
 
     async def _write(self, page: Page) -> None:
         async with portal_faults():

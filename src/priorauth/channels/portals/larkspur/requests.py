@@ -1,7 +1,8 @@
 """The way of a request through Larkspur's portal, page by page: member, service, clinical information, documents."""
 
+import re
 from functools import partial
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from playwright.async_api import Page
 
@@ -9,16 +10,17 @@ from priorauth.channels.contract import (
     ChannelFault,
     Discovered,
     DocumentSource,
+    EvidenceMismatch,
     Job,
     NotRequired,
     Obstacle,
     Refused,
     Rejected,
 )
-from priorauth.channels.portals.adapter import FINAL_PATIENCE_SECONDS, Step, final_click
+from priorauth.channels.portals.adapter import FINAL_PATIENCE_SECONDS, DraftPage, Step, final_click
 from priorauth.channels.portals.forms import enter, unknown_questions
 from priorauth.channels.portals.larkspur.documents import shown_documents, upload
-from priorauth.channels.portals.larkspur.status import open_request, receipt_of, require_own, shown_receipt
+from priorauth.channels.portals.larkspur.status import named_by, open_request, receipt_at, require_own
 from priorauth.channels.portals.larkspur.verification import asks_for_code
 from priorauth.channels.portals.larkspur.wording import Wording
 from priorauth.channels.portals.one_time_codes import CODE_NEEDED
@@ -38,7 +40,8 @@ from priorauth.domain.errors import Issue
 from priorauth.domain.reviews import Package
 from priorauth.domain.submissions import PayerReceipt
 
-_SERVICE, _CLINICAL = "Service", "Clinical information"
+_SERVICE, _CLINICAL, _REVIEW = "Service", "Clinical information", "Review and submit"
+_REQUEST_PAGE = re.compile(r"/requests/[A-Za-z0-9\-]+(?:/confirmation)?")
 _NOT_REQUIRED = "No authorization required"
 _WHOSE = ("Member ID", "Procedure code", "Your reference")
 _NO_SEARCH = "The search of requests is not available at the moment."
@@ -67,7 +70,7 @@ class RequestForm:
         await upload(page, title="Documents", entries=wording.documents(), documents=documents)
         await step("documents")
         await again_from_here(page, lambda: press(page, "Save and continue"))
-        await require_heading(page, "Review and submit")
+        await self.require_review(page)
         await step("review")
         return None
 
@@ -75,26 +78,36 @@ class RequestForm:
         """Return what the review page should show."""
         return self._wording.package()
 
-    async def read_review(self, page: Page) -> Package:
-        """Read the review page: the definition list and the table of documents."""
-        await require_heading(page, "Review and submit")
-        fields = await described(page, "dl.review")
-        return Package(tuple(fields.items()), await shown_documents(page))
+    async def obstacle(self, page: Page) -> None:
+        """Nothing stands in the way of a request before it is begun."""
 
-    async def person_required(self, page: Page) -> str | None:
-        """Return the notice above the button, where there is one."""
+    async def require_review(self, page: Page) -> None:
+        """Require “Review and submit”."""
+        await require_heading(page, _REVIEW)
+
+    async def read_draft(self, page: Page, draft_id: str) -> DraftPage:
+        """Read the review page: the definition list, the table of documents, the notice above the button."""
+        await visit(page, f"{self._base_url}/drafts/{draft_id}/review")
+        await require_heading(page, _REVIEW)
+        fields = await described(page, "dl.review")
         async with portal_faults():
             notice = page.locator("p.person-required")
-            return (await notice.inner_text()).strip() if await notice.count() else None
+            wanted = (await notice.inner_text()).strip() if await notice.count() else None
+        return DraftPage(Package(tuple(fields.items()), await shown_documents(page)), wanted)
 
-    async def submit(self, page: Page) -> PayerReceipt:
-        """Press “Submit request” and read “Request received”."""
+    async def press(self, page: Page) -> None:
+        """Press “Submit request”."""
         async with final_click():
             await press(page, "Submit request", patience_seconds=FINAL_PATIENCE_SECONDS)
-        await require_heading(page, "Request received")
-        return self._receipt(await described(page, "dl.request"))
 
-    async def find(self, page: Page) -> PayerReceipt | None:
+    async def evidence_at(self, page: Page, url: str) -> PayerReceipt | EvidenceMismatch | None:
+        """Read “Request received”, or a request's own page, if it is about this case."""
+        path = urlsplit(url).path
+        if not url.startswith(f"{self._base_url}/") or not _REQUEST_PAGE.fullmatch(path):
+            return None
+        return await receipt_at(page, f"{self._base_url}{path}", self._job)
+
+    async def find(self, page: Page) -> PayerReceipt | EvidenceMismatch | None:
         """Search by our own reference and open what is found."""
         case_reference = self._job.case_reference
         await visit(page, f"{self._base_url}/requests?q={quote(case_reference, safe='')}")
@@ -107,15 +120,17 @@ class RequestForm:
             await _require_empty_list(page)
             return None
         # The oldest one: were there ever two, the first is the submission and the second the accident.
-        return self._receipt(await open_request(page, base_url=self._base_url, reference_number=references[-1]))
+        fields = await open_request(page, base_url=self._base_url, reference_number=references[-1])
+        require_own(fields, self._job)
+        return await named_by(page, fields, self._job)
 
-    async def shown(self, page: Page) -> PayerReceipt | NotRequired | None:
-        """Read “Request received”, a request's own page, or “No authorization required”, if it is about this case."""
-        if await heading(page) == _NOT_REQUIRED:
-            # A reference alone is typed in quickly, for whatever member and service.
-            own = self.package().is_named_by(await described(page, "dl.request"), _WHOSE)
-            return NotRequired(await _message(page)) if own else None
-        return await shown_receipt(page, self._job)
+    async def not_required(self, page: Page) -> NotRequired | None:
+        """Read “No authorization required”, if it is about this case: the answer to a form, which no address shows."""
+        if await heading(page) != _NOT_REQUIRED:
+            return None
+        # A reference alone is typed in quickly, for whatever member and service.
+        own = self.package().is_named_by(await described(page, "dl.request"), _WHOSE)
+        return NotRequired(await _message(page)) if own else None
 
     async def _fill_page(self, page: Page, title: str, entries: tuple[Entry, ...], step: Step) -> Obstacle | None:
         await require_heading(page, title)
@@ -149,10 +164,6 @@ class RequestForm:
                 return Refused("member_not_found", "The payer does not know a member with this ID and date of birth.")
         await press(page, "Start a request")
         return None
-
-    def _receipt(self, fields: dict[str, str]) -> PayerReceipt:
-        require_own(fields, self._job)
-        return receipt_of(fields)
 
 
 async def _shows_member(page: Page, member_id: str, birth_date: str) -> bool:

@@ -6,7 +6,10 @@ from urllib.parse import quote
 
 from playwright.async_api import Page
 
-from priorauth.channels.contract import ChannelFault, Job, Pending
+from priorauth.channels.contract import ChannelFault, EvidenceMismatch, Job, Pending
+from priorauth.channels.portals.evidence import ShownRequest, compared
+from priorauth.channels.portals.larkspur.documents import DOCUMENTS, shown_documents
+from priorauth.channels.portals.larkspur.wording import Wording
 from priorauth.channels.portals.pages import (
     described,
     heading,
@@ -15,10 +18,12 @@ from priorauth.channels.portals.pages import (
     require_heading,
     table_rows,
     visit,
+    visit_if_there,
 )
 from priorauth.domain.replies import Inquiry
 from priorauth.domain.submissions import Decision, DenialReason, Outcome, PayerReceipt
 
+_SENT = ("Member ID", "Code system", "Procedure code", "Units requested")
 _OUTCOMES = {
     "Approved": Outcome.APPROVED,
     "Partially approved": Outcome.MODIFIED,
@@ -39,10 +44,15 @@ async def open_request(page: Page, *, base_url: str, reference_number: str) -> d
     return await described(page, "dl.request")
 
 
-async def read_status(page: Page, *, base_url: str, job: Job, reference_number: str) -> Decision | Inquiry | Pending:
+async def read_status(
+    page: Page, *, base_url: str, job: Job, reference_number: str
+) -> Decision | Inquiry | Pending | EvidenceMismatch:
     """Open the job's request and read what the plan has decided, or asks for."""
     fields = await open_request(page, base_url=base_url, reference_number=reference_number)
     require_own(fields, job)
+    named = await named_by(page, fields, job)
+    if isinstance(named, EvidenceMismatch):
+        return named
     status = fields.get("Status", "")
     if status == "Under review":
         return Pending()
@@ -72,8 +82,10 @@ def is_answered(message: dict[str, str]) -> bool:
     return status == "Answered"
 
 
-async def shown_receipt(page: Page, job: Job) -> PayerReceipt | None:
-    """Return the receipt that the open page shows, if it is about this very case: “Request received”, or a request."""
+async def receipt_at(page: Page, address: str, job: Job) -> PayerReceipt | EvidenceMismatch | None:
+    """Open an address and return what it shows of this very case: “Request received”, or a request; else None."""
+    if not await visit_if_there(page, address):
+        return None
     title = await heading(page)
     if title != "Request received" and not title.startswith("Request "):
         return None
@@ -81,7 +93,15 @@ async def shown_receipt(page: Page, job: Job) -> PayerReceipt | None:
         if not await page.locator("dl.request").count():
             return None
     fields = await described(page, "dl.request")
-    return receipt_of(fields) if fields.get("Your reference") == job.case_reference else None
+    return await named_by(page, fields, job) if fields.get("Your reference") == job.case_reference else None
+
+
+async def named_by(page: Page, fields: dict[str, str], job: Job) -> PayerReceipt | EvidenceMismatch:
+    """Return the receipt of the open page, which says `fields`, if it names what was sent."""
+    async with portal_faults():
+        has_documents = await page.locator(DOCUMENTS).count() > 0
+    shown = ShownRequest(receipt_of(fields), fields, await shown_documents(page) if has_documents else None)
+    return compared(job, shown, package_of=lambda sent: Wording(sent).package(), labels=_SENT)
 
 
 def receipt_of(fields: dict[str, str]) -> PayerReceipt:

@@ -1,0 +1,152 @@
+"""One browser at one portal for one authorization, behind its proxy and submit guard.
+
+Must not depend on where sessions are held, nor on the pages of any portal.
+"""
+
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime
+
+from opentelemetry.context import get_current
+from playwright.async_api import Browser, Page
+from playwright.async_api import Error as PlaywrightError
+
+from priorauth.channels.contract import ChannelFault, Job
+from priorauth.channels.portals.gate import Gate
+from priorauth.channels.portals.guard import PermittedRequest, SubmitGuard
+from priorauth.channels.portals.pages import portal_faults
+from priorauth.channels.portals.screen import PortalScreen
+from priorauth.channels.portals.submit_guard.forwarding import WritesUnderWay
+from priorauth.channels.portals.turns import PersonsTurn
+from priorauth.domain.catalog import PortalAuthMode
+from priorauth.domain.live_sessions import SessionClaim
+from priorauth.telemetry import traces
+
+
+class PortalSession:
+    """One browser at one portal for one case."""
+
+    def __init__(
+        self,
+        *,
+        job: Job,
+        browser: Browser,
+        page: Page,
+        gate: Gate,
+        guard: SubmitGuard,
+        claim: SessionClaim,
+        page_timeout_seconds: float,
+    ) -> None:
+        self.job = job
+        self.page = page
+        self.guard = guard
+        self.claim = claim
+        self.held_until: datetime | None = None
+        # Signed in by a human, or left by one: the case goes on in this very browser.
+        self.is_given_back = False
+        self.has_ended = False
+        self.turn = PersonsTurn(guard, gate)
+        self.screen = PortalScreen(context=page.context, page=page, guard=guard, turn=self.turn)
+        self._browser = browser
+        self._gate = gate
+        self._page_timeout_seconds = page_timeout_seconds
+        self._page_since = time.time_ns()
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the browser still runs."""
+        return not self.has_ended and self._browser.is_connected() and not self.page.is_closed()
+
+    @property
+    def is_customers(self) -> bool:
+        """Whether its customer signs in in person."""
+        return self.job.portal_auth_mode is PortalAuthMode.CUSTOMER_LOGIN
+
+    @property
+    def met_outage(self) -> bool:
+        """Whether the portal was down for this session, since the last page that it reached."""
+        return self._gate.met_outage
+
+    def forget_outage(self) -> None:
+        """The portal has shown what was expected of it."""
+        self._gate.forget_outage()
+
+    @property
+    def pages(self) -> tuple[Page, ...]:
+        """The open pages, the one that automation works in first."""
+        others = (page for page in self.page.context.pages if page is not self.page)
+        return tuple(page for page in (self.page, *others) if not page.is_closed())
+
+    def take_up(self, job: Job) -> None:
+        """Let automation have the session again: it is held no more."""
+        # What is held may be ended at any moment to make room.
+        self.job, self.held_until = job, None
+        self._page_since = time.time_ns()
+
+    def release(self, permitted: PermittedRequest) -> None:
+        """Let this one final request pass, as a part of the work that is traced now. Raises GuardError."""
+        self._gate.final_within = get_current()
+        self.guard.release(permitted)
+
+    async def freeze_writes(self) -> None:
+        """Refuse the session's writes from now on, and wait for those under way. Raises ChannelFault."""
+        try:
+            await self._gate.freeze_writes()
+        except WritesUnderWay:
+            raise ChannelFault("portal_timeout", "The portal did not answer what was written to it.") from None
+
+    def thaw_writes(self) -> None:
+        """Let the session's writes pass again."""
+        self._gate.thaw_writes()
+
+    def reached(self, page: str) -> None:
+        """Put a page that was reached on the trace, and how long that took."""
+        known = {traces.CASE: self.job.authorization_id, traces.PAGE: page}
+        traces.point(f"portal page: {page}", known, since_ns=self._page_since)
+        self._page_since = time.time_ns()
+
+    def take_back(self) -> bool:
+        """End a human's turn. True: no final request has left in it, nor will."""
+        self.is_given_back = True
+        return self.screen.take_back()
+
+    @asynccontextmanager
+    async def clean_page(self) -> AsyncIterator[Page]:
+        """Give a page of a fresh context and close it afterwards: the session's cookies, and nothing of its scripts.
+
+        All that counts is read on such a page: scripts and service workers are off, so that only what the portal's
+        server sends is shown. Raises ChannelFault.
+        """
+        opened = self.page.context
+        async with portal_faults():
+            context = await self._browser.new_context(
+                java_script_enabled=False,
+                service_workers="block",
+                accept_downloads=False,
+                viewport=self.page.viewport_size,
+            )
+        try:
+            async with portal_faults():
+                # Given back as they were given: the two types differ in what may be left out.
+                await context.add_cookies(await opened.cookies())  # type: ignore[arg-type]
+                context.set_default_timeout(self._page_timeout_seconds * 1000)
+                page = await context.new_page()
+            yield page
+        finally:
+            with suppress(PlaywrightError):
+                await context.close()
+
+    async def state(self) -> bytes:
+        """Return what the portal has given the browser, cookies and storage, for another session to begin with."""
+        async with portal_faults():
+            return json.dumps(await self.page.context.storage_state()).encode()
+
+    async def close(self) -> None:
+        """End browser and gate; a browser that has died already is no fault."""
+        with suppress(PlaywrightError):
+            await self.screen.close()
+        with suppress(PlaywrightError):
+            await self._browser.close()
+        await self._gate.close()

@@ -1,0 +1,237 @@
+"""Sends the one final request, at once under a permit or after it was held and compared.
+
+Promises: the permit is taken before the first byte, in the same step of the event loop in which it is compared with
+the request; a final request goes over the wire at most once; its answer is read whole, also where the browser goes
+away, and before the browser sees any of it. A held request is sent only where its judge says so in time, and is dropped
+where all who pressed have gone away.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import h11
+import structlog
+from opentelemetry.context import Context
+from opentelemetry.trace import SpanKind
+
+from priorauth import faultpoints
+from priorauth.channels.portals.gate_wire import ClientGone, ClientWire, Limits, Message, UpstreamFailed, UpstreamWire
+from priorauth.channels.portals.guard import PermitState, SubmitGuard
+from priorauth.channels.portals.outgoing import OutgoingRequest, Url
+from priorauth.channels.portals.submit_guard.permits import FinalRequest, HoldRefusal, PermittedRequest
+from priorauth.faultpoints import Phase, Point
+from priorauth.telemetry import traces
+
+_log = structlog.get_logger(__name__)
+
+HoldJudge = Callable[[OutgoingRequest], Awaitable[PermittedRequest | HoldRefusal]]
+
+_EXPIRED = HoldRefusal("hold_expired", "The request could not be compared with what was accepted in time. Try again.")
+_DROPPED = HoldRefusal("hold_dropped", "The request was not sent: this session may not submit any more.")
+_NOT_THE_ONE = HoldRefusal("permit_not_matching", "The request is not the one that was accepted. Nothing was sent.")
+
+
+class NotPermitted(Exception):
+    """The permit was withdrawn, or taken, before the first byte. Nothing was sent."""
+
+
+class ForeignFinal(Exception):
+    """Another final request came while one is held. Neither is sent."""
+
+
+class HeldRefused(Exception):
+    """The held request was not sent."""
+
+    def __init__(self, refusal: HoldRefusal) -> None:
+        super().__init__(refusal.code)
+        self.refusal = refusal
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the portal said to a final request."""
+
+    head: h11.Response
+    body: bytes
+
+
+@dataclass
+class _Press:
+    """One held request, and how many connections wait for it."""
+
+    request: FinalRequest
+    task: "asyncio.Task[Answer]"
+    waiting: int = 0
+    is_sending: bool = False
+
+
+class Finals:
+    """Final requests of one session."""
+
+    def __init__(self, guard: SubmitGuard, *, limits: Limits, tls: ssl.SSLContext) -> None:
+        self._guard = guard
+        self._limits = limits
+        self._tls = tls
+        self._judge: HoldJudge | None = None
+        self._press: _Press | None = None
+        self._exchanges: set[asyncio.Task[Answer]] = set()
+        self._settled = asyncio.Event()
+        # Where in a trace the next final request belongs. A connection's own context is of when the proxy was opened.
+        self.within: Context | None = None
+
+    @property
+    def is_holding(self) -> bool:
+        """Whether final requests are held and judged."""
+        return self._judge is not None
+
+    @property
+    def has_held(self) -> bool:
+        """Whether one is held now."""
+        return self._press is not None and not self._press.is_sending
+
+    def hold(self, judge: HoldJudge | None) -> None:
+        """Hold final requests from now on and ask `judge`; None: no more."""
+        self._judge = judge
+        if judge is None:
+            self.drop()
+
+    def drop(self) -> None:
+        """Refuse what is held. What is being sent cannot be dropped."""
+        if self._press is not None and not self._press.is_sending:
+            self._press.task.cancel()
+
+    async def settled(self) -> PermitState:
+        """Wait until a final request was sent and its end is known. Returns ANSWERED or LOST."""
+        await self._settled.wait()
+        return self._guard.state
+
+    async def close(self) -> None:
+        """Drop what is held. A final request under way gets a moment for its answer, then it is LOST."""
+        self.drop()
+        if self._exchanges:
+            await asyncio.wait(self._exchanges, timeout=self._limits.closing)
+        for task in self._exchanges:
+            task.cancel()
+        await asyncio.gather(*self._exchanges, return_exceptions=True)
+
+    async def send(self, message: Message, url: Url, request: FinalRequest, *, declared: tuple[str, ...]) -> Answer:
+        """Send the permitted request. Raises NotPermitted, UpstreamFailed."""
+        await faultpoints.passing(Point.FINAL_REQUEST, Phase.BEFORE_CONNECTION)
+        upstream = await self._connect(url)
+        # While connecting, the permit may have been withdrawn, or another request may have taken it. Until here nothing
+        # has left, and a failure leaves the permit as it was; from here on there is no way back.
+        if not self._guard.begin_sending(request):
+            upstream.close()
+            raise NotPermitted
+        exchange = self._tracked(self._exchange(upstream, message, url, declared=declared))
+        return await asyncio.shield(exchange)
+
+    async def send_held(
+        self, client: ClientWire, message: Message, outgoing: OutgoingRequest, request: FinalRequest,
+        *, declared: tuple[str, ...],
+    ) -> Answer:  # fmt: skip
+        """Hold the request until it was judged, or join one that is held and the same.
+
+        Raises:
+            ForeignFinal: another one is held; it was dropped.
+            HeldRefused: it was not sent.
+            ClientGone: the browser has gone away.
+            UpstreamFailed: the portal cannot be reached, or did not answer.
+        """
+        press = self._press
+        if press is None:
+            press = self._begin(message, outgoing, request, declared=declared)
+        elif not press.request.is_same_as(request):
+            self.drop()
+            raise ForeignFinal
+        press.waiting += 1
+        gone = asyncio.create_task(client.gone())
+        try:
+            await asyncio.wait({press.task, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if not press.task.done():
+                raise ClientGone
+            if press.task.cancelled():
+                raise HeldRefused(_DROPPED)
+            return press.task.result()
+        finally:
+            gone.cancel()
+            await asyncio.gather(gone, return_exceptions=True)
+            press.waiting -= 1
+            if press.waiting == 0 and not press.is_sending:
+                press.task.cancel()
+
+    def _begin(
+        self, message: Message, outgoing: OutgoingRequest, request: FinalRequest, *, declared: tuple[str, ...]
+    ) -> _Press:
+        task = self._tracked(self._held(message, outgoing, request, declared=declared))
+        self._press = _Press(request, task)
+        return self._press
+
+    async def _held(
+        self, message: Message, outgoing: OutgoingRequest, request: FinalRequest, *, declared: tuple[str, ...]
+    ) -> Answer:
+        press, judge = self._press, self._judge
+        if press is None or judge is None:
+            raise HeldRefused(_DROPPED)
+        try:
+            async with asyncio.timeout(self._limits.hold):
+                found = await judge(outgoing)
+                if isinstance(found, HoldRefusal):
+                    raise HeldRefused(found)
+                await faultpoints.passing(Point.FINAL_REQUEST, Phase.BEFORE_CONNECTION)
+                upstream = await self._connect(outgoing.url)
+        except TimeoutError:
+            raise HeldRefused(_EXPIRED) from None
+        # One step from the release to the taking: no other request comes between.
+        if not self._guard.begin_held(found, request):
+            upstream.close()
+            raise HeldRefused(_NOT_THE_ONE)
+        press.is_sending = True
+        return await self._exchange(upstream, message, outgoing.url, declared=declared)
+
+    def _tracked(self, work: "asyncio._CoroutineLike[Answer]") -> "asyncio.Task[Answer]":
+        task = asyncio.create_task(work)
+        self._exchanges.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    async def _connect(self, url: Url) -> UpstreamWire:
+        return await UpstreamWire.connect(url, tls=self._tls, limits=self._limits)
+
+    async def _exchange(
+        self, upstream: UpstreamWire, message: Message, url: Url, *, declared: tuple[str, ...]
+    ) -> Answer:
+        known = {"http.request.method": message.method, "server.address": url.host}
+        with traces.span("final request", known, kind=SpanKind.CLIENT, within=self.within):
+            return await self._sent(upstream, message, url, declared=declared)
+
+    async def _sent(self, upstream: UpstreamWire, message: Message, url: Url, *, declared: tuple[str, ...]) -> Answer:
+        body = bytearray()
+        try:
+            await faultpoints.passing(Point.FINAL_REQUEST, Phase.BEFORE_FIRST_BYTE)
+            upstream.send(message, url=url, declared=declared)
+            await faultpoints.passing(Point.FINAL_REQUEST, Phase.AFTER_LAST_BYTE)
+            head = await upstream.head()
+            while (data := await upstream.data()) is not None:
+                body += data.data
+                if len(body) > self._limits.final_answer:
+                    raise UpstreamFailed
+            self._guard.answered(head.status_code)
+            await faultpoints.passing(Point.FINAL_REQUEST, Phase.AFTER_RESPONSE)
+        finally:
+            upstream.close()
+        return Answer(head=head, body=bytes(body))
+
+    def _ended(self, exchange: "asyncio.Task[Answer]") -> None:
+        # In a callback, not in the task: one that is cancelled before its first step never runs a line of its own.
+        self._exchanges.discard(exchange)
+        if self._press is not None and self._press.task is exchange:
+            self._press = None
+        if self._guard.state is PermitState.SENDING:
+            self._guard.lost()
+        fault = None if exchange.cancelled() else exchange.exception()
+        if self._guard.is_spent:
+            self._settled.set()
+        _log.info("gate_final_ended", state=self._guard.state.value, fault=fault and type(fault).__name__)
