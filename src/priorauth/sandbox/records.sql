@@ -8,6 +8,11 @@ CREATE TABLE IF NOT EXISTS seeds (
     member TEXT NOT NULL,
     behaviour TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS hostility (
+    only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
+    kinds TEXT NOT NULL,
+    draft_id INTEGER
+);
 CREATE TABLE IF NOT EXISTS submissions (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT,
     reference TEXT NOT NULL UNIQUE,

@@ -32,7 +32,7 @@ async def search_requests(visit: Visit) -> Response:
 
 async def read_request(visit: Visit) -> Response:
     """Tell a request's status and, once decided, the decision."""
-    submission = visit.portal.records.submission(visit.request.path_params["number"])
+    submission = visit.portal.records.shown_submission(visit.request.path_params["number"])
     if submission is None:
         raise visit.missing()
     member = visit.portal.records.member(submission.member_id)

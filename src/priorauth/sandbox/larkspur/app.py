@@ -172,7 +172,7 @@ def _status(visit: Visit, submission: Submission) -> str:
 
 
 def _submission(visit: Visit) -> Submission:
-    submission = visit.portal.records.submission(visit.request.path_params["reference"])
+    submission = visit.portal.records.shown_submission(visit.request.path_params["reference"])
     if submission is None:
         raise visit.missing()
     return submission
