@@ -1,5 +1,6 @@
 """The doctor's promise: a sound installation has no fault, what is broken is named, and nothing is changed."""
 
+import asyncio
 import json
 import subprocess
 from collections.abc import Callable
@@ -13,11 +14,14 @@ from pydantic import SecretStr
 
 from priorauth.bootstrap.doctor import data, machine
 from priorauth.bootstrap.doctor.findings import Finding, Level, findings
+from priorauth.bootstrap.storage import blobs_of
 from priorauth.commands.record import enqueue_next
 from priorauth.domain.organizations import Environment
 from priorauth.domain.portals.health import DOWN_AFTER, PortalHealth
 from priorauth.settings import Settings
 from priorauth.store import data_folder, tables
+from priorauth.store.claims.objects import ClaimObjects, Content
+from priorauth.store.claims.rows import ClaimRow
 from priorauth.store.keeping import moved
 from tests.factories import cases
 from tests.factories.databases import Home
@@ -76,10 +80,23 @@ def lose_key(_: Home, settings: Settings) -> None:
     (settings.data_dir / "server.key").unlink()
 
 
+def find_restore(home: Home, _: Settings) -> None:
+    home.database.write_now(lambda tx: tx.submission_claims.note_restore(now=home.clock.now))
+
+
+def lose_submission(home: Home, settings: Settings) -> None:
+    """The file store knows a submission of which no node has told the database yet."""
+    objects = ClaimObjects(blobs_of(settings))
+    content = Content(attempt_id="sub_1", worker="", claimed_at=home.clock.now, nonce="")
+    asyncio.run(objects.create(ClaimRow("auth_1", 1, "sub_1", 1), content))
+
+
 SPOILED: dict[str, tuple[Callable[[Home, Settings], None], str, str]] = {
     "an old schema": (spoil_schema, "database", "The schema is 0001, this version wants"),
     "another server's key": (spoil_proof, "sealing", "not the one that this installation began with"),
     "another data key": (spoil_seal, "sealing", "could not be checked"),
+    "a restore that a node has found": (find_restore, "submissions", "Stop all nodes, run `priorauth mark-restored`"),
+    "a restore that no node has found": (lose_submission, "submissions", "the file store knows submissions"),
     "a key that others may read": (open_key, "folder", "chmod go-rwx"),
 }
 
