@@ -82,7 +82,7 @@ def completed(integrator: Integrator, authorization: Case) -> str:
     return str(ended["outcome"])
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_a_wrong_password_is_tried_once_and_all_goes_on_when_it_is_replaced(tmp_path: Path) -> None:
     operator = Operator(tmp_path / "data", environment="sandbox")
     server = ServerProcess(tmp_path / "data", concurrent_sessions=AT_ONCE).start()
@@ -122,7 +122,7 @@ def test_a_wrong_password_is_tried_once_and_all_goes_on_when_it_is_replaced(tmp_
         assert server.stop() == 0
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_three_workers_together_try_a_wrong_password_once(tmp_path: Path) -> None:
     with cluster(tmp_path) as installation:
         operator = Operator(installation.folder, environment="sandbox", database_url=installation.database_url)
@@ -138,3 +138,22 @@ def test_three_workers_together_try_a_wrong_password_once(tmp_path: Path) -> Non
         until(lambda: all_wait(integrator, waiting), seconds=120)
         assert offered() == [False]
         assert {integrator.read(each)["status"] for each in waiting} == {"processing"}
+
+
+@pytest.mark.timeout(900)
+def test_a_worker_that_dies_while_it_signs_in_is_followed(tmp_path: Path) -> None:
+    armed = tmp_path / "armed"
+    armed.write_text("sign_in:before:delay=600")
+    with cluster(tmp_path) as installation:
+        api = installation.start("api")
+        integrator = Integrator(api, api.new_key())
+        offered = passwords(integrator)
+        waiting = [confirmed(integrator) for _ in range(2)]
+        first = installation.start("worker", faultpoints=f"@{armed}")
+        until(lambda: not armed.read_text())
+        installation.start("worker")
+
+        first.kill()
+
+        assert [completed(integrator, each) for each in waiting] == ["approved", "approved"]
+        assert offered() == [True]
