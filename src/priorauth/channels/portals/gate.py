@@ -15,6 +15,7 @@ May not know: cases, approvals, pages. It logs neither query strings nor bodies 
 import asyncio
 import platform
 import secrets
+import socket
 import ssl
 import traceback
 from collections.abc import Callable
@@ -102,6 +103,7 @@ class Gate:
         self._upstream_tls = upstream_tls or ssl.create_default_context()
         self._certificates = EphemeralCertificates()
         self._server: asyncio.Server | None = None
+        self.credentials = (secrets.token_hex(8), secrets.token_hex(16))
         self._connections: set[asyncio.Task[None]] = set()
         self._finals: set[asyncio.Task[_Answer]] = set()
         self._settled = asyncio.Event()
@@ -128,13 +130,17 @@ class Gate:
         """For the browser's `--ignore-certificate-errors-spki-list`: it trusts this gate, and nothing else more."""
         return (self._certificates.spki_pin,)
 
-    async def start(self) -> str:
-        """Open the road. Returns the proxy's URL. Raises OSError when no loopback address can be had."""
+    async def start(self, listener: socket.socket | None = None) -> str:
+        """Open the road, on a listening socket if one is given. Returns the proxy's URL. Raises OSError without one."""
         # An address of its own, not only a port: a browser that outlived its gate must never find another session's
         # gate, with another case's permit, behind an address that the kernel gave out again.
         host = ".".join(["127", *(str(1 + secrets.randbelow(254)) for _ in range(3))])
         try:
-            self._server = await asyncio.start_server(self._serve, host, 0)
+            self._server = (
+                await asyncio.start_server(self._serve, sock=listener)
+                if listener is not None
+                else await asyncio.start_server(self._serve, host, 0)
+            )
         except OSError:
             if platform.system() == "Linux":
                 raise
