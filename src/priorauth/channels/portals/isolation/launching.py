@@ -10,7 +10,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import structlog
-from playwright.async_api import Browser, BrowserContext, Page, Playwright
+from playwright.async_api import Browser, Page, Playwright
 from playwright.async_api import Error as PlaywrightError
 
 from priorauth.channels.portals.chromium import (
@@ -42,6 +42,7 @@ class RunningBrowser:
     def __init__(self, browser: Browser, *, cell: Cell | None) -> None:
         self.browser = browser
         self._cell = cell
+        self.limit: TabLimit | None = None
         self._watching: asyncio.Task[None] | None = None
         if cell is not None and cell.plan.cgroup is None:
             self._watching = asyncio.create_task(self._watch(cell), name="browser-memory")
@@ -60,7 +61,7 @@ class RunningBrowser:
         )
         context.set_default_timeout(timeout_seconds * 1000)
         page = await context.new_page()
-        self._bound_pages(context)
+        self.limit = TabLimit(context, on_flood=self._end)
         return page
 
     async def close(self) -> None:
@@ -71,9 +72,6 @@ class RunningBrowser:
             await self.browser.close()
         if self._cell is not None:
             await asyncio.to_thread(self._cell.close)
-
-    def _bound_pages(self, context: BrowserContext) -> None:
-        TabLimit(context, on_flood=self._end)
 
     def _end(self) -> None:
         """End the browser at once: its session sees that it has disconnected, and ends with a fault."""

@@ -31,7 +31,8 @@ class TabLimit:
         self._context = context
         self._on_flood = on_flood
         self._pages = pages
-        self._refusals_left = refusals
+        self._refusals = refusals
+        self.refused = 0
         self._closing: set[asyncio.Task[None]] = set()
         context.on("page", self._opened)
 
@@ -39,8 +40,8 @@ class TabLimit:
         open_pages = [each for each in self._context.pages if not each.is_closed()]
         if len(open_pages) - len(self._closing) <= self._pages:
             return
-        self._refusals_left -= 1
-        if self._refusals_left == -1:
+        self.refused += 1
+        if self.refused > self._refusals:
             _log.warning("page_flood", pages=len(open_pages))
             self._context.remove_listener("page", self._opened)
             self._on_flood()

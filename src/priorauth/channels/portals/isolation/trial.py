@@ -46,7 +46,9 @@ def failure_of(plan: Plan, *, browser: Path, settings: IsolationSettings, argume
         with _started(cell, plan=plan, arguments=arguments) as started:
             try:
                 _render(*started.pipe)
-                cell.take_over()
+                listener = cell.take_over()
+                if listener is not None:
+                    listener.close()
                 return _misplaced(cell)
             except (_NotRenderedError, OSError, ValueError, KeyError):
                 started.process.kill()
