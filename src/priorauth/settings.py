@@ -148,6 +148,20 @@ class Settings(BaseSettings):
     chromium_sandbox: Literal["auto", "on", "off"] = Field(
         "auto", description="Chromium's own sandbox; auto keeps it wherever the machine allows it."
     )
+    browser_isolation: Literal["auto", "required"] = Field(
+        "auto",
+        description="required refuses to start where browsers cannot have a network namespace each and be kept out of "
+        "the data folder; auto uses what the machine allows. `priorauth doctor` shows what holds.",
+    )
+    browser_uid: int = Field(
+        60600,
+        ge=0,
+        description="The first of 512 user ids that browsers get, one each, when the server was started as root; 0 "
+        "starts them as root.",
+    )
+    browser_memory_mib: int = Field(
+        1500, ge=256, description="How much memory a browser may use with all of its processes before it is ended."
+    )
     screenshots_dir: Path | None = Field(
         None,
         description="A folder for pictures of the portal's pages. They show patients' data: "

@@ -5,6 +5,7 @@ from datetime import timedelta
 from priorauth.channels.contract import Channel
 from priorauth.channels.portals.adapter import PortalAdapter
 from priorauth.channels.portals.channel import PortalChannel
+from priorauth.channels.portals.isolation.plan import IsolationSettings
 from priorauth.channels.portals.juniper.portal import JuniperPortal
 from priorauth.channels.portals.larkspur.portal import LarkspurPortal
 from priorauth.channels.portals.sessions import SessionSettings
@@ -73,6 +74,17 @@ def engine_of(
     )
 
 
+def isolation_settings(settings: Settings) -> IsolationSettings:
+    """Return how a worker keeps its browsers apart."""
+    folders = (settings.data_dir, settings.secrets_dir, settings.screenshots_dir)
+    return IsolationSettings(
+        mode=settings.browser_isolation,
+        hidden=tuple(folder for folder in folders if folder is not None),
+        first_uid=settings.browser_uid,
+        memory_mib=settings.browser_memory_mib,
+    )
+
+
 def session_settings(settings: Settings, *, worker: str) -> SessionSettings:
     """Return how a worker holds its browsers."""
     if settings.screenshots_dir is not None:
@@ -86,4 +98,5 @@ def session_settings(settings: Settings, *, worker: str) -> SessionSettings:
         human_hold_seconds=settings.handoff_hold_seconds,
         held_at_most=settings.held_sessions,
         screenshots=settings.screenshots_dir,
+        isolation=isolation_settings(settings),
     )

@@ -6,8 +6,10 @@ by Playwright, downloads refused, file choosers the page's own. It may not know 
 """
 
 import asyncio
+import tempfile
 from collections.abc import Awaitable
 from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 from playwright.async_api import BrowserContext, FileChooser, Page
@@ -56,8 +58,11 @@ class PortalScreen:
         page: Page,
         guard: SubmitGuard,
         turn: PersonsTurn | None = None,
+        downloads: Path | None = None,
     ) -> None:
+        """Show `page`. The browser writes what a person downloads to `downloads`; None: the system's folder."""
         self._context = context
+        self._download_place = downloads or Path(tempfile.gettempdir())
         self._guard = guard
         self._turn = turn or PersonsTurn(guard)
         self._watcher: Watcher | None = None
@@ -327,7 +332,7 @@ class PortalScreen:
             if self._downloads is None and self._held and _ROOT in self._tabs:
                 # Never detached: the browser would forget with it that downloads are refused.
                 cdp = await self._context.new_cdp_session(self._tabs[_ROOT].page)
-                self._downloads = Downloads(cdp, self._take_file)
+                self._downloads = Downloads(cdp, self._take_file, place=self._download_place)
             if self._downloads is not None:
                 await (self._downloads.begin() if self._held else self._downloads.end())
 
