@@ -103,7 +103,13 @@ async def no() -> bool:
 async def test_preparing_stops_at_the_boundary_and_submits_nothing(world: World, case: str) -> None:
     prepared = await world.channel.prepare(world.job(case))
 
-    assert prepared == AtBoundary(differences=())
+    assert isinstance(prepared, AtBoundary)
+    assert prepared.differences == ()
+    assert prepared.page is not None
+    assert dict(prepared.page.package.fields)["Your reference"] == case
+    assert len(prepared.page.package.documents) == 1
+    assert prepared.page.picture is not None
+    assert prepared.page.picture.startswith(b"\x89PNG")
     assert world.ledger.claims[case].boundary is BoundaryState.AT_BOUNDARY
     assert await world.counted(case) == 0
 

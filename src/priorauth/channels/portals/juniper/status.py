@@ -151,7 +151,7 @@ def _decision(outcome: Outcome, told: Mapping[str, Any]) -> Decision:
         authorization_number=told.get("authorizationNumber"),
         effective_from=_date(told.get("validFrom")),
         effective_to=_date(told.get("validThrough")),
-        approved_units=int(quantity) if re.fullmatch(r"\d+", str(quantity)) else None,
+        approved_units=int(quantity) if isinstance(quantity, str) and re.fullmatch(r"[0-9]+", quantity) else None,
         denial_reason=DenialReason(told.get("reasonCode"), reason) if reason else None,
         message=told.get("note"),
     )
