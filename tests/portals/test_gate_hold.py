@@ -89,6 +89,18 @@ async def test_a_body_sent_before_the_credentials_crosses_once_with_them(world: 
     assert world.portal.count("/final") == 1
 
 
+async def test_bodies_of_a_session_have_a_bound_together() -> None:
+    async with a_world(replace(FAST, request=20.0, silence=20.0, bodies=1500)) as world:
+        world.portal.hold.add("/save")
+        first = asyncio.create_task(world.once(world.ask("POST", "/save", body=b"a=" + b"x" * 900)))
+        await world.portal.watch.until(lambda: world.portal.count("/save"))
+        assert (await world.once(world.ask("POST", "/save", body=b"a=" + b"x" * 900))).startswith(b"HTTP/1.1 403")
+        assert [each.reason for each in world.refusals] == [RefusalReason.TOO_LARGE]
+        world.portal.let_go()
+        assert (await first).startswith(b"HTTP/1.1 200")
+        assert (await world.once(world.ask("POST", "/save", body=b"a=" + b"x" * 900))).startswith(b"HTTP/1.1 200")
+
+
 async def test_two_proxies_have_credentials_of_their_own(world: World) -> None:
     async with a_world() as other:
         assert other.gate.credentials[1] != world.gate.credentials[1]

@@ -151,6 +151,8 @@ async def test_a_silent_portal_becomes_502(hasty: World) -> None:
         b"GET https://127.0.0.1:1/ HTTP/1.1\r\nHost: x\r\n\r\n",
         b"GET http://user:pass@127.0.0.1/ HTTP/1.1\r\nHost: x\r\n\r\n",
         b"CONNECT nowhere:x HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"CONNECT 127.0.0.1:1/x HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"POST http://a/ HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         b"\x16\x03\x01\x02\x00\r\n\r\n",
         b"POST http://a/ HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
     ],
