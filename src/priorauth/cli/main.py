@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from priorauth.bootstrap import administration
-from priorauth.cli import access, backups, credentials, encryption, keys, nodes, organizations, payers, providers
+from priorauth.cli import access, backups, credentials, encryption, guard, keys, nodes, organizations, payers, providers
 from priorauth.cli.common import read_settings
 from priorauth.cli.demo import demo
 from priorauth.cli.doctor import doctor
@@ -28,6 +28,7 @@ for name, commands in (
     ("access", access.app),
     ("credentials", credentials.app),
     ("encryption", encryption.app),
+    ("guard", guard.app),
 ):
     app.add_typer(commands, name=name)
 keeping = (backups.backup, backups.restore, backups.doubt, doctor, move)

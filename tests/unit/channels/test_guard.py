@@ -1,5 +1,6 @@
-"""What the guard lets out of a browser, and that its permit passes one final request at most."""
+"""The permit: it names one request, lets it out once, and is gone for ever once something foreign tries to use it."""
 
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -7,240 +8,201 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from priorauth.channels.portals.guard import (
+    Barred,
     Boundary,
+    FinalRequest,
+    GuardError,
     Kind,
     NotArmed,
+    NotPermittable,
     NotSending,
     PermitState,
+    PermittedRequest,
     RefusalReason,
-    Rule,
     SubmitGuard,
-    Verdict,
     judge,
-    judge_tunnel,
 )
-from priorauth.channels.portals.outgoing import MalformedUrl, OutgoingRequest, Url
+from priorauth.channels.portals.outgoing import OutgoingRequest
+from tests.factories.boundaries import BOUNDARY, ORIGIN, SUBMIT, TOKEN, request
 
-ORIGIN = "https://portal.example:443"
-POST = frozenset({"POST"})
-BOUNDARY = Boundary(
-    origins=(ORIGIN, "http://assets.example:8080"),
-    writes=(
-        Rule(POST, r"/cases/\d+/(save|upload)"),
-        Rule(POST, r"/wizard", body=r"step=(member|service)\b"),
-        Rule(frozenset({"PUT"}), r"/drafts/[^/]+"),
-    ),
-    final=(
-        Rule(POST, r"/cases/\d+/submit"),
-        Rule(POST, r"/wizard", body=r"action=submit"),
-        Rule(frozenset({"GET", "POST"}), r"/confirm"),
-    ),
+FINAL = request(path="/cases/1/submit", body=b"token=abc")
+OTHER = request(path="/cases/2/submit", body=b"token=abc")
+WIZARD = PermittedRequest(
+    ORIGIN, "POST", "/wizard", fields=(("units", "12"), ("member", "M1"), ("action", "submit")), variable=TOKEN
 )
+ATTESTED = PermittedRequest(ORIGIN, "POST", "/api/7/submission", fields=(("attested", "true"),))
 
 
-def request(
-    method: str = "POST",
-    path: str = "/",
-    *,
-    origin: str = "https://portal.example",
-    body: bytes = b"",
-    upgrade: bool = False,
-    **headers: str,
-) -> OutgoingRequest:
-    items = tuple((name.replace("_", "-"), value) for name, value in headers.items())
-    return OutgoingRequest(method=method, url=Url.parse(origin + path), headers=items, body=body, upgrade=upgrade)
-
-
-def kind(*args: str, **kwargs: object) -> Kind:
-    return judge(BOUNDARY, request(*args, **kwargs)).kind  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
-def test_reads_pass(method: str) -> None:
-    assert kind(method, "/cases/1/submit?draft=1") is Kind.READ
+def read(outgoing: OutgoingRequest) -> FinalRequest:
+    """Return a final request as the guard reads it."""
+    found = judge(BOUNDARY, outgoing).request
+    assert found is not None
+    return found
 
 
 @pytest.mark.parametrize(
-    "declared",
+    ("permitted", "outgoing"),
     [
-        request(path="/cases/12/save"),
-        request(path="/cases/12/save;jsessionid=ab"),
-        request(path="/wizard", body=b"step=member&name=A"),
-        request("PUT", "/drafts/A%20B"),
+        (SUBMIT, FINAL),
+        (SUBMIT, request(path="/cases/1/submit")),
+        (SUBMIT, request(path="/cases/1/submit", body=b"token=other", cookie="a=1")),
+        (WIZARD, request(path="/wizard", body=b"action=submit&member=M1&units=12&token=x")),
+        (WIZARD, request(path="/wizard", body=b"token=x&units=12&member=%4D1&action=submit")),
+        (ATTESTED, request(path="/api/7/submission", body=b'{"attested": true}', content_type="application/json")),
     ],
 )
-def test_declared_writes_pass(declared: OutgoingRequest) -> None:
-    assert judge(BOUNDARY, declared) == Verdict(Kind.WRITE)
+def test_a_permit_lets_its_request_pass(permitted: PermittedRequest, outgoing: OutgoingRequest) -> None:
+    guard = SubmitGuard(BOUNDARY)
+    guard.release(permitted)
+    assert guard.judge(outgoing).kind is Kind.FINAL
+    assert guard.begin_sending(read(outgoing))
 
 
 @pytest.mark.parametrize(
-    "undeclared",
+    ("permitted", "outgoing"),
     [
-        request(path="/cases/12/save/more"),
-        request(path="/cases/x/save"),
-        request("DELETE", "/cases/12/save"),
-        request("TRACE", "/"),
-        request(path="/wizard", body=b"step=payment"),
-        request(path="/wizard?step=member"),
-        request(path="/Cases/12/Save"),
+        (SUBMIT, OTHER),
+        (SUBMIT, request(path="/cases/01/submit")),
+        (SUBMIT, request(path="/cases/1/submit/")),
+        (SUBMIT, request(path="/cases/1/submit?draft=2")),
+        (SUBMIT, request(path="/cases/1/submit", origin="http://assets.example:8080")),
+        (SUBMIT, request(path="/cases/1/submit", body=b"token=abc&draft=2")),
+        (SUBMIT, request(path="/cases/1/submit", body=b"token=a&token=b")),
+        (SUBMIT, request(path="/cases/1/submit", body=b"token=a&Token=b")),
+        (SUBMIT, request(path="/cases/1/submit", body=b"token=a", content_type="text/plain")),
+        (SUBMIT, request(path="/cases/1/submit", body=b"{}", content_type="application/json")),
+        (SUBMIT, request(path="/cases/1/submit", x_http_method_override="PUT")),
+        (SUBMIT, request("PUT", "/cases/1/submit", x_http_method_override="POST")),
+        (SUBMIT, request("GET", "/confirm")),
+        (SUBMIT, request(path="/orders", body=b"a=1")),
+        (WIZARD, request(path="/wizard", body=b"action=submit&member=M2&units=12&token=x")),
+        (WIZARD, request(path="/wizard", body=b"action=submit&member=M1&units=120&token=x")),
+        (WIZARD, request(path="/wizard", body=b"action=submit&member=M1&token=x")),
+        (WIZARD, request(path="/wizard", body=b"action=submit&member=M1&units=12&token=x&extra=1")),
+        (WIZARD, request(path="/wizard", body=b"action=submit&member=M1&units=12&units=13")),
+        (ATTESTED, request(path="/api/8/submission", body=b'{"attested": true}', content_type="application/json")),
+        (ATTESTED, request(path="/api/7/submission", body=b'{"attested": false}', content_type="application/json")),
+        (ATTESTED, request(path="/api/7/submission", body=b'{"attested": "true"}', content_type="application/json")),
+        (
+            ATTESTED,
+            request(path="/api/7/submission", body=b'{"attested": true, "draft": 8}', content_type="application/json"),
+        ),
+        (ATTESTED, request(path="/api/7/submission", body=b"attested=true")),
     ],
 )
-def test_other_writes_are_refused(undeclared: OutgoingRequest) -> None:
-    assert judge(BOUNDARY, undeclared) == Verdict(Kind.REFUSED, RefusalReason.UNDECLARED_WRITE)
+def test_anything_else_that_is_final_is_foreign(permitted: PermittedRequest, outgoing: OutgoingRequest) -> None:
+    guard = SubmitGuard(BOUNDARY)
+    guard.release(permitted)
+    verdict = guard.judge(outgoing)
+    assert verdict.final
+    assert verdict.kind is Kind.REFUSED
+    assert verdict.reason is RefusalReason.FOREIGN_FINAL
+
+
+def test_judging_takes_nothing() -> None:
+    guard = SubmitGuard(BOUNDARY)
+    guard.release(SUBMIT)
+    for outgoing in (OTHER, FINAL, FINAL):
+        guard.judge(outgoing)
+    assert guard.state is PermitState.RELEASED
 
 
 @pytest.mark.parametrize(
-    "ambiguous",
+    "permitted",
     [
-        request(path="/cases/12/save", content_encoding="gzip"),
-        request(path="/cases/12%2Fsave"),
-        request(path="/cases//12/save"),
-        request(path="/cases/12/x/../save"),
-        request("PUT", "/drafts/%2573ubmit"),
-        request("PUT", "/drafts/a%00"),
-        request("PUT", "/drafts/a%3Bb"),
+        replace(SUBMIT, path="/cases/x/submit"),
+        replace(SUBMIT, path="/cases/1/save"),
+        replace(SUBMIT, path="/cases/1/../1/submit"),
+        replace(SUBMIT, method="PUT"),
+        replace(SUBMIT, fields=(("draft", "1"),)),
+        replace(SUBMIT, variable=frozenset({"member"})),
+        replace(WIZARD, fields=(("action", "submit"),)),
+        PermittedRequest(ORIGIN, "POST", "/orders"),
     ],
 )
-def test_writes_that_servers_read_differently_are_refused(ambiguous: OutgoingRequest) -> None:
-    assert judge(BOUNDARY, ambiguous) == Verdict(Kind.REFUSED, RefusalReason.AMBIGUOUS_WRITE)
-
-
-MULTIPART = (
-    b'--x\r\nContent-Disposition: form-data; name="step"\r\n\r\nmember\r\n'
-    b'--x\r\nContent-Disposition: form-data; name="action"\r\n\r\nsubmit\r\n--x--\r\n'
-)
-
-
-@pytest.mark.parametrize(
-    "final",
-    [
-        request(path="/cases/1/submit"),
-        request(path="/cases/1/submit/"),
-        request(path="/cases/1/submit;jsessionid=ab"),
-        request(path="/Cases/1/SUBMIT"),
-        request(path="/cases/1/%73ubmit"),
-        request(path="/cases/1/%2573ubmit"),
-        request(path="/cases//1/x/%2e%2e/submit"),
-        request(path="/cases%5C1%5Csubmit"),
-        request(path="/wizard", body=b"step=member&action=submit"),
-        request(path="/wizard", body=b"step=member&action=%73ubmi%74"),
-        request(path="/wizard", body=b"step=member&%61ction=submit"),
-        request(path="/wizard?action=submit", body=b"step=member"),
-        request(path="/wizard", body=MULTIPART, content_type="multipart/form-data; boundary=x"),
-        request("GET", "/confirm"),
-        request("GET", "/confirm/?case=1"),
-        request("GET", "/cases/1/submit", x_http_method_override="POST"),
-        request("PUT", "/cases/1/submit?_method=post"),
-        request("DELETE", "/cases/1/submit", body=b"a=1&_method=POST"),
-    ],
-)
-def test_final_requests_are_known_in_every_spelling(final: OutgoingRequest) -> None:
-    assert judge(BOUNDARY, final) == Verdict(Kind.FINAL, final=True)
-
-
-def test_a_method_override_needs_both_methods_declared() -> None:
-    override = request(path="/cases/1/save", body=b"_method=delete")
-    assert judge(BOUNDARY, override).reason is RefusalReason.UNDECLARED_WRITE
-    assert judge(BOUNDARY, request("GET", "/cases/1", x_method_override="DELETE")).kind is Kind.REFUSED
-    multipart = MULTIPART.replace(b'"action"', b'"_method"').replace(b"submit", b"PATCH")
-    assert judge(BOUNDARY, request(path="/cases/1/upload", body=multipart)).kind is Kind.REFUSED
-
-
-@pytest.mark.parametrize(
-    "origin",
-    [
-        "https://other.example",
-        "http://portal.example",
-        "https://portal.example:444",
-        "https://portal.example.",
-        "https://a.portal.example",
-    ],
-)
-def test_other_origins_are_refused_even_for_reads(origin: str) -> None:
-    assert judge(BOUNDARY, request("GET", "/", origin=origin)) == Verdict(Kind.REFUSED, RefusalReason.FOREIGN_HOST)
-
-
-def test_upgrades_are_refused_and_say_whether_they_aim_at_the_end() -> None:
-    assert judge(BOUNDARY, request("GET", "/feed", upgrade=True)) == Verdict(Kind.REFUSED, RefusalReason.UPGRADE)
-    assert judge(BOUNDARY, request("GET", "/confirm", upgrade=True)).final
-
-
-def test_tunnels_lead_to_declared_origins_alone() -> None:
-    assert judge_tunnel(BOUNDARY, host="portal.example", port=443) == Url.parse("https://portal.example/")
-    assert judge_tunnel(BOUNDARY, host="assets.example", port=8080) == Url.parse("http://assets.example:8080/")
-    assert judge_tunnel(BOUNDARY, host="portal.example", port=80) is None
-    assert judge_tunnel(BOUNDARY, host="other.example", port=443) is None
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["/path", "ftp://a/", "http://user@portal.example/", "http://a:99999/", "http://a/#b", "http://a\\b/", "http:///x"],
-)
-def test_what_is_not_plainly_a_url_is_refused(text: str) -> None:
-    with pytest.raises(MalformedUrl):
-        Url.parse(text)
-
-
-@pytest.mark.parametrize(
-    "origin", ["https://portal.example", "https://PORTAL.example:443", "https://portal.example:443/x"]
-)
-def test_a_boundary_takes_complete_origins_only(origin: str) -> None:
-    with pytest.raises(ValueError, match="origin"):
-        Boundary(origins=(origin,), writes=(), final=())
-
-
-def test_a_rule_takes_methods_in_capitals_only() -> None:
-    with pytest.raises(ValueError, match="capitals"):
-        Rule(frozenset({"post"}), "/")
-
-
-def test_a_large_file_is_not_decoded_but_a_large_form_is() -> None:
-    padding = b"x" * (2 << 20)
-    assert kind(path="/wizard", body=padding + b"step=member&action=%73ubmit") is Kind.WRITE
-    form = request(path="/wizard", body=padding + b"&action=%73ubmit", content_type="application/x-www-form-urlencoded")
-    assert judge(BOUNDARY, form).kind is Kind.FINAL
-
-
-FINAL = request(path="/cases/1/submit")
+def test_a_permit_is_given_only_for_a_final_rule_with_content(permitted: PermittedRequest) -> None:
+    guard = SubmitGuard(BOUNDARY)
+    with pytest.raises(NotPermittable):
+        guard.release(permitted)
+    assert guard.state is PermitState.ARMED
 
 
 def test_a_final_request_passes_only_while_released() -> None:
     guard = SubmitGuard(BOUNDARY)
-    refused = Verdict(Kind.REFUSED, RefusalReason.FINAL_NOT_RELEASED, final=True)
-    assert guard.judge(FINAL) == refused
-    guard.release()
+    assert guard.judge(FINAL).reason is RefusalReason.FINAL_NOT_RELEASED
+    assert not guard.begin_sending(read(FINAL))
+    guard.release(SUBMIT)
     assert guard.judge(FINAL).kind is Kind.FINAL
-    assert guard.begin_sending()
-    assert guard.judge(FINAL) == refused
+    assert guard.begin_sending(read(FINAL))
+    assert guard.judge(FINAL).reason is RefusalReason.FINAL_NOT_RELEASED
+    assert not guard.begin_sending(read(FINAL))
     guard.answered(302)
-    assert guard.judge(FINAL) == refused
+    assert guard.judge(FINAL).reason is RefusalReason.FINAL_NOT_RELEASED
     assert (guard.state, guard.answer_status) == (PermitState.ANSWERED, 302)
 
 
 def test_a_withdrawn_permit_passes_nothing_and_a_used_one_cannot_be_withdrawn() -> None:
     guard = SubmitGuard(BOUNDARY)
-    guard.release()
+    guard.release(SUBMIT)
     assert guard.withdraw()
-    assert not guard.begin_sending()
-    guard.release()
-    assert guard.begin_sending()
+    assert not guard.begin_sending(read(FINAL))
+    guard.release(SUBMIT)
+    assert guard.begin_sending(read(FINAL))
     assert not guard.withdraw()
     guard.lost()
     assert not guard.withdraw()
 
 
-def test_a_permit_is_good_only_while_whoever_released_it_stands() -> None:
+def test_a_permit_is_good_only_while_its_owner_may_act() -> None:
     standing = [True]
     guard = SubmitGuard(BOUNDARY, stands=lambda: standing[0])
-    guard.release()
+    guard.release(SUBMIT)
 
     standing[0] = False
-    assert not guard.begin_sending()
+    assert not guard.begin_sending(read(FINAL))
     assert guard.withdraw(), "nothing has left"
+    assert not guard.begin_held(SUBMIT, read(FINAL))
+    assert guard.state is PermitState.ARMED
 
     standing[0] = True
-    guard.release()
-    assert guard.begin_sending()
+    guard.release(SUBMIT)
+    assert guard.begin_sending(read(FINAL))
+
+
+def test_a_held_request_is_taken_only_with_its_own_permit() -> None:
+    guard = SubmitGuard(BOUNDARY)
+    assert not guard.begin_held(replace(SUBMIT, path="/cases/2/submit"), read(FINAL))
+    assert guard.state is PermitState.ARMED, "no permit is left behind"
+    assert guard.begin_held(SUBMIT, read(FINAL))
+    assert not guard.begin_held(SUBMIT, read(FINAL))
+
+
+def test_a_barred_guard_gives_no_permit_again() -> None:
+    told: list[bool] = []
+    guard = SubmitGuard(BOUNDARY)
+    guard.on_withdrawn = lambda: told.append(guard.is_barred)
+    guard.release(SUBMIT)
+    guard.bar()
+    assert told == [True]
+    assert guard.judge(FINAL).reason is RefusalReason.FINAL_NOT_RELEASED
+    assert not guard.begin_sending(read(FINAL))
+    with pytest.raises(Barred):
+        guard.release(SUBMIT)
+    assert not guard.begin_held(SUBMIT, read(FINAL))
+
+
+def test_a_narrower_boundary_takes_permits_away_and_widening_gives_them_back() -> None:
+    guard = SubmitGuard(BOUNDARY)
+    guard.narrow(Boundary(origins=BOUNDARY.origins, writes=(), final=BOUNDARY.final[1:2]))
+    with pytest.raises(NotPermittable):
+        guard.release(SUBMIT)
+    assert guard.judge(FINAL).reason is RefusalReason.FINAL_NOT_RELEASED
+    assert guard.judge(request(path="/cases/1/save")).reason is RefusalReason.UNDECLARED_WRITE
+    guard.release(ATTESTED)
+    assert guard.withdraw()
+    guard.widen()
+    guard.release(SUBMIT)
+    assert guard.judge(FINAL).kind is Kind.FINAL
 
 
 class PermitMachine(RuleBasedStateMachine):
@@ -249,33 +211,51 @@ class PermitMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.guard = SubmitGuard(BOUNDARY)
-        self.sent = 0
-        self.last_word_was_withdraw = True
+        self.sent: list[OutgoingRequest] = []
+        self.permitted: PermittedRequest | None = None
 
-    @rule()
-    def release(self) -> None:
+    @rule(other=st.booleans())
+    def release(self, other: bool) -> None:
+        permitted = replace(SUBMIT, path="/cases/2/submit") if other else SUBMIT
         before = self.guard.state
-        if before is PermitState.ARMED:
-            self.guard.release()
-            self.last_word_was_withdraw = False
+        if before is PermitState.ARMED and not self.guard.is_barred:
+            self.guard.release(permitted)
+            self.permitted = permitted
             return
-        with pytest.raises(NotArmed) as refusal:
-            self.guard.release()
-        assert refusal.value.state is self.guard.state is before
+        with pytest.raises(GuardError) as refusal:
+            self.guard.release(permitted)
+        assert self.guard.is_barred or isinstance(refusal.value, NotArmed)
+        assert self.guard.state is before
 
     @rule()
     def withdraw(self) -> None:
         took_back = self.guard.withdraw()
-        assert took_back == (self.sent == 0)
-        self.last_word_was_withdraw = self.last_word_was_withdraw or took_back
+        assert took_back == (not self.sent)
+        self.permitted = None
 
     @rule()
-    def send(self) -> None:
-        released = self.guard.judge(FINAL).kind is Kind.FINAL
-        began = self.guard.begin_sending()
-        assert began == released
-        assert not (began and self.last_word_was_withdraw)
-        self.sent += began
+    def bar(self) -> None:
+        self.guard.bar()
+        self.permitted = None
+
+    @rule(other=st.booleans())
+    def send(self, other: bool) -> None:
+        outgoing = OTHER if other else FINAL
+        passes = self.guard.judge(outgoing).kind is Kind.FINAL
+        began = self.guard.begin_sending(read(outgoing))
+        assert began == passes
+        assert began == (self.permitted is not None and self.permitted.path == outgoing.url.path)
+        if began:
+            self.sent.append(outgoing)
+            self.permitted = None
+
+    @rule(other=st.booleans())
+    def send_held(self, other: bool) -> None:
+        armed = self.guard.state is PermitState.ARMED and not self.guard.is_barred
+        began = self.guard.begin_held(SUBMIT, read(OTHER if other else FINAL))
+        assert began == (armed and not other)
+        if began:
+            self.sent.append(FINAL)
 
     @rule(status=st.integers(200, 599), lost=st.booleans())
     def end(self, status: int, lost: bool) -> None:
@@ -290,9 +270,10 @@ class PermitMachine(RuleBasedStateMachine):
 
     @invariant()
     def at_most_one_final_request(self) -> None:
-        assert self.sent <= 1
+        assert len(self.sent) <= 1
         unsent = self.guard.state in (PermitState.ARMED, PermitState.RELEASED)
-        assert unsent == (self.sent == 0)
+        assert unsent == (not self.sent)
+        assert self.guard.is_spent == bool(self.sent)
 
 
 TestPermit = PermitMachine.TestCase

@@ -74,7 +74,7 @@ class Entrance:
         given_back = self._host.take_up(job)
         if given_back is not None and await access.adapter.is_signed_in(given_back.page):
             return given_back
-        boundary = access.adapter.boundary(access.base_url)
+        boundary = access.adapter.boundary(access.base_url).showing(job.portal.interstitials)
         session = given_back or await self._host.open(job, boundary=boundary, state=kept)
         may_be_in = given_back is not None or kept is not None
         if not (may_be_in and await self._is_still_signed_in(session, access)):

@@ -23,6 +23,7 @@ _OUTCOMES = {
     "Not approved": Outcome.DENIED,
     "No authorization needed": Outcome.NOT_REQUIRED,
 }
+_NUMBER = re.compile(r"[A-Za-z0-9_\-]+")
 _SENT = ("Member ID", "Code set", "Service code", "Quantity")
 
 Request = Mapping[str, Any]
@@ -50,6 +51,8 @@ async def receipt_of(
     page: Page, *, base_url: str, job: Job, reference_number: str
 ) -> PayerReceipt | EvidenceMismatch | None:
     """Open a request and return its receipt; None when there is none, or it is of another case."""
+    if not _NUMBER.fullmatch(reference_number):
+        return None
     request = await _opened(page, base_url, reference_number)
     return named_by(request, job) if request is not None and is_own(request, job) else None
 

@@ -21,7 +21,6 @@ from priorauth.channels.portals.submit_guard.boundary import (
     Boundary,
     FinalRule,
     Parameter,
-    ReadRule,
     Rule,
 )
 from priorauth.channels.portals.submit_guard.permits import FinalRequest
@@ -38,6 +37,9 @@ from priorauth.channels.portals.submit_guard.readings import (
 )
 
 _STATIC_DESTINATIONS: Final = PASSIVE_DESTINATIONS | {"empty"}
+_SAFE_METHODS: Final = READ_METHODS | {"OPTIONS"}
+# IIS reads it.
+_WIDE_ESCAPE: Final = re.compile(r"%u([0-9a-f]{4})", re.IGNORECASE)
 # Patterns of rules are searched in no more than this.
 _SEARCHED: Final = 64 << 10
 
@@ -104,7 +106,7 @@ def judge(boundary: Boundary, request: OutgoingRequest) -> Verdict:
         return Verdict(Kind.REFUSED, RefusalReason.DECLARED_REFUSED, final=final)
     if final:
         return Verdict(Kind.FINAL, final=True, request=judged.final_request())
-    return judged.write() or judged.read()
+    return judged.passes()
 
 
 def judge_tunnel(boundary: Boundary, *, host: str, port: int) -> Url | None:
@@ -188,26 +190,42 @@ class _Judged:
                 )
         return None
 
-    def write(self) -> Verdict | None:
-        """Return the verdict on a write; None for what is none."""
-        is_read = self._request.method in READ_METHODS
-        rules = [rule for rule in self._boundary.writes if self._request.method in rule.methods]
-        if is_read and not rules:
-            return None
+    def passes(self) -> Verdict:
+        """Return the verdict on what is not final: a write, a read, or refused."""
+        return self._as_write() or self._as_read() or self._undeclared()
+
+    def _as_write(self) -> Verdict | None:
         if self._path is None or self._query is None or self._body is None or self._asks_otherwise:
-            if is_read:
-                return None
-            known = any(_covers_any(rule, self._spellings) for rule in rules)
-            return Verdict(Kind.REFUSED, RefusalReason.AMBIGUOUS if known else RefusalReason.UNDECLARED_WRITE)
-        for rule in rules:
-            if not self._covered(rule, path=self._path, body=self._body):
-                continue
-            if not _is_query(rule.query, self._query):
+            return None
+        for rule in self._boundary.writes:
+            if not (self._covered(rule, path=self._path, body=self._body) and _is_query(rule.query, self._query)):
                 continue
             if repeats(name for name in self._body.names if name not in rule.repeated):
                 return Verdict(Kind.REFUSED, RefusalReason.AMBIGUOUS)
             return Verdict(Kind.WRITE)
-        return None if is_read else Verdict(Kind.REFUSED, RefusalReason.UNDECLARED_WRITE)
+        return None
+
+    def _as_read(self) -> Verdict | None:
+        path, query = self._path, self._query
+        if path is None or query is None or self._request.body or self._asks_otherwise:
+            return None
+        destination = self._request.header("sec-fetch-dest")
+        for rule in self._boundary.reads:
+            covers = self._request.method in rule.methods and rule.covers_path(path) and _is_query(rule.query, query)
+            if covers and (not destination or destination in rule.destinations):
+                return Verdict(Kind.READ, repeatable=rule.repeatable)
+        return Verdict(Kind.READ, repeatable=True) if self._is_static(path, destination) else None
+
+    def _undeclared(self) -> Verdict:
+        if self._request.method in _SAFE_METHODS:
+            return Verdict(Kind.REFUSED, RefusalReason.UNDECLARED_READ)
+        known = any(
+            self._request.method in rule.methods and any(rule.covers_path(path) for path in self._spellings)
+            for rule in self._boundary.writes
+        )
+        is_plain = self._path is not None and self._body is not None and not self._asks_otherwise
+        ambiguous = known and not is_plain
+        return Verdict(Kind.REFUSED, RefusalReason.AMBIGUOUS if ambiguous else RefusalReason.UNDECLARED_WRITE)
 
     def _covered(self, rule: Rule, *, path: str, body: Body) -> bool:
         if self._request.method not in rule.methods or not rule.covers_path(path) or body.format not in rule.formats:
@@ -216,21 +234,6 @@ class _Judged:
             return True
         text = body.text
         return len(text) <= _SEARCHED and re.search(rule.body, text, re.ASCII) is not None
-
-    def read(self) -> Verdict:
-        """Return the verdict on a read."""
-        refused = Verdict(Kind.REFUSED, RefusalReason.UNDECLARED_READ)
-        path, query = self._path, self._query
-        if path is None or query is None or self._request.body or self._asks_otherwise:
-            return refused
-        destination = self._request.header("sec-fetch-dest")
-        for rule in self._boundary.reads:
-            covers = self._request.method in rule.methods and rule.covers_path(path) and _is_query(rule.query, query)
-            if covers and (not destination or destination in rule.destinations):
-                return Verdict(Kind.READ, repeatable=rule.repeatable)
-        if self._is_static(path, destination):
-            return Verdict(Kind.READ, repeatable=True)
-        return refused
 
     def _is_static(self, path: str, destination: str) -> bool:
         return (
@@ -241,15 +244,13 @@ class _Judged:
         )
 
 
-def _covers_any(rule: Rule | ReadRule, paths: frozenset[str]) -> bool:
-    return any(rule.covers_path(path) for path in paths)
-
-
 def _folded(paths: Iterable[str]) -> set[str]:
     """Add what servers that fold letters or drop trailing marks would read."""
     found: set[str] = set()
-    for path in paths:
-        found |= {path, unicodedata.normalize("NFKC", path), path.rstrip(" .\x00/"), path.partition("\x00")[0]}
+    for spelled in paths:
+        path = _WIDE_ESCAPE.sub(lambda match: chr(int(match[1], 16)), spelled)
+        digits = "".join(str(unicodedata.decimal(sign, sign)) for sign in unicodedata.normalize("NFKC", path))
+        found |= {path, digits, path.rstrip(" .\x00/"), path.partition("\x00")[0]}
     return found
 
 
