@@ -15,6 +15,7 @@ from priorauth.channels.contract import (
     Pending,
     Preparation,
     Submission,
+    Withheld,
 )
 from priorauth.domain.replies import Inquiry
 from priorauth.domain.reviews import Difference
@@ -51,9 +52,10 @@ class ScriptedChannel:
         allowed: tuple[Difference, ...],  # noqa: ARG002
         intend: Callable[[], Awaitable[bool]],
     ) -> Submission:
-        """As told, once the intent is committed."""
+        """As told, once the intent is committed; withheld where that is refused."""
         self._note("submit")
-        assert await intend()
+        if not await intend():
+            return Withheld()
         assert self.submission is not None
         return self.submission
 

@@ -13,6 +13,7 @@ from priorauth.engine.reconciling import Reconciling
 from priorauth.engine.retries import Bounds, Retries
 from priorauth.store.database import Database
 from priorauth.store.transaction import Transaction
+from tests.factories.claims import claims_of
 from tests.factories.databases import Home
 from tests.factories.moments import Clock
 from tests.factories.scripted import ScriptedChannel
@@ -67,7 +68,7 @@ class Steps:
         return journal.run, journal.turn
 
     def _processing(self) -> Processing:
-        return Processing(**self._common(), pictures=self.pictures)
+        return Processing(**self._common(), claims=claims_of(self.home), pictures=self.pictures)
 
     def _reconciling(self) -> Reconciling:
         return Reconciling(**self._common())

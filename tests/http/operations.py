@@ -33,6 +33,7 @@ class Ground:
     ready_file: str
     uploaded_file: str
     handoff: str = "mhand_1"
+    grant: str = "rag_1"
     snapshot: str | None = None
 
 
@@ -62,6 +63,13 @@ async def has_a_human(server: Server, customer: Customer) -> Ground:
     """A ground on which a human acts in the session."""
     case = await moves.taken_over(server, customer)
     return replace(await _ground(customer, case), handoff=case["activeManualHandoff"]["id"])
+
+
+async def has_a_grant(server: Server, customer: Customer) -> Ground:
+    """A ground on which somebody may watch the person who acts."""
+    ground = await has_a_human(server, customer)
+    response = await customer.send("POST", f"{CASES}/{ground.authorization}/live-session/access-grants")
+    return replace(ground, grant=response.json()["id"])
 
 
 async def _ground(customer: Customer, case: Json) -> Ground:
@@ -108,6 +116,7 @@ class Operation:
             payer_id="larkspur-health",
             handoff_id=ground.handoff,
             snapshot_id=ground.snapshot,
+            grant_id=ground.grant,
         )
 
     @property
@@ -122,6 +131,7 @@ class Operation:
             payer_id="nobody",
             handoff_id="mhand_0",
             snapshot_id="rev_0",
+            grant_id="rag_0",
         )
 
     async def send(self, customer: Customer, ground: Ground, **changes: Any) -> httpx.Response:
@@ -184,6 +194,13 @@ RESOLVE = Operation(
 )
 READ = Operation("GET", _ONE, missing=_NO_CASE)
 WATCH = Operation("POST", f"{_ONE}/live-session/access-grants", lambda _: {}, missing=_NO_CASE, ground=has_a_human)
+REVOKE_GRANT = Operation(
+    "POST",
+    f"{_ONE}/live-session/access-grants/{{grant_id}}/revoke",
+    lambda _: {},
+    missing=_NO_CASE,
+    ground=has_a_grant,
+)
 TAKE_OVER = Operation(
     "POST",
     f"{_ONE}/manual-handoffs",
@@ -232,6 +249,7 @@ OPERATIONS = (
     Operation("GET", f"{_ONE}/review-snapshots/{{snapshot_id}}/image", missing=_NO_CASE, ground=shows_a_review),
     Operation("GET", f"{_ONE}/live-session", missing=_NO_CASE),
     WATCH,
+    REVOKE_GRANT,
     Operation("GET", f"{_ONE}/live-session/viewers", missing=_NO_CASE),
     Operation("GET", f"{_ONE}/manual-handoffs", missing=_NO_CASE, ground=has_a_human),
     TAKE_OVER,

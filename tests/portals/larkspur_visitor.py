@@ -58,6 +58,19 @@ def entries(page: httpx.Response, kind: str) -> dict[str, str]:
     return {html.unescape(label): html.unescape(re.sub(r"<.*?>", "", value)) for label, value in pairs}
 
 
+def cells(page: httpx.Response, kind: str) -> list[list[str]]:
+    """The texts of the rows of a page's `<table class="grid ...">`."""
+    (table,) = re.findall(rf'<table class="grid {kind}">.*?<tbody>(.*?)</tbody>', page.text, re.DOTALL)
+    rows = re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL)
+    return [
+        [
+            html.unescape(re.sub(r"<.*?>", "", cell)).strip()
+            for cell in re.findall(r"<td[^>]*>(.*?)</td>", row, re.DOTALL)
+        ]
+        for row in rows
+    ]
+
+
 def heading(page: httpx.Response) -> str:
     return html.unescape("|".join(re.findall(r"<h1>(.*?)</h1>", page.text)))
 

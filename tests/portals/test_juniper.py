@@ -153,6 +153,11 @@ async def test_the_review_shows_the_package_and_a_submission_keeps_it(visitor: V
 
     request = (await visitor.submit(draft)).json()["request"]
     assert request["status"] == "In review"
+    assert request["rows"] == review["rows"]
+    assert request["documents"] == [document]
+    for found in (f"/requests/{request['number']}", "/requests?q=case-1"):
+        answer = (await visitor.call("GET", found)).json()
+        assert answer.get("request") == request or answer["requests"] == [request]
     (taken,) = await visitor.submissions()
     assert (taken["caseReference"], taken["referenceNumber"]) == ("case-1", request["number"])
     assert [each["sha256"] for each in taken["documents"]] == [digest]

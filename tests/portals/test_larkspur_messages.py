@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from priorauth.sandbox.server import PortalServer
-from tests.portals.larkspur_visitor import INQUIRY, Clock, Visitor, browser, entries, heading
+from tests.portals.larkspur_visitor import INQUIRY, Clock, Visitor, browser, cells, entries, heading
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -72,12 +72,18 @@ async def test_a_reply_is_shown_before_it_is_sent_and_counted_once(
 
     answers = [await visitor.post(f"{path}/send", {}) for _ in range(2)]
 
-    assert heading(await visitor.get(answers[0].headers["location"])) == "Reply received"
+    received = await visitor.get(answers[0].headers["location"])
+    assert heading(received) == "Reply received"
+    assert entries(received, "request").items() >= entries(review, "review").items()
+    assert cells(received, "documents") == cells(review, "documents")
     assert (answers[1].status_code, heading(answers[1])) == (409, "This message was answered")
     (reply,) = await visitor.replies()
     assert (reply["caseReference"], reply["referenceNumber"], reply["message"]) == ("case-1", reference, 1)
     assert [document["fileName"] for document in reply["documents"]] == ["notes.pdf"]
-    assert entries(await visitor.message(reference), "message")["Status"] == "Answered"
+    message = await visitor.message(reference)
+    assert entries(message, "message")["Status"] == "Answered"
+    assert entries(message, "message")["Reply"] == "See the results."
+    assert cells(message, "documents") == cells(review, "documents")
     assert len(await visitor.submissions()) == 1
 
 

@@ -16,9 +16,10 @@ from starlette.routing import Route
 from priorauth.sandbox.decisions import check_decision
 from priorauth.sandbox.faults import KINDS, read_fault
 from priorauth.sandbox.fields import added_questions, rejected
+from priorauth.sandbox.hostile.kinds import check_kinds, read_hostility
 from priorauth.sandbox.records import PlanRecords
 
-_BEHAVIOUR_KEYS = ("decision", "faults", "notRequired", "personRequired", "questions", "rejects")
+_BEHAVIOUR_KEYS = ("decision", "faults", "hostile", "notRequired", "personRequired", "questions", "rejects")
 _MEMBER_FIELDS = ("memberId", "firstName", "lastName", "birthDate", "plan", "state", "effectiveFrom")
 
 
@@ -73,6 +74,39 @@ async def submissions(request: Request) -> Response:
     return JSONResponse({"data": data})
 
 
+async def package(request: Request) -> Response:
+    """Report what one submission says: the rows and documents that its review showed."""
+    taken = _portal_of(request).records.submission(request.path_params["reference"])
+    if taken is None:
+        return _error(404, code="not_found", message="The plan has no submission of this reference number.")
+    rows = [{"label": label, "value": value} for label, value in taken.rows]
+    return JSONResponse({"data": {"draft": taken.draft_id, "rows": rows, "documents": taken.documents}})
+
+
+async def sign_ins(request: Request) -> Response:
+    """Report every password that was offered to the portal, in order; never the password."""
+    data = [
+        {"userName": user_name, "accepted": accepted, "triedAt": utc(tried_at)}
+        for user_name, accepted, tried_at in _portal_of(request).records.sign_ins()
+    ]
+    return JSONResponse({"data": data})
+
+
+async def drafts(request: Request) -> Response:
+    """Report the drafts that could be submitted and were not, newest first."""
+    return JSONResponse({"data": _portal_of(request).records.ready_drafts()})
+
+
+async def put_hostility(request: Request) -> Response:
+    """Make the whole portal hostile in the ways named, and in no other; an empty list ends it."""
+    try:
+        told = json.loads(await request.body())
+        _portal_of(request).records.put_hostility(read_hostility(told))
+    except ValueError as error:
+        return _error(400, code="bad_request", message=str(error))
+    return JSONResponse({"data": told})
+
+
 def _portal_of(request: Request) -> ControlledPortal:
     portal: ControlledPortal = request.app.state.portal
     return portal
@@ -103,6 +137,10 @@ def routes(check: Callable[[object], str | None]) -> list[Route]:
 
     return [
         Route("/sandbox/submissions", loopback_only(submissions), methods=["GET"]),
+        Route("/sandbox/submissions/{reference}", loopback_only(package), methods=["GET"]),
+        Route("/sandbox/sign-ins", loopback_only(sign_ins), methods=["GET"]),
+        Route("/sandbox/drafts", loopback_only(drafts), methods=["GET"]),
+        Route("/sandbox/hostility", loopback_only(put_hostility), methods=["PUT"]),
         Route("/sandbox/members/{member_id}", loopback_only(put_member), methods=["PUT"]),
     ]
 
@@ -124,6 +162,7 @@ def check_told(
         or _check_behaviour(behaviour, keys={*_BEHAVIOUR_KEYS, *keys})
         or _check_faults(behaviour.get("faults", []), points=points, kinds=kinds)
         or check_decision(behaviour.get("decision"))
+        or check_kinds(behaviour.get("hostile", []), name="behaviour.hostile")
     )
 
 

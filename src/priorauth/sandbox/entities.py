@@ -54,11 +54,22 @@ class Submission:
     case_reference: str
     service: str
     start_date: str
+    draft_id: int
+    rows: tuple[tuple[str, str], ...]
+    """Label and value of everything that was sent, as the review showed it."""
     documents: list[dict[str, Any]]
     received_at: datetime
     told: dict[str, Any] | None
     decided_at: datetime | None
     number_prefix: str
+
+    def value_of(self, label: str) -> str:
+        """Return what was sent under a label; empty where there was no such entry."""
+        return dict(self.rows).get(label, "")
+
+    def rows_beside(self, *labels: str) -> tuple[tuple[str, str], ...]:
+        """Return the rows without those that a page shows elsewhere."""
+        return tuple(row for row in self.rows if row[0] not in labels)
 
     def decision(self, now: datetime) -> Decision | None:
         if self.told is None or self.decided_at is None or now < self.decided_at:

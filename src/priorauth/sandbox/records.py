@@ -1,4 +1,4 @@
-"""What every simulated plan keeps: members, the documents of drafts, submissions, and what has gone wrong so far.
+"""What every simulated plan keeps: members, documents of drafts, submissions, hostility, what has gone wrong so far.
 
 Whatever a method changes is on the disk (WAL, synchronous=FULL) before it returns, so that no answer promises what a
 crash could take back. Used by one thread of one process; the time is an argument.
@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 from priorauth.sandbox import decisions
 from priorauth.sandbox.entities import Document, Member, Submission, Upload
+from priorauth.sandbox.hostile.kinds import Hostility, kinds_of, of_another
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +110,40 @@ class PlanRecords:
             behaviour=json.loads(row["behaviour"]),
         )
 
+    # Hostility
+
+    def put_hostility(self, hostility: Hostility) -> None:
+        """Let the whole portal be hostile in these ways, or in none."""
+        row = (json.dumps(hostility.kinds), hostility.draft)
+        with self._transaction() as db:
+            db.execute("INSERT OR REPLACE INTO hostility VALUES (1, ?, ?)", row)
+
+    def hostility(self) -> Hostility:
+        row = self._row("SELECT kinds, draft_id FROM hostility")
+        return Hostility(kinds=tuple(json.loads(row["kinds"])), draft=row["draft_id"]) if row else Hostility()
+
+    def hostile_members(self) -> list[tuple[str, dict[str, Any]]]:
+        """The members to whom the portal is hostile, and how each is treated."""
+        found = self._db.execute("SELECT member_id, behaviour FROM members WHERE behaviour LIKE '%\"hostile\"%'")
+        return [(row["member_id"], json.loads(row["behaviour"])) for row in found]
+
+    def member_of_draft(self, draft_id: int) -> str | None:
+        row = self._row("SELECT member_id FROM drafts WHERE draft_id = ?", draft_id)
+        return row["member_id"] if row else None
+
+    def move_draft(self, draft_id: int, member_id: str) -> None:
+        """Make a draft one of another member."""
+        with self._transaction() as db:
+            db.execute("UPDATE drafts SET member_id = ? WHERE draft_id = ?", (member_id, draft_id))
+
+    def ready_drafts(self) -> list[int]:
+        """The drafts that could be submitted and were not, newest first."""
+        found = self._db.execute(
+            "SELECT draft_id FROM drafts WHERE clinical IS NOT NULL"
+            " AND draft_id NOT IN (SELECT draft_id FROM submissions) ORDER BY draft_id DESC LIMIT 10"
+        )
+        return [row["draft_id"] for row in found]
+
     # Documents of drafts
 
     def documents(self, draft_id: int) -> tuple[Document, ...]:
@@ -181,12 +216,22 @@ class PlanRecords:
     def submission(self, reference: str) -> Submission | None:
         return next(iter(self._submissions("WHERE reference = ?", reference)), None)
 
+    def shown_submission(self, reference: str) -> Submission | None:
+        """Return a submission as the portal's pages show it: as it is, unless they are told to lie."""
+        found = self.submission(reference)
+        return self._shown(found) if found else None
+
+    def _shown(self, submission: Submission) -> Submission:
+        member = self.member(submission.member_id)
+        kinds = {*self.hostility().kinds, *(kinds_of(member.behaviour) if member else ())}
+        return of_another(submission) if "receipt_of_another" in kinds else submission
+
     def search(self, text: str) -> list[Submission]:
         """Newest first; by reference number or the provider's reference, exactly but for case. No text: the latest."""
         if not text:
             return self._submissions("ORDER BY sequence DESC LIMIT 100")
         where = "WHERE reference = ? COLLATE NOCASE OR case_reference = ? COLLATE NOCASE ORDER BY sequence DESC"
-        return self._submissions(where, text, text)
+        return [self._shown(each) for each in self._submissions(where, text, text)]
 
     def _decision_due(self, behaviour: Mapping[str, Any], reference: str, *, received_at: datetime) -> datetime | None:  # noqa: ARG002 - for plans that ask first
         """When a request is decided."""
@@ -206,12 +251,26 @@ class PlanRecords:
             case_reference=row["case_reference"],
             service=row["service"],
             start_date=row["start_date"],
+            draft_id=row["draft_id"],
+            rows=tuple((label, value) for label, value in json.loads(row["package"])),
             documents=json.loads(row["documents"]),
             received_at=datetime.fromisoformat(row["received_at"]),
             told=json.loads(row["decision"] or "null"),
             decided_at=row["decided_at"] and datetime.fromisoformat(row["decided_at"]),
             number_prefix=self.number_prefix,
         )
+
+    # Sign-ins
+
+    def note_sign_in(self, user_name: str, *, accepted: bool, now: datetime) -> None:
+        """Count a password that was offered."""
+        row = (user_name[:80], accepted, now.isoformat())
+        self._db.execute("INSERT INTO sign_ins (user_name, accepted, tried_at) VALUES (?, ?, ?)", row)
+
+    def sign_ins(self) -> list[tuple[str, bool, datetime]]:
+        """Every password that was offered, by user name, whether it was accepted, and when."""
+        found = self._db.execute("SELECT user_name, accepted, tried_at FROM sign_ins ORDER BY sequence")
+        return [(row["user_name"], bool(row["accepted"]), datetime.fromisoformat(row["tried_at"])) for row in found]
 
     # Faults
 

@@ -19,6 +19,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from priorauth.sandbox import catalog
 from priorauth.sandbox.accounts import Account
 from priorauth.sandbox.failures import FailingPortal, Failures
+from priorauth.sandbox.hostile.portal import HostilePortal, Site
 from priorauth.sandbox.juniper import app as juniper
 from priorauth.sandbox.juniper.control import check_portal as check_juniper
 from priorauth.sandbox.juniper.records import Records as JuniperRecords
@@ -36,13 +37,24 @@ class _Kind:
     create_app: Callable[..., Starlette]
     check: Callable[[object], str | None]
     banner: str
+    site: Site
 
 
 _KINDS = {
     "larkspur": _Kind(
-        records=LarkspurRecords, create_app=larkspur.create_app, check=check_larkspur, banner="LPC-Web/4.2"
+        records=LarkspurRecords,
+        create_app=larkspur.create_app,
+        check=check_larkspur,
+        banner="LPC-Web/4.2",
+        site=Site(final="/drafts/{}/submit", worker="/static/portal.js", takes_json=False),
     ),
-    "juniper": _Kind(records=JuniperRecords, create_app=juniper.create_app, check=check_juniper, banner="jr-workspace"),
+    "juniper": _Kind(
+        records=JuniperRecords,
+        create_app=juniper.create_app,
+        check=check_juniper,
+        banner="jr-workspace",
+        site=Site(final="/api/drafts/{}/submission", worker="/assets/main.js", takes_json=True),
+    ),
 }
 
 
@@ -125,7 +137,7 @@ class PortalServer:
         kind = _KINDS[self._portal]
         app = kind.create_app(records, accounts=self._accounts, clock=self._clock, sleep=self._sleep)
         return uvicorn.Config(
-            FailingPortal(app, self._failures, sleep=self._sleep),
+            FailingPortal(HostilePortal(app, records, kind.site), self._failures, sleep=self._sleep),
             http=_Connection,
             ws="none",
             lifespan="off",

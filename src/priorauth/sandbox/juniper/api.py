@@ -17,6 +17,7 @@ from priorauth.sandbox import faults
 from priorauth.sandbox.accounts import Account
 from priorauth.sandbox.entities import Member
 from priorauth.sandbox.faults import DroppedConnection, Fault
+from priorauth.sandbox.hostile.portal import takes_anything
 from priorauth.sandbox.juniper.entities import Session
 from priorauth.sandbox.juniper.records import Records
 
@@ -114,7 +115,7 @@ def signed_in(handler: Handler) -> Endpoint:
         session = portal.session_of(request)
         if session is None or not session.verified:
             return signed_out().response()
-        if request.method not in _SAFE:
+        if request.method not in _SAFE and not takes_anything(request):
             require_token(request, session)
         try:
             return await handler(Visit(request=request, portal=portal, session=session))

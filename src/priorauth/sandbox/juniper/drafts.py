@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from priorauth.sandbox.entities import Document, Member, Upload
 from priorauth.sandbox.fields import Values, check_fields, rejected
+from priorauth.sandbox.hostile.portal import takes_anything
 from priorauth.sandbox.juniper import questions, requests
 from priorauth.sandbox.juniper.api import Refused, Visit, answer, signed_in, texts_of
 from priorauth.sandbox.juniper.entities import Draft
@@ -82,7 +83,8 @@ async def note_service(visit: Visit) -> Response:
 async def save_service(visit: Visit) -> Response:
     """Check the service and go on."""
     work = _work(visit)
-    values, errors = questions.check_service(texts_of(await visit.body()))
+    entered = texts_of(await visit.body())
+    values, errors = questions.check_service(entered)
     await visit.meet("service", member=work.member, case_reference=values["reference"])
     told, before = work.member.behaviour, work.draft
     errors = errors or rejected(questions.SERVICE, values, told)
@@ -95,6 +97,8 @@ async def save_service(visit: Visit) -> Response:
         before.service, told
     ) == questions.clinical_fields(values, told)
     visit.portal.records.save_service(before.draft_id, values, keep_clinical=same_questions)
+    if takes_anything(visit.request) and "memberId" in entered:
+        visit.portal.records.move_draft(before.draft_id, entered["memberId"])
     return answer({"next": "clinical"})
 
 
@@ -170,7 +174,7 @@ async def review(visit: Visit) -> Response:
 async def submit(visit: Visit) -> Response:
     """The final request: what it commits cannot be taken back."""
     work = _work(visit, complete=True)
-    if (await visit.body()).get("attested") is not True:
+    if not takes_anything(visit.request) and (await visit.body()).get("attested") is not True:
         raise Refused(409, "not_attested", "The attestation is missing.")
     await visit.meet("submit", member=work.member, case_reference=work.case_reference)
     rows = _rows(work, altered=work.draft.altered)
@@ -187,7 +191,7 @@ async def submit(visit: Visit) -> Response:
     now = visit.portal.clock()
     number = visit.portal.records.accept(package, member=work.member, now=now)
     await visit.meet("submit_response", member=work.member, case_reference=work.case_reference)
-    submission = visit.portal.records.submission(number)
+    submission = visit.portal.records.shown_submission(number)
     if submission is None:
         raise visit.missing()
     return answer({"request": requests.as_json(submission, now=now)}, status=201)

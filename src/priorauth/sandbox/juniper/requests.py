@@ -32,7 +32,7 @@ async def search_requests(visit: Visit) -> Response:
 
 async def read_request(visit: Visit) -> Response:
     """Tell a request's status and, once decided, the decision."""
-    submission = visit.portal.records.submission(visit.request.path_params["number"])
+    submission = visit.portal.records.shown_submission(visit.request.path_params["number"])
     if submission is None:
         raise visit.missing()
     member = visit.portal.records.member(submission.member_id)
@@ -42,7 +42,7 @@ async def read_request(visit: Visit) -> Response:
 
 
 def as_json(submission: Submission, *, now: datetime) -> dict[str, object]:
-    """A request as the page shows it."""
+    """A request as the page shows it: `rows` and `documents` are what was sent, as the review showed it."""
     decision = submission.decision(now)
     told = decision and {
         "decidedAt": utc(decision.decided_at),
@@ -58,11 +58,20 @@ def as_json(submission: Submission, *, now: datetime) -> dict[str, object]:
         "number": submission.reference,
         "reference": submission.case_reference,
         "memberId": submission.member_id,
-        "patient": submission.member_name,
+        "patient": submission.value_of("Patient"),
         "service": submission.service,
         "receivedAt": utc(submission.received_at),
         "status": _STATUS_TEXTS[decision.outcome if decision else None],
-        "documents": len(submission.documents),
+        "rows": [{"label": label, "value": value} for label, value in submission.rows],
+        "documents": [
+            {
+                "type": each["type"],
+                "name": each["fileName"],
+                "size": each["sizeBytes"],
+                "sha256": each["sha256"],
+            }
+            for each in submission.documents
+        ],
         "decision": told,
     }
 

@@ -145,7 +145,7 @@ async def received(visit: Visit) -> Response:
     work = _work(visit)
     if work.message.reply is None:
         raise visit.missing()
-    return visit.page("reply_received.html", submission=work.submission, reply=work.message.reply)
+    return visit.page("reply_received.html", submission=work.submission, message=work.message)
 
 
 _MESSAGE = "/requests/{reference}/messages/{number:int}"

@@ -20,6 +20,7 @@ from priorauth.sandbox.accounts import Account
 from priorauth.sandbox.entities import Member
 from priorauth.sandbox.faults import DroppedConnection, Fault
 from priorauth.sandbox.fields import Values, us_date
+from priorauth.sandbox.hostile.portal import takes_anything
 from priorauth.sandbox.larkspur.entities import Session
 from priorauth.sandbox.larkspur.records import Records
 
@@ -108,7 +109,7 @@ def signed_in(handler: Handler) -> Endpoint:
         if session is None or session.user_name is None:
             return see_other("/login")
         async with request.form(max_files=1, max_fields=60) as form:
-            if request.method == "POST" and not form_is_of(session, form):
+            if request.method == "POST" and not form_is_of(session, form) and not takes_anything(request):
                 return expired_form(session)
             try:
                 return await handler(Visit(request=request, portal=portal, session=session, form=form))

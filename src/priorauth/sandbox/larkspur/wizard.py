@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from priorauth.sandbox.entities import Member, Upload
 from priorauth.sandbox.fields import Field, Values, check_fields, rejected, us_date
+from priorauth.sandbox.hostile.portal import takes_anything
 from priorauth.sandbox.larkspur import forms
 from priorauth.sandbox.larkspur.entities import Draft
 from priorauth.sandbox.larkspur.pages import Interrupted, Visit, see_other, signed_in
@@ -96,6 +97,8 @@ async def service(visit: Visit) -> Response:
     before = work.draft.service
     same_questions = before is not None and forms.clinical_fields(before, told) == forms.clinical_fields(values, told)
     visit.portal.records.save_service(work.draft.draft_id, values, keep_clinical=same_questions)
+    if takes_anything(visit.request) and "member_id" in visit.entries:
+        visit.portal.records.move_draft(work.draft.draft_id, visit.entries["member_id"])
     return see_other(work.path("clinical"))
 
 

@@ -89,9 +89,10 @@ def is_own(request: Request, job: Job) -> bool:
 def named_by(request: Request, job: Job) -> PayerReceipt | EvidenceMismatch:
     """Return the receipt of a request, if it names what was sent."""
     receipt = PayerReceipt(_text(request, "number"), datetime.fromisoformat(_text(request, "receivedAt")), "portal")
-    fields = {"Member ID": _text(request, "memberId"), **once_each(labeled(request.get("sent", [])))}
-    documents = request.get("sentDocuments")
-    shown = ShownRequest(receipt, fields, document_lines(documents) if documents is not None else None)
+    fields = {"Member ID": _text(request, "memberId"), **once_each(labeled(request.get("rows", [])))}
+    documents = request.get("documents")
+    # A plan that only counts its documents shows none.
+    shown = ShownRequest(receipt, fields, document_lines(documents) if isinstance(documents, list) else None)
     return compared(job, shown, package_of=lambda sent: Wording(sent).package(), labels=_SENT)
 
 

@@ -94,6 +94,12 @@ export function day(text) {
   return h("time", { datetime: text }, shown);
 }
 
-export function bytes(size) {
-  return `${size.toLocaleString("en-US")} bytes`;
+export function documentTable(documents, remove) {
+  const heads = ["Type", "Name", "Size", "SHA-256", ...(remove ? [""] : [])];
+  return h("table", { class: "documents" },
+    h("thead", {}, h("tr", {}, heads.map(each => h("th", {}, each)))),
+    h("tbody", {}, documents.map(each => h("tr", {},
+      h("td", {}, each.type), h("td", {}, each.name), h("td", {}, `${each.size.toLocaleString("en-US")} bytes`),
+      h("td", {}, h("code", {}, each.sha256)),
+      remove ? h("td", {}, button("Remove", () => remove(each), "quiet")) : null))));
 }

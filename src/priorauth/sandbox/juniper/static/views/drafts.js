@@ -1,6 +1,6 @@
 // Writing a request, step by step. Steps move at once and come back where the plan does not agree.
 
-import { bytes, button, facts, h, question, showProblems, values } from "/assets/dom.js";
+import { button, documentTable, facts, h, question, showProblems, values } from "/assets/dom.js";
 
 const STEPS = [["service", "Service"], ["clinical", "Clinical"], ["documents", "Documents"], ["review", "Review"]];
 const CANNOT_UNDO = "Submit this request to Juniper Ridge? It cannot be changed or withdrawn here afterwards.";
@@ -181,14 +181,4 @@ export async function review(app, id) {
     h("div", { class: "attest" }, attest,
       h("label", { for: "attest" }, "I attest that this information is accurate and supported by the medical record.")),
     h("div", { class: "actions" }, h("a", { href: `/drafts/${id}/documents`, "data-link": true }, "Back"), send))];
-}
-
-function documentTable(documents, remove) {
-  const heads = ["Type", "Name", "Size", "SHA-256", ...(remove ? [""] : [])];
-  return h("table", { class: "documents" },
-    h("thead", {}, h("tr", {}, heads.map(each => h("th", {}, each)))),
-    h("tbody", {}, documents.map(each => h("tr", {},
-      h("td", {}, each.type), h("td", {}, each.name), h("td", {}, bytes(each.size)),
-      h("td", {}, h("code", {}, each.sha256)),
-      remove ? h("td", {}, button("Remove", () => remove(each), "quiet")) : null))));
 }
