@@ -46,12 +46,17 @@ MUTATIONS = (
         (
             Edit(
                 _GUARD,
-                "if verdict.kind is Kind.FINAL and self._state is not PermitState.RELEASED:",
-                "if verdict.kind is Kind.FINAL and self.is_spent:",
+                "        if self._permit is None:\n            return replace(",
+                "        if self.is_spent:\n            return replace(",
             ),
             Edit(
                 _GUARD,
-                "        if self._state is not PermitState.RELEASED or not self._stands():\n",
+                "if verdict.request is None or not self._permit.permits(verdict.request):",
+                "if verdict.request is None or (self._permit and not self._permit.permits(verdict.request)):",
+            ),
+            Edit(
+                _GUARD,
+                "        if self._permit is None or not self._permit.permits(request) or not self._stands():\n",
                 "        if self.is_spent or not self._stands():\n",
             ),
         ),
@@ -65,13 +70,8 @@ MUTATIONS = (
         (
             Edit(
                 _GUARD,
-                "if verdict.kind is Kind.FINAL and self._state is not PermitState.RELEASED:",
-                "if verdict.kind is Kind.FINAL and self._state is PermitState.ARMED:",
-            ),
-            Edit(
-                _GUARD,
-                "        if self._state is not PermitState.RELEASED or not self._stands():\n",
-                "        if self._state is PermitState.ARMED or not self._stands():\n",
+                "        self._permit = None\n        self._state = PermitState.SENDING\n",
+                "        self._state = PermitState.SENDING\n",
             ),
         ),
         tests=(
@@ -134,7 +134,7 @@ MUTATIONS = (
     Mutation(
         "fencing: a permit is good only while the lease stands",
         (Edit(_GUARD, " or not self._stands():\n", ":\n"),),
-        tests=("tests/unit/channels/test_guard.py::test_a_permit_is_good_only_while_whoever_released_it_stands",),
+        tests=("tests/unit/channels/test_guard.py::test_a_permit_is_good_only_while_its_owner_may_act",),
     ),
     Mutation(
         "the idempotent observation",

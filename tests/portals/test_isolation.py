@@ -19,7 +19,8 @@ from priorauth.channels.portals.isolation.plan import IsolationSettings, Plan
 from priorauth.channels.portals.isolation.survey import PartName
 from priorauth.channels.portals.isolation.tabs import PAGES, REFUSALS
 from priorauth.channels.portals.isolation.trial import failure_of
-from priorauth.channels.portals.sessions import PortalSession, SessionHost, SessionSettings
+from priorauth.channels.portals.session import PortalSession
+from priorauth.channels.portals.sessions import SessionHost, SessionSettings
 from tests.factories.channels import Remembering
 from tests.factories.jobs import job_of
 
