@@ -83,7 +83,9 @@ async def submit(world: PortalWorld, form: RequestForm, page: Page, case: str) -
     """Cross the boundary as a channel would."""
     await signed_in(world, page)
     assert await fill(form, page) is None
-    world.session(case).release()
+    draft_id = JuniperPortal().draft_of(page.url)
+    assert draft_id is not None
+    world.session(case).guard.release(JuniperPortal().final_request(world.base_url, draft_id))
     return await form.submit(page)
 
 
