@@ -10,8 +10,8 @@ from priorauth.http.operations import describes
 from priorauth.http.schemas.health import HealthView, ReadinessView
 
 _HALTED = (
-    "This node has found that its database was put back, and works on nothing. Restart it once `priorauth mark-restored` "
-    "was run, or the right database is there again."
+    "This node has found that its database was put back, and works on nothing. Restart it once `priorauth "
+    "mark-restored` was run, or the right database is there again."
 )
 
 router = APIRouter(tags=["Server"])
