@@ -128,7 +128,7 @@ class Room:
             if self._pass_on(viewer, message):
                 arrival.note_done(message)
             if not has_clicked and isinstance(message, Pointer) and message.motion is Motion.DOWN:
-                # Also where the click was for a page that has gone meanwhile: the viewer's page expected that it counts.
+                # Also where the click was for a page that has gone: the viewer believes that it counts.
                 viewer.tell("input", messages.reach(arrival.state))
 
     def _pass_on(self, viewer: Viewer, message: messages.Message) -> bool:
