@@ -5,6 +5,7 @@ from dataclasses import fields, replace
 import pytest
 
 from priorauth.domain import interactions, processing
+from priorauth.domain.authorizations import Authorization
 from priorauth.domain.handoffs import HandoffResult, OfferReason, Report, ReportedOutcome, UnableReason
 from priorauth.domain.lifecycle import Status
 from priorauth.domain.live.statuses import Phase
@@ -82,7 +83,7 @@ def test_every_ending_has_words(clock: Clock, ending: Ending) -> None:
         assert words.is_settled
 
 
-def farewell(case: cases.Authorization) -> tuple[str, bool, str | None]:
+def farewell(case: Authorization) -> tuple[str, bool, str | None]:
     words = farewell_of(case, Ending.REVOKED, handoff_id=case.journal.handoffs[-1].id)
     return words.code, words.is_settled, words.reference_number
 
