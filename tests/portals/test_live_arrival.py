@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from playwright.async_api import Page
+from playwright.async_api import Page, Route
 
 from priorauth.domain.errors import ManualHandoffNotActive
 from priorauth.domain.handoffs import HandoffResult, OfferReason, Report, ReportedOutcome, UnableReason
@@ -203,7 +203,7 @@ async def test_a_refused_request_is_explained_in_the_bar(world: World) -> None:
     viewer, _ = await shown(world)
     await click(viewer, 60, 56)
 
-    world.session.screen.explain_refusal("foreign_host", final=False)
+    explain(world, "https://elsewhere.example/x", method="POST")
 
     notice = viewer.locator("#notice-text", has_text="it leads out of the payer's portal")
     await notice.wait_for()
@@ -212,18 +212,37 @@ async def test_a_refused_request_is_explained_in_the_bar(world: World) -> None:
 
 
 async def test_what_the_page_asks_for_by_itself_is_not_explained(world: World) -> None:
-    told: list[str] = []
-    await shown(world)
-    screen = world.session.screen
+    viewer, _ = await shown(world)
 
-    def tell(words: str, code: str) -> None:
-        told.append(f"{code}: {words}")
+    # Before any input, and then a read that opens no page.
+    explain(world, "https://elsewhere.example/x", method="POST")
+    await click(viewer, 60, 56)
+    await viewer.keyboard.type("typed")
+    await world.portal_has("document.getElementById('name').value === 'typed'")
+    explain(world, "https://elsewhere.example/pixel", method="GET")
+    world.session.screen.tell("The end.", "end")
 
-    screen.tell = tell  # type: ignore[method-assign]
+    await viewer.locator("#notice-text", has_text="The end.").wait_for()
 
-    screen.explain_refusal("foreign_host", final=False)
 
-    assert told == []
+async def test_a_link_that_leads_out_of_the_portal_is_explained(world: World) -> None:
+    async def refuse(route: Route) -> None:
+        explain(world, route.request.url.partition("?")[0], method="GET")
+        await route.fulfill(status=403)
+
+    await world.session.page.route("**/elsewhere*", refuse)
+    await world.session.page.evaluate("document.getElementById('get').href = '/elsewhere?x=1'")
+    await world.session.page.evaluate("document.getElementById('get').removeAttribute('download')")
+    viewer, _ = await shown(world)
+
+    await click(viewer, 45, 538)
+
+    await viewer.locator("#notice-text", has_text="it leads out of the payer's portal").wait_for()
+
+
+def explain(world: World, address: str, *, method: str) -> None:
+    """Let the session refuse a request."""
+    world.session.screen.explain_refusal(reason="foreign_host", method=method, address=address, final=False)
 
 
 async def test_the_bar_says_that_it_was_submitted(world: World) -> None:

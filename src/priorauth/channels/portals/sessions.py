@@ -375,7 +375,10 @@ class SessionHost:
         self._later(self._ledger.note(authorization_id, event, details))
         session = self._sessions.get(authorization_id)
         if session is not None:
-            session.screen.explain_refusal(refusal.reason.value, final=refusal.final)
+            address = refusal.origin + refusal.path
+            session.screen.explain_refusal(
+                reason=refusal.reason.value, method=refusal.method, address=address, final=refusal.final
+            )
 
     async def _logged(self, work: Coroutine[Any, Any, None]) -> None:
         try:
