@@ -74,6 +74,8 @@ class Point(Enum):
     HELD_SUBMISSION_REFUSED = "held_submission_refused", _COMMIT
     PAYER_OUT_OF_REACH = "payer_out_of_reach", _COMMIT
     PAYER_REACHED = "payer_reached", _COMMIT
+    CREDENTIAL_SUSPENDED = "credential_suspended", _COMMIT
+    SIGN_IN_AWAITED = "sign_in_awaited", _COMMIT
     # The boundary, and what becomes of an attempt.
     SUBMISSION_INTENDED = "submission_intended", _COMMIT
     REPLY_INTENDED = "reply_intended", _COMMIT
@@ -129,6 +131,7 @@ class Point(Enum):
     PAGE_STATUS_READ = "page_status_read", _PAGE
     PAGE_A_HUMAN_IS_NEEDED = "page_a_human_is_needed", _PAGE
     # The crossing.
+    SUBMISSION_CLAIM = "submission_claim", _ACT
     GUARD_RELEASE = "guard_release", _ACT
     FINAL_CLICK = "final_click", _ACT
     FINAL_REQUEST = "final_request", _REQUEST

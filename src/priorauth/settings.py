@@ -122,6 +122,12 @@ class Settings(BaseSettings):
     access_grant_seconds: int = Field(
         300, gt=0, description="How long an access grant to a live session can be opened, and its view goes on."
     )
+    review_view_seconds: float | None = Field(
+        None,
+        gt=0,
+        description="How long the address of a review (liveViewUrl) can be opened, and its view goes on; by default as "
+        "long as PRIORAUTH_REVIEW_HOLD_SECONDS.",
+    )
     live_frame_ancestors: str = Field(
         "'self'",
         pattern=r"^[^;,\x00-\x1f]+$",
@@ -141,6 +147,20 @@ class Settings(BaseSettings):
     chromium_path: Path | None = Field(None, description="The Chromium to use; by default one that is found.")
     chromium_sandbox: Literal["auto", "on", "off"] = Field(
         "auto", description="Chromium's own sandbox; auto keeps it wherever the machine allows it."
+    )
+    browser_isolation: Literal["auto", "required"] = Field(
+        "auto",
+        description="required refuses to start where browsers cannot have a network namespace each and be kept out of "
+        "the data folder; auto uses what the machine allows. `priorauth doctor` shows what holds.",
+    )
+    browser_uid: int = Field(
+        60600,
+        ge=0,
+        description="The first of 512 user ids that browsers get, one each, when the server was started as root; 0 "
+        "starts them as root.",
+    )
+    browser_memory_mib: int = Field(
+        1500, ge=256, description="How much memory a browser may use with all of its processes before it is ended."
     )
     screenshots_dir: Path | None = Field(
         None,
@@ -172,6 +192,11 @@ class Settings(BaseSettings):
         description="For tests: where the server shall die, fail or dawdle, such as "
         "submission_intended:before_commit:crash. Production refuses it.",
     )
+
+    @property
+    def review_seconds(self) -> float:
+        """How long the address of a review can be opened."""
+        return self.review_hold_seconds if self.review_view_seconds is None else self.review_view_seconds
 
     @field_validator("faultpoints")
     @classmethod

@@ -1,5 +1,6 @@
 """What the store of files promises, whatever lies behind it: a folder, or an object store."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -100,6 +101,22 @@ async def test_a_store_that_cannot_be_reached_is_asked_again_later(tmp_path: Pat
     folder.unlink()
     (tmp_path / "elsewhere").rename(folder)
     assert await blobs.get("file_1/a") == b"one"
+
+
+async def test_a_name_is_created_by_one_of_many(blobs: Blobs) -> None:
+    answers = await asyncio.gather(*(blobs.create("claims/1", b"%d" % number) for number in range(10)))
+
+    assert sorted(answers) == [*[False] * 9, True]
+    assert await blobs.get("claims/1") == b"%d" % answers.index(True)
+
+
+async def test_names_and_folders_are_listed_below_a_folder(blobs: Blobs) -> None:
+    for name in ("a/1/x", "a/1/y", "a/2/x", "ab/1/x"):
+        assert await blobs.create(name, b"")
+
+    assert sorted(await blobs.names("a")) == ["1/x", "1/y", "2/x"]
+    assert sorted(await blobs.folders("a")) == ["1", "2"]
+    assert (await blobs.names("none"), await blobs.folders("none")) == ([], [])
 
 
 async def test_all_files_are_sealed_anew_once(blobs: Blobs, store: ObjectStore) -> None:

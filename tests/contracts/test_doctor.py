@@ -1,5 +1,6 @@
 """The doctor's promise: a sound installation has no fault, what is broken is named, and nothing is changed."""
 
+import asyncio
 import json
 import subprocess
 from collections.abc import Callable
@@ -13,18 +14,21 @@ from pydantic import SecretStr
 
 from priorauth.bootstrap.doctor import data, machine
 from priorauth.bootstrap.doctor.findings import Finding, Level, findings
+from priorauth.bootstrap.storage import blobs_of
 from priorauth.commands.record import enqueue_next
 from priorauth.domain.organizations import Environment
 from priorauth.domain.portals.health import DOWN_AFTER, PortalHealth
 from priorauth.settings import Settings
 from priorauth.store import data_folder, tables
+from priorauth.store.claims.objects import ClaimObjects, Content
+from priorauth.store.claims.rows import ClaimRow
 from priorauth.store.keeping import moved
 from tests.factories import cases
 from tests.factories.databases import Home
 from tests.factories.servers import PROGRAM
 
 # Whether a browser starts is asked once, below, since it takes a second.
-MACHINE = {name: check for name, check in machine.CHECKS.items() if name != "chromium"}
+MACHINE = {name: check for name, check in machine.CHECKS.items() if not name.startswith(("browser", "chromium"))}
 
 
 @pytest.fixture
@@ -76,10 +80,23 @@ def lose_key(_: Home, settings: Settings) -> None:
     (settings.data_dir / "server.key").unlink()
 
 
+def find_restore(home: Home, _: Settings) -> None:
+    home.database.write_now(lambda tx: tx.submission_claims.note_restore(now=home.clock.now))
+
+
+def lose_submission(home: Home, settings: Settings) -> None:
+    """The file store knows a submission of which no node has told the database yet."""
+    objects = ClaimObjects(blobs_of(settings))
+    content = Content(attempt_id="sub_1", worker="", claimed_at=home.clock.now, nonce="")
+    asyncio.run(objects.create(ClaimRow("auth_1", 1, "sub_1", 1), content))
+
+
 SPOILED: dict[str, tuple[Callable[[Home, Settings], None], str, str]] = {
     "an old schema": (spoil_schema, "database", "The schema is 0001, this version wants"),
     "another server's key": (spoil_proof, "sealing", "not the one that this installation began with"),
     "another data key": (spoil_seal, "sealing", "could not be checked"),
+    "a restore that a node has found": (find_restore, "submissions", "Stop all nodes, run `priorauth mark-restored`"),
+    "a restore that no node has found": (lose_submission, "submissions", "the file store knows submissions"),
     "a key that others may read": (open_key, "folder", "chmod go-rwx"),
 }
 
@@ -177,5 +194,9 @@ def test_the_command_says_a_line_a_check_and_fails_on_a_fault(tmp_path: Path) ->
     assert done.returncode == 1, done.stderr
     assert "fault    folder" in done.stdout
     found = subprocess.run([*command, "--json"], capture_output=True, text=True, check=False)
-    assert {each["check"]: each["level"] for each in json.loads(found.stdout)}["chromium"] in ("ok", "warning")
+    levels = {each["check"]: each["level"] for each in json.loads(found.stdout)}
+    assert levels["chromium"] == "ok"
+    parts = {name.removeprefix("browser "): level for name, level in levels.items() if name.startswith("browser ")}
+    assert {*parts} == {"network", "identity", "files", "sandbox", "memory", "resolver"}
+    assert {*parts.values()} <= {"ok", "warning"}
     assert not (tmp_path / "nothing").exists()

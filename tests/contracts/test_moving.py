@@ -1,5 +1,6 @@
 """Moving's promise: all of it or nothing, the same on both sides, work under its ids, and nobody at the old place."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 
 from priorauth.bootstrap import moving
-from priorauth.bootstrap.storage import database_of
+from priorauth.bootstrap.storage import claims_of, database_of
 from priorauth.commands.processing import expected_work
 from priorauth.domain.authorizations import Authorization
 from priorauth.domain.lifecycle import Status
@@ -20,6 +21,8 @@ from priorauth.domain.live_sessions import BoundaryState, SessionClaim
 from priorauth.settings import Settings
 from priorauth.store import data_folder, tables
 from priorauth.store.data_folder import DataFolderInUse
+from priorauth.store.database import Database
+from priorauth.store.ids import present
 from priorauth.store.keeping import moved
 from priorauth.store.keeping.moved import Moved
 from priorauth.store.keeping.moving import CannotMove
@@ -177,6 +180,46 @@ def test_files_are_copied_as_they_lie(settings: Settings, tmp_path: Path) -> Non
 
     assert done.files == 1
     assert (tmp_path / "shared" / "file_a" / "1").read_bytes() == b"sealed"
+
+
+def test_claims_of_submissions_move_with_the_database_and_the_files(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "shared").mkdir()
+    there = settings.model_copy(update={"files_url": (tmp_path / "shared").as_uri()})
+    here = settings.model_copy(update={"database_url": None})
+    with database_of(here) as database:
+        assert asyncio.run(submitted(here, database))
+
+    moving.move(there)
+
+    with database_of(there) as database:
+        claims = claims_of(there, database)
+        asyncio.run(claims.check())
+        assert not claims.is_stale.is_set()
+        assert asyncio.run(submitted(there, database)), "numbers and ordinals go on"
+
+
+def test_a_file_store_with_submissions_of_another_database_is_refused(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "shared").mkdir()
+    there = settings.model_copy(update={"files_url": (tmp_path / "shared").as_uri()})
+    here = settings.model_copy(update={"database_url": None})
+    with database_of(here) as database:
+        assert asyncio.run(submitted(here, database))
+    with database_of(settings) as database:
+        assert asyncio.run(submitted(there, database))
+        database.write_now(lambda tx: tx.connection.execute(tables.submission_claims.delete()))
+        database.write_now(lambda tx: tx.connection.execute(tables.submission_log.delete()))
+
+    with pytest.raises(CannotMove, match="Name another prefix"):
+        moving.move(there)
+
+    assert moved.moved_to(settings.data_dir) is None
+
+
+async def submitted(settings: Settings, database: Database) -> bool:
+    """Intend and claim a submission, as a node does."""
+    attempt_id = present().new_id("sub")
+    database.write_now(lambda tx: tx.submission_claims.add("auth_1", attempt_id=attempt_id, now=present().now))
+    return await claims_of(settings, database).claim("auth_1", attempt_id=attempt_id)
 
 
 def test_the_command_prints_a_table_and_no_password(settings: Settings) -> None:

@@ -9,7 +9,18 @@ from datetime import timedelta
 
 import pytest
 
-from priorauth.channels.contract import Absent, AtBoundary, ChannelFault, HumanNeeded, PayerOutOfReach, Pending
+from priorauth.channels.contract import (
+    Absent,
+    AccountInUse,
+    AtBoundary,
+    ChannelFault,
+    CredentialSuspended,
+    HumanNeeded,
+    PayerOutOfReach,
+    Pending,
+    SignInRefused,
+    SignInsExhausted,
+)
 from priorauth.domain import interactions, processing
 from priorauth.domain.authorizations import Authorization
 from priorauth.domain.handoffs import HandoffResult, OfferReason, Report, ReportedOutcome
@@ -20,6 +31,7 @@ from priorauth.engine.processing import Processing, Verdict
 from priorauth.engine.retries import Bounds, Retries
 from priorauth.store.transaction import Transaction
 from tests.factories import cases
+from tests.factories.claims import claims_of
 from tests.factories.databases import Home
 from tests.factories.moments import Clock
 from tests.factories.scripted import ScriptedChannel
@@ -83,7 +95,13 @@ class World:
     def _processing(self) -> Processing:
         database, present = self.home.database, self.home.clock.moment
         retries = Retries(database, present, Bounds(at_most=2, outage_patience=PATIENCE))
-        return Processing(database=database, channels={"portal": self.channel}, present=present, retries=retries)
+        return Processing(
+            database=database,
+            claims=claims_of(self.home),
+            channels={"portal": self.channel},
+            present=present,
+            retries=retries,
+        )
 
 
 @pytest.fixture
@@ -184,6 +202,61 @@ async def test_the_status_of_a_case_is_not_read_at_a_portal_that_is_down(world: 
     assert await world.look(submitted) == Verdict.AGAIN
     assert "read_status" not in world.channel.asked
     assert world.case(submitted).status is Status.WAITING_ON_PAYER
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        (SignInRefused(), "credential_suspended"),
+        (CredentialSuspended(), "credential_suspended"),
+        (SignInsExhausted(), "sign_ins_exhausted"),
+    ],
+)
+async def test_an_account_that_may_not_sign_in_is_waited_for_as_in_an_outage(
+    world: World, fault: ChannelFault, code: str
+) -> None:
+    case, submitted = world.stored(cases.approved), world.stored(cases.attempted)
+    world.channel.fault = fault
+    for _ in range(12):
+        assert await world.advance(case) == Verdict.AGAIN
+        assert await world.settle(submitted) == Verdict.AGAIN
+        world.home.clock.moment(later=3600)
+
+    assert (world.case(case).status, world.case(case).journal.faults) == (Status.PROCESSING, 0)
+    assert world.told(case).count("sign_in_awaited") == 1
+    assert "payer_out_of_reach" not in world.told(case)
+    assert world.home.database.read_now(lambda tx: tx.portal_health.all()) == [], "nothing of it is the portal's fault"
+
+    world.home.clock.moment(later=PATIENCE.total_seconds())
+    await world.advance(case)
+    await world.settle(submitted)
+    ended = [world.case(each).status_reason for each in (case, submitted)]
+    assert [each.code for each in ended if each is not None] == [code, "submission_unresolved"]
+
+
+async def test_a_case_whose_account_may_sign_in_again_goes_on(world: World) -> None:
+    case = world.stored(cases.approved)
+    world.channel.fault = CredentialSuspended()
+    await world.advance(case)
+
+    world.channel.fault, world.channel.submission = None, cases.receipt(world.home.clock)
+    assert await world.advance(case) == Verdict.ENDED
+    assert world.case(case).status is Status.WAITING_ON_PAYER
+    assert world.case(case).journal.outage is None
+
+
+@pytest.mark.parametrize("fault", [AccountInUse(), SignInRefused(), CredentialSuspended(), SignInsExhausted()], ids=str)
+async def test_a_look_for_which_the_account_may_not_sign_in_brings_nothing_new(
+    world: World, fault: ChannelFault
+) -> None:
+    case = world.stored(cases.submitted)
+    before, world.channel.fault = world.told(case), fault
+
+    assert await world.look(case) == Verdict.AGAIN
+
+    assert world.case(case).status is Status.WAITING_ON_PAYER
+    assert world.told(case) == before
+    assert world.home.database.read_now(lambda tx: tx.portal_health.all()) == []
 
 
 async def test_nobody_is_asked_to_sign_in_more_than_once_a_day_merely_to_read_a_status(world: World) -> None:

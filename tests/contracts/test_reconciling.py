@@ -6,7 +6,6 @@ Real engine steps over a real database; what the payer shows is told to a script
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TypeVar
 
 import pytest
 
@@ -39,6 +38,7 @@ from priorauth.engine.reconciling import Reconciling
 from priorauth.engine.retries import Bounds, Retries
 from priorauth.store.transaction import Transaction
 from tests.factories import cases
+from tests.factories.claims import claims_of
 from tests.factories.databases import Home
 from tests.factories.moments import Clock
 from tests.factories.scripted import ScriptedChannel
@@ -65,9 +65,6 @@ def named(report: Report) -> str:
 every_report = pytest.mark.parametrize("report", [*COMPLETES, *UNABLES, *OTHERS], ids=named)
 
 
-Step = TypeVar("Step", Processing, Reconciling)
-
-
 @dataclass
 class Steps:
     """The steps of the engine for one case."""
@@ -83,22 +80,37 @@ class Steps:
         return found
 
     async def reconcile(self) -> str:
-        return await self._made(Reconciling).reconcile(self.case_id, *self._place())
+        return await self._reconciling().reconcile(self.case_id, *self._place())
 
     async def advance(self) -> str:
-        return await self._made(Processing).advance(self.case_id, *self._place())
+        return await self._processing().advance(self.case_id, *self._place())
 
     async def settle(self) -> str:
-        return await self._made(Processing).settle(self.case_id, *self._place())
+        return await self._processing().settle(self.case_id, *self._place())
 
     def _place(self) -> tuple[int, int]:
         journal = self.now().journal
         return journal.run, journal.turn
 
-    def _made(self, kind: type[Step]) -> Step:
-        database, present = self.home.database, self.home.clock.moment
-        retries = Retries(database, present, Bounds(at_most=2))
-        return kind(database=database, channels={"portal": self.channel}, present=present, retries=retries)
+    def _reconciling(self) -> Reconciling:
+        return Reconciling(
+            database=self.home.database,
+            channels={"portal": self.channel},
+            present=self.home.clock.moment,
+            retries=self._retries(),
+        )
+
+    def _processing(self) -> Processing:
+        return Processing(
+            database=self.home.database,
+            claims=claims_of(self.home),
+            channels={"portal": self.channel},
+            present=self.home.clock.moment,
+            retries=self._retries(),
+        )
+
+    def _retries(self) -> Retries:
+        return Retries(self.home.database, self.home.clock.moment, Bounds(at_most=2))
 
 
 Build = Callable[[Clock], Authorization]

@@ -6,7 +6,6 @@ Real engine steps over a real database; what the payer shows is told to a script
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
@@ -26,12 +25,12 @@ from priorauth.engine.reconciling import Reconciling
 from priorauth.engine.retries import Bounds, Retries
 from priorauth.store.transaction import Transaction
 from tests.factories import cases
+from tests.factories.claims import claims_of
 from tests.factories.databases import Home, sqlite_home
 from tests.factories.moments import Clock
 from tests.factories.scripted import ScriptedChannel
 
 Build = Callable[[Clock], Authorization]
-Step = TypeVar("Step", Processing, Reconciling)
 UNABLE = Report(result=HandoffResult.UNABLE_TO_COMPLETE, unable=UnableReason.CHANNEL_OUTAGE)
 
 
@@ -64,14 +63,14 @@ class Restored:
         """Run the case's workflow as the engine does."""
         verdict = await self.advance()
         if verdict == Verdict.CLOSING:
-            verdict = await self._step(Reconciling).reconcile(self.id, *self._place())
+            verdict = await self._reconciling().reconcile(self.id, *self._place())
         if verdict == Verdict.UNRESOLVED:
-            verdict = await self._step(Processing).settle(self.id, *self._place())
+            verdict = await self._processing().settle(self.id, *self._place())
         return verdict
 
     async def advance(self) -> str:
         """Run the first step alone."""
-        return await self._step(Processing).advance(self.id, *self._place())
+        return await self._processing().advance(self.id, *self._place())
 
     def settle(self) -> None:
         """Let the time go by after which another look proves something."""
@@ -85,10 +84,25 @@ class Restored:
     def _place(self) -> tuple[int, int]:
         return self.now().journal.run, self.now().journal.turn
 
-    def _step(self, kind: type[Step]) -> Step:
-        database, present = self.home.database, self.home.clock.moment
-        retries = Retries(database, present, Bounds(at_most=0))
-        return kind(database=database, channels={"portal": self.channel}, present=present, retries=retries)
+    def _reconciling(self) -> Reconciling:
+        return Reconciling(
+            database=self.home.database,
+            channels={"portal": self.channel},
+            present=self.home.clock.moment,
+            retries=self._retries(),
+        )
+
+    def _processing(self) -> Processing:
+        return Processing(
+            database=self.home.database,
+            claims=claims_of(self.home),
+            channels={"portal": self.channel},
+            present=self.home.clock.moment,
+            retries=self._retries(),
+        )
+
+    def _retries(self) -> Retries:
+        return Retries(self.home.database, self.home.clock.moment, Bounds(at_most=0))
 
 
 @pytest.fixture

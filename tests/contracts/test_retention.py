@@ -25,6 +25,7 @@ from priorauth.store.blobs import Blobs, folder_store
 from priorauth.store.transaction import Transaction
 from priorauth.store.work import Work, processing
 from tests.factories import cases
+from tests.factories.claims import claims_of
 from tests.factories.databases import Home
 from tests.factories.scripted import ScriptedChannel
 
@@ -127,7 +128,13 @@ async def test_work_that_is_forgotten_does_not_run_again(home: Home, retention: 
     assert home.database.read_now(lambda tx: expected_work(tx, case.id)) == expected, "nobody misses it"
     channel = ScriptedChannel()
     retries = Retries(home.database, home.clock.moment, Bounds())
-    step = Processing(database=home.database, channels={"portal": channel}, present=home.clock.moment, retries=retries)
+    step = Processing(
+        database=home.database,
+        claims=claims_of(home),
+        channels={"portal": channel},
+        present=home.clock.moment,
+        retries=retries,
+    )
     assert await step.advance(case.id, piece.run, piece.turn) == Verdict.ENDED
     assert channel.asked == []
 

@@ -106,7 +106,7 @@ def press_button(reader: Reader, block: str) -> None:
     human = reader.human()
     human.take_control(address_of(reader, "rag_456"))
     human.sees("Review and submit")
-    human.enter()
+    human.press_last_button()
     human.sees("Request received")
 
 

@@ -146,7 +146,7 @@ def test_a_human_submits_what_was_reviewed_and_accepted(integrator: Integrator, 
     def press_the_button(url: str) -> dict[str, Any]:
         somebody.take_control(url)
         somebody.sees("Review and submit")
-        somebody.enter()
+        somebody.press_last_button()
         somebody.sees("Request received")
         return {"reportedOutcome": "submitted", "operatorNotes": "Sent."}
 

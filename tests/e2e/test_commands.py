@@ -152,7 +152,7 @@ def test_the_demo_lets_a_human_press_the_last_button() -> None:
         fresh = running.tells("act in it at (interactive")
         assert fresh != first
         somebody.take_control(fresh)
-        somebody.enter()
+        somebody.press_last_button()
         somebody.sees("Request received")
         running.presses_enter()
         somebody.is_in_the_dark()

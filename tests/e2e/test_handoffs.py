@@ -86,7 +86,7 @@ def test_a_human_presses_the_last_button_of_what_they_accepted(integrator: Integ
     }
     somebody.take_control(url)
     somebody.sees(REVIEW)
-    somebody.enter()
+    somebody.press_last_button()
     somebody.sees(RECEIVED)
     assert integrator.counted(case) == 1
 
@@ -178,7 +178,7 @@ def test_who_says_unable_though_it_was_submitted_is_corrected_by_the_payer(
     case, url = taken_over(integrator, scenario)
     somebody.take_control(url)
     somebody.sees(REVIEW)
-    somebody.enter()
+    somebody.press_last_button()
     somebody.sees(RECEIVED)
 
     integrator.give_back(case, "unable-to-complete", reason="other")
@@ -196,7 +196,7 @@ def test_who_presses_in_vain_is_given_a_second_turn_in_which_the_button_works(
     case, url = taken_over(integrator, scenario)
     somebody.take_control(url)
     somebody.sees(REVIEW)
-    somebody.enter()
+    somebody.press_last_button()
     somebody.has_left(REVIEW)
     integrator.give_back(case, "complete", reportedOutcome="submitted")
 
@@ -207,7 +207,7 @@ def test_who_presses_in_vain_is_given_a_second_turn_in_which_the_button_works(
     again = integrator.take_over(again)
     somebody.take_control(integrator.grant(again)["url"])
     somebody.sees(REVIEW)
-    somebody.enter()
+    somebody.press_last_button()
     somebody.sees(RECEIVED)
     integrator.give_back(again, "complete", reportedOutcome="submitted")
 
@@ -224,7 +224,7 @@ def test_what_was_sent_before_a_cancel_is_recorded_as_late_evidence(
     case, url = taken_over(integrator, scenario)
     somebody.take_control(url)
     somebody.sees(REVIEW)
-    somebody.enter()
+    somebody.press_last_button()
     somebody.sees(RECEIVED)
 
     assert integrator.call("POST", f"{path_of(case)}/cancel").is_success
@@ -248,7 +248,7 @@ def test_an_open_view_goes_dark_within_a_second(integrator: Integrator, somebody
         assert integrator.call("POST", f"{path_of(case)}/cancel").is_success
 
     somebody.is_in_the_dark()
-    somebody.enter()
+    somebody.press_last_button()
     refused = httpx.get(url, trust_env=False)
     assert (refused.status_code, refused.json()["error"]["code"]) == (404, "access_grant_revoked")
     assert integrator.counted(case) == 0

@@ -1,7 +1,7 @@
 """Portal channels over the simulated payer, with a ledger that remembers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from priorauth.channels.contract import SignInsExhausted
 from priorauth.channels.portals.adapter import PortalAdapter
 from priorauth.channels.portals.channel import PortalChannel
 from priorauth.channels.portals.entrance import Entrance
@@ -22,6 +23,7 @@ from priorauth.domain.credentials import Credential
 from priorauth.domain.live_sessions import SessionClaim
 from priorauth.domain.organizations import Environment
 from priorauth.sandbox import catalog
+from priorauth.sandbox.accounts import Account
 from priorauth.sandbox.server import PortalServer
 from tests.factories.jobs import CREDENTIAL, Documents
 from tests.factories.moments import START
@@ -88,6 +90,10 @@ class Accounts:
     def __init__(self, portal: str) -> None:
         self.portal = portal
         self.states: list[bytes] = []
+        self.signing_in: str | None = None
+        self.suspended: list[str] = []
+        self.tries = 0
+        self.tries_left: int | None = None
         self.credential: Credential | None = None
         self.use("cedar-hollow")
 
@@ -95,6 +101,8 @@ class Accounts:
         """Sign in as this user from now on, in a browser that the portal has never seen."""
         account = next(each for each in catalog.PORTAL_ACCOUNTS[self.portal] if each.user_name == user_name)
         self.states.clear()
+        self.suspended.clear()
+        self.tries, self.tries_left = 0, None
         self.credential = Credential(
             id=CREDENTIAL,
             environment=Environment.SANDBOX,
@@ -117,10 +125,42 @@ class Accounts:
         assert credential == self.credential
         return self.states[-1] if self.states else None
 
+    async def needs_sign_in(self, credential: Credential) -> bool:
+        """Whether nothing was kept yet."""
+        assert credential == self.credential
+        return not self.states
+
     async def signed_in(self, credential: Credential, *, state: bytes) -> None:
         """Keep all: their number is that of the sign-ins."""
         assert credential == self.credential
         self.states.append(state)
+        self.signing_in = None
+
+    async def claim_sign_in(
+        self, credential: Credential, *, authorization_id: str, began_with: bytes | None, is_lost: bool
+    ) -> None:
+        """Remember whose turn it is; it is always somebody's."""
+        assert credential == self.credential
+        assert began_with == (self.states[-1] if self.states else None)
+        assert not is_lost or self.states
+        self.signing_in = authorization_id
+
+    async def count_try(self, credential: Credential, *, authorization_id: str) -> None:
+        """Count, as long as there are tries."""
+        assert (credential, authorization_id) == (self.credential, self.signing_in)
+        if self.tries == self.tries_left:
+            raise SignInsExhausted
+        self.tries += 1
+
+    async def end_claim(self, credential: Credential, *, authorization_id: str) -> None:
+        """The turn is over."""
+        assert (credential, authorization_id) == (self.credential, self.signing_in)
+        self.signing_in = None
+
+    async def suspend(self, credential: Credential, *, authorization_id: str, reason: str) -> None:
+        """Remember why."""
+        assert (credential, authorization_id) == (self.credential, self.signing_in)
+        self.suspended.append(reason)
 
 
 @dataclass(frozen=True)
@@ -145,6 +185,12 @@ class PortalWorld:
         async with httpx.AsyncClient(trust_env=False) as client:
             taken = (await client.get(f"{self.base_url}/sandbox/submissions")).json()["data"]
         return sum(submission["caseReference"] == case for submission in taken)
+
+    async def sign_ins(self) -> list[bool]:
+        """Whether the payer accepted each password that it was offered, oldest first."""
+        async with httpx.AsyncClient(trust_env=False) as client:
+            offered = (await client.get(f"{self.base_url}/sandbox/sign-ins")).json()["data"]
+        return [each["accepted"] for each in offered]
 
     async def replied(self, case: str) -> list[dict[str, Any]]:
         """The replies of a case that the payer has counted."""
@@ -171,12 +217,13 @@ async def portal_world(
     folder: Path,
     *,
     portal: str = "larkspur",
+    accounts_there: Iterable[Account] | None = None,
     page_timeout_seconds: float = 10.0,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
 ) -> AsyncIterator[PortalWorld]:
     """Run a payer with this portal and a channel to it, both by the same clock."""
-    server = PortalServer(folder, portal=portal, clock=clock)
+    server = PortalServer(folder, portal=portal, accounts=accounts_there, clock=clock)
     base_url = await server.start()
     ledger, accounts = Remembering(), Accounts(portal)
     host = SessionHost(

@@ -10,6 +10,8 @@ from priorauth.channels.portals.chromium import find_chromium, keeps_sandbox, la
 VERIFY, REVIEW, RECEIVED = "Verify your identity", "Review", "Request received"
 # At its portal a person attests, and is asked whether to submit.
 ATTESTS = "Juniper Ridge"
+# On text of the portals' pages, where a click presses nothing and Tab leads on to what comes after.
+_ABOVE_THE_CODE, _IN_THE_REVIEW = (640, 160), (640, 300)
 
 
 class Human:
@@ -18,11 +20,21 @@ class Human:
     def __init__(self, page: Page) -> None:
         self.page = page
 
-    def take_control(self, url: str) -> None:
-        """Open an interactive address and wait until the session is in hand."""
+    def open(self, url: str) -> None:
+        """Open an interactive address and wait until the session is in hand; nothing has been started."""
         self.page.goto(url)
         expect(self.page.locator("#who")).to_have_text("You are in control")
-        expect(self.page.locator("#keys")).to_be_focused()
+        expect(self.page.locator("#arrival")).to_be_visible()
+
+    def start(self) -> None:
+        """Press Start."""
+        self.page.get_by_role("button", name="Start").click()
+        expect(self.page.locator("#arrival")).to_be_hidden()
+
+    def take_control(self, url: str) -> None:
+        """Open an interactive address, and start."""
+        self.open(url)
+        self.start()
 
     def sees(self, title: str) -> None:
         """Wait until the session shows a page with this title."""
@@ -32,8 +44,20 @@ class Human:
         """Wait until the session shows a page with another title."""
         expect(self.page.locator("#tabs")).not_to_contain_text(title)
 
-    def enter(self, text: str = "") -> None:
-        """Type where the portal's cursor stands, and press Enter."""
+    def click(self, x: float, y: float) -> None:
+        """Click where the portal's page has these coordinates."""
+        self.page.mouse.click(*self.place(x, y))
+
+    def place(self, x: float, y: float) -> tuple[float, float]:
+        """Return where in the viewer these coordinates of the portal's page are."""
+        box = self.page.locator("#screen").bounding_box()
+        assert box is not None
+        return box["x"] + x * box["width"] / 1280, box["y"] + y * box["height"] / 800
+
+    def enter(self, text: str) -> None:
+        """Click above the page's first field, go to it, type, and press Enter."""
+        self.click(*_ABOVE_THE_CODE)
+        self.page.keyboard.press("Tab")
         self.page.keyboard.type(text)
         self.page.keyboard.press("Enter")
 
@@ -43,16 +67,29 @@ class Human:
         self.enter(code)
         expect(self.page.locator("#tabs")).not_to_contain_text(VERIFY)
 
-    def submit(self) -> None:
-        """Press the portal's last button, whatever it asks on the way, and wait until the portal has received it."""
-        self.sees(REVIEW)
+    def press_last_button(self) -> None:
+        """Click into the review, go on to the portal's last button and press it, whatever it asks on the way."""
+        self.click(*_IN_THE_REVIEW)
         if ATTESTS in (self.page.locator("#tabs").text_content() or ""):
-            for key in ("Space", "Tab", "Tab", "Enter"):
+            for key in ("Tab", "Space", "Tab", "Tab", "Enter"):
                 self.page.keyboard.press(key)
             self.page.get_by_role("alertdialog").get_by_role("button", name="OK").click()
         else:
-            self.enter()
+            for key in ("Tab", "Tab", "Enter"):
+                self.page.keyboard.press(key)
+
+    def submit(self) -> None:
+        """Press the portal's last button, and wait until the portal has received what it submits."""
+        self.sees(REVIEW)
+        self.press_last_button()
         self.sees(RECEIVED)
+
+    def says_done(self, outcome: str | None = None) -> None:
+        """Give the session back in the viewer, with the outcome that it proposes, or another one."""
+        self.page.get_by_role("button", name="Done").click()
+        if outcome is not None:
+            self.page.get_by_role("radio", name=outcome).check()
+        self.page.get_by_role("button", name="Yes, I am done").click()
 
     def is_in_the_dark(self) -> None:
         """Wait until the view has ended, a second at most."""

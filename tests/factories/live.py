@@ -3,10 +3,10 @@
 import asyncio
 import json
 import struct
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 import uvicorn
@@ -21,10 +21,14 @@ from websockets.asyncio.client import ClientConnection, connect
 from priorauth.channels.portals.chromium import find_chromium
 from priorauth.channels.portals.guard import Boundary, SubmitGuard
 from priorauth.channels.portals.screen import PortalScreen
-from priorauth.domain.live.views import Screen, View
+from priorauth.domain.errors import PriorAuthError
+from priorauth.domain.handoffs import Report
+from priorauth.domain.live.statuses import Farewell
+from priorauth.domain.live.views import Ending, Screen, View
 from priorauth.domain.live_sessions import AccessMode
 from priorauth.live import messages
 from priorauth.live.hub import Hub
+from priorauth.live.takeovers import ANSWER_SECONDS
 from priorauth.live.viewer import viewer_file
 
 # As strict as any server would send it with the viewer's page.
@@ -81,6 +85,9 @@ class Views:
     by_ticket: dict[str, View] = field(default_factory=dict)
     refused: list[tuple[str, str]] = field(default_factory=list)
     renewed: list[tuple[str, str]] = field(default_factory=list)
+    reports: list[Report | None] = field(default_factory=list)
+    fault: PriorAuthError | None = None
+    last_words: list[Farewell] = field(default_factory=list)
     heard: asyncio.Event = field(default_factory=asyncio.Event)
 
     def open(
@@ -107,6 +114,22 @@ class Views:
     async def note_renewed(self, view: View, ticket: str) -> None:
         self.renewed.append((view.id, ticket))
         self.heard.set()
+
+    async def take_report(self, view: View, report: Report | None) -> None:
+        """Take what a person reports, unless a `fault` stands in the way; a close ends the view."""
+        if self.fault is not None:
+            raise self.fault
+        self.reports.append(report)
+        if report is None:
+            view.extend(datetime.now(UTC) + timedelta(minutes=15))
+        else:
+            view.end(Ending.REVOKED)
+
+    async def farewells(self, view: View) -> AsyncGenerator[Farewell, None]:
+        """Give the `last_words`, if there are any."""
+        del view
+        for words in self.last_words:
+            yield words
 
 
 @dataclass
@@ -139,13 +162,22 @@ class LiveServer:
 
 
 @asynccontextmanager
-async def live_server(present: Callable[[], datetime] | None = None) -> AsyncIterator[LiveServer]:
+async def live_server(
+    present: Callable[[], datetime] | None = None, *, takeover_seconds: float = ANSWER_SECONDS
+) -> AsyncIterator[LiveServer]:
     """Serve the live view on a free port."""
     sessions, views = Sessions(), Views()
 
     def new_hub() -> Hub:
-        clock = {"present": present} if present else {}
-        return Hub(sessions, on_refused=views.note_refused, on_renew=views.note_renewed, **clock)
+        return Hub(
+            sessions,
+            on_refused=views.note_refused,
+            on_renew=views.note_renewed,
+            on_report=views.take_report,
+            farewells=views.farewells,
+            present=present or (lambda: datetime.now(UTC)),
+            takeover_seconds=takeover_seconds,
+        )
 
     live = LiveServer("", new_hub(), views, sessions, new_hub)
 

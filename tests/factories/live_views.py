@@ -2,8 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 
+from priorauth.domain.handoffs import Report
+from priorauth.domain.live.statuses import Farewell
 from priorauth.domain.live.views import Ending, Screen, Screens, View, ViewerSocket
 from tests.factories.screens import PaintedScreen
 
@@ -34,10 +36,14 @@ class EchoShow:
         *,
         on_refused: Callable[[View, str], None],
         on_renew: Callable[[View, str], Awaitable[None]],
+        on_report: Callable[[View, Report | None], Awaitable[None]],
+        farewells: Callable[[View], AsyncGenerator[Farewell, None]],
     ) -> None:
         self._screens = screens
         self._on_refused = on_refused
         self._on_renew = on_renew
+        self._on_report = on_report
+        self._farewells = farewells
         self._leaving = asyncio.Event()
 
     async def attend(self, view: View, socket: ViewerSocket) -> None:

@@ -16,6 +16,8 @@ class PaintedScreen:
         self.acted: list[Input] = []
         self.handed_over: list[bool] = []
         self.let_go_times = 0
+        self.focus_taken_away = 0
+        self.takes = True
         self.downloads: dict[int, bytes] = {}
 
     def hand_over(self, *, may_submit: bool) -> None:
@@ -36,10 +38,13 @@ class PaintedScreen:
 
     def act(self, action: Input) -> bool:
         self.acted.append(action)
-        return True
+        return self.takes
 
     def let_go(self) -> None:
         self.let_go_times += 1
+
+    def take_focus_away(self) -> None:
+        self.focus_taken_away += 1
 
     def content(self, download_id: int) -> bytes | None:
         return self.downloads.get(download_id)

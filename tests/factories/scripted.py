@@ -14,6 +14,7 @@ from priorauth.channels.contract import (
     Pending,
     Preparation,
     Submission,
+    Withheld,
 )
 from priorauth.domain.replies import Inquiry
 from priorauth.domain.reviews import Difference
@@ -50,9 +51,10 @@ class ScriptedChannel:
         allowed: tuple[Difference, ...],  # noqa: ARG002
         intend: Callable[[], Awaitable[bool]],
     ) -> Submission:
-        """As told, once the intent is committed."""
+        """As told, once the intent is committed; withheld where that is refused."""
         self._note("submit")
-        assert await intend()
+        if not await intend():
+            return Withheld()
         assert self.submission is not None
         return self.submission
 

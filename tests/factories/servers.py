@@ -120,6 +120,10 @@ class Integrator:
         self._client = httpx.Client(headers={"Authorization": f"Bearer {key}"}, trust_env=False, timeout=20)
         weakref.finalize(self, self._client.close)
 
+    def follow(self, server: ServerProcess) -> None:
+        """Talk to another server of the same installation from now on."""
+        self._server = server
+
     def call(self, method: str, path: str, **more: Any) -> httpx.Response:
         """Send one request."""
         return self._client.request(method, self._server.url + path, **more)

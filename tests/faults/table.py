@@ -85,6 +85,7 @@ _JOURNEYS: dict[Point, tuple[str, ...]] = {
     _P.SUBMISSION_UNRESOLVED: ("canceled and unresolved",),
     _P.SETTLE: ("answer lost", "not taken"),
     _P.PAGE_CASE_SEARCHED: ("answer lost",),
+    _P.SUBMISSION_CLAIM: ("automatic",),
     _P.GUARD_RELEASE: ("automatic", "at juniper"),
     _P.FINAL_CLICK: ("automatic", "at juniper"),
     _P.FINAL_REQUEST: ("automatic", "at juniper"),
@@ -108,6 +109,7 @@ _JOURNEYS: dict[Point, tuple[str, ...]] = {
 }
 
 _BESIDE = "It is written beside the case's way by a task of its own, and nothing waits for it or depends on it: "
+_REFUSED = "No journey's portal refuses a sign-in: who dies there finds it refused or suspended (tests/contracts)."
 _RESTORES = (
     "Only after a restore, which no run makes: its record is older than the world (tests/contracts/test_restoring)."
 )
@@ -119,6 +121,8 @@ EXEMPT: dict[Point, str] = {
     _P.ACCESS_GRANT_REVOKED: "No route reaches it: a grant ends with its handoff, case or session.",
     _P.ACCESS_GRANT_REFUSED: "A stranger's note on a case that it does not touch (tests/http/test_access_grants).",
     _P.LIVE_VIEW_RENEWED: "A viewer's note, five minutes after it began; the case is not touched (tests/http).",
+    _P.CREDENTIAL_SUSPENDED: _REFUSED,
+    _P.SIGN_IN_AWAITED: _REFUSED,
     _P.RESTORED: _RESTORES,
     _P.SUBMISSION_DOUBTED: _RESTORES,
     _P.LIVE_INPUT_REFUSED: "A viewer's note; the input is refused whether it is noted or not (tests/unit/live).",
@@ -126,6 +130,7 @@ EXEMPT: dict[Point, str] = {
 # Where nothing may be lost, and nothing sent twice.
 CROSSING = (
     _P.SUBMISSION_INTENDED,
+    _P.SUBMISSION_CLAIM,
     _P.GUARD_RELEASE,
     _P.FINAL_CLICK,
     _P.FINAL_REQUEST,

@@ -17,6 +17,8 @@ REPRESENTATIVE = (
     "submission_intended:before_commit / crash / automatic",
     "submission_intended:after_commit / crash / automatic",
     "submission_intended:after_commit / error / automatic",
+    "submission_claim:before / crash / automatic",
+    "submission_claim:after / crash / automatic",
     "guard_release:after / crash / automatic",
     "final_click:before / error / automatic",
     "final_request:before_first_byte / crash / at juniper",

@@ -26,6 +26,7 @@ class Ground:
     ready_file: str
     uploaded_file: str
     handoff: str = "mhand_1"
+    grant: str = "rag_1"
     snapshot: str | None = None
 
 
@@ -48,6 +49,13 @@ async def has_a_human(server: Server, customer: Customer) -> Ground:
     """A ground on which a human acts in the session."""
     case = await moves.taken_over(server, customer)
     return replace(await _ground(customer, case), handoff=case["activeManualHandoff"]["id"])
+
+
+async def has_a_grant(server: Server, customer: Customer) -> Ground:
+    """A ground on which somebody may watch the person who acts."""
+    ground = await has_a_human(server, customer)
+    response = await customer.send("POST", f"{CASES}/{ground.authorization}/live-session/access-grants")
+    return replace(ground, grant=response.json()["id"])
 
 
 async def _ground(customer: Customer, case: Json) -> Ground:
@@ -93,6 +101,7 @@ class Operation:
             npi="1234567893",
             payer_id="larkspur-health",
             handoff_id=ground.handoff,
+            grant_id=ground.grant,
         )
 
     @property
@@ -106,6 +115,7 @@ class Operation:
             npi="1000000004",
             payer_id="nobody",
             handoff_id="mhand_0",
+            grant_id="rag_0",
         )
 
     async def send(self, customer: Customer, ground: Ground, **changes: Any) -> httpx.Response:
@@ -168,6 +178,13 @@ RESOLVE = Operation(
 )
 READ = Operation("GET", _ONE, missing=_NO_CASE)
 WATCH = Operation("POST", f"{_ONE}/live-session/access-grants", lambda _: {}, missing=_NO_CASE, ground=has_a_human)
+REVOKE_GRANT = Operation(
+    "POST",
+    f"{_ONE}/live-session/access-grants/{{grant_id}}/revoke",
+    lambda _: {},
+    missing=_NO_CASE,
+    ground=has_a_grant,
+)
 TAKE_OVER = Operation(
     "POST",
     f"{_ONE}/manual-handoffs",
@@ -215,6 +232,7 @@ OPERATIONS = (
     ANSWER_WITH_FHIR,
     Operation("GET", f"{_ONE}/live-session", missing=_NO_CASE),
     WATCH,
+    REVOKE_GRANT,
     Operation("GET", f"{_ONE}/live-session/viewers", missing=_NO_CASE),
     Operation("GET", f"{_ONE}/manual-handoffs", missing=_NO_CASE, ground=has_a_human),
     TAKE_OVER,

@@ -280,7 +280,12 @@ def serving(data_dir: Path, *, environment: Environment = Environment.SANDBOX, *
             url=URL,
             portals=portals,
             live=LiveViews(
-                database=database, present=clock, screens=screens, show=EchoShow, viewer_file=VIEWER_FILES.get
+                database=database,
+                present=clock,
+                screens=screens,
+                show=EchoShow,
+                viewer_file=VIEWER_FILES.get,
+                review_seconds=chosen.review_seconds,
             ),
             present=clock,
         )

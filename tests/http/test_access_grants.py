@@ -170,7 +170,9 @@ async def test_acting_needs_the_scope_that_may_submit(
 
     lacking = await customer.send("POST", url, headers=[("Authorization", f"Bearer {others}")])
     assert await entries_about(customer, case) == []
-    having = await customer.send("POST", url, headers=[("Authorization", f"Bearer {server.key(scopes=(needed,))}")])
+    having = await customer.send(
+        "POST", url, headers=[("Authorization", f"Bearer {server.key(scopes=(Scope.READ, needed))}")]
+    )
 
     assert refused(lacking, 403, "insufficient_permissions")["details"] == {"requiredScope": needed.value}
     assert having.status_code == 201

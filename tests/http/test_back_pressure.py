@@ -63,3 +63,39 @@ async def test_writes_that_would_wait_too_long_are_refused_while_reads_go_on(
     refused(answer, 503, "temporarily_unavailable")
     assert seen == case
     assert len([each async for each in customer.entries(CASES)]) == 1
+
+
+async def test_a_database_that_was_put_back_refuses_writes_while_reads_go_on(
+    server: Server, customer: Customer
+) -> None:
+    case = await customer.ready()
+    key = fresh_key()
+    created = await customer.send("POST", CASES, json=create_body(), headers=[("Idempotency-Key", key)])
+    server.database.write_now(lambda tx: tx.submission_claims.note_restore(now=server.clock().now))
+
+    for answer in (
+        await customer.send("GET", "/ready"),
+        await customer.send("POST", CASES, json=create_body(), headers=[("Idempotency-Key", fresh_key())]),
+        await customer.send("POST", CASES, json=create_body(), headers=[("Idempotency-Key", key)]),
+        await customer.send("PATCH", path(case, "answers"), json={}),
+    ):
+        error = refused(answer, 503, "temporarily_unavailable")
+        assert "priorauth mark-restored" in error["message"]
+
+    assert await customer.read(case) == case
+    assert (await customer.send("GET", "/health")).status_code == 200
+    server.database.write_now(lambda tx: tx.submission_claims.acknowledge((), last_number=0, now=server.clock().now))
+    assert (await customer.send("GET", "/ready")).status_code == 200
+    again = await customer.send("POST", CASES, json=create_body(), headers=[("Idempotency-Key", key)])
+    assert again.json() == created.json()
+
+
+async def test_bytes_are_not_taken_while_a_restore_is_unacknowledged(server: Server, customer: Customer) -> None:
+    declaration = {"fileName": "notes.pdf", "contentType": "application/pdf", "purpose": "authorization_attachment"}
+    declared = (await customer.send("POST", "/v1/files", json=declaration)).json()
+    server.database.write_now(lambda tx: tx.submission_claims.note_restore(now=server.clock().now))
+    upload = declared["upload"]
+
+    answer = await customer.send("PUT", upload["url"], content=b"%PDF-", headers=list(upload["headers"].items()))
+
+    refused(answer, 503, "temporarily_unavailable")

@@ -2,8 +2,10 @@
 ever.
 """
 
+import asyncio
 import io
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pikepdf
@@ -12,7 +14,7 @@ import pytest
 from priorauth.http.edge import Services
 from priorauth.sandbox import catalog
 from tests.http.customer import Customer, Json, fresh_key, path, refused, taken
-from tests.http.server import FILE_BYTES_LIMIT, URL, Server
+from tests.http.server import FILE_BYTES_LIMIT, URL, Server, listening, serving
 
 FIELDS = {
     "id", "status", "fileName", "contentType", "purpose", "sizeBytes", "createdAt", "completedAt", "downloadUrl",
@@ -148,6 +150,43 @@ async def test_an_expired_address_takes_nothing(server: Server, customer: Custom
     refused(await customer.client.put(declared["upload"]["url"], content=pdf()), 404, "file_not_found")
 
     assert (await _read(customer, declared["file"]))["status"] == "pending_upload"
+
+
+async def test_an_upload_under_way_is_stopped_when_its_address_expires(data_dir: Path) -> None:
+    content = pdf()
+    with serving(data_dir, upload_seconds=1) as server:
+        async with server.client(server.key()) as client, listening(server) as address:
+            customer = Customer(client)
+            declared = await customer.declare()
+            target = declared["upload"]["url"].removeprefix(URL)
+            uploads = [await asyncio.open_connection(*address.split(":")) for _ in range(3)]
+            for _, writer in uploads:
+                head = f"PUT {target} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(content) + 1}\r\n\r\n"
+                writer.write(head.encode() + content)
+                await writer.drain()
+
+            async with asyncio.timeout(5):
+                answers = [await reader.readuntil(b"\r\n\r\n") for reader, _ in uploads]
+                bodies = [await reader.readuntil(b"}") for reader, _ in uploads]
+            for _, writer in uploads:
+                writer.close()
+
+            assert {each.split()[1] for each in answers} == {b"404"}
+            assert all(b"file_not_found" in each for each in bodies)
+            assert (await _read(customer, declared["file"]))["status"] == "pending_upload"
+            assert [each for each in (data_dir / "files").rglob("*") if each.is_file()] == []
+
+
+async def test_an_upload_that_ends_in_time_is_kept(data_dir: Path) -> None:
+    with serving(data_dir, upload_seconds=30) as server:
+        async with server.client(server.key()) as client:
+            customer = Customer(client)
+            declared = await customer.declare()
+            server.pass_time(seconds=29)
+
+            taken(await client.put(declared["upload"]["url"], content=pdf()))
+
+            assert (await _read(customer, declared["file"]))["status"] == "uploaded"
 
 
 async def test_a_forged_address_takes_nothing(customer: Customer) -> None:

@@ -3,15 +3,17 @@
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from priorauth.commands import access_grants
 from priorauth.domain.live.grants import secret_of
+from priorauth.domain.organizations import Scope
 from priorauth.store.ids import present
 from tests.http import moves
-from tests.http.customer import Customer, Json, refused, taken
-from tests.http.server import URL, Server
+from tests.http.customer import CASES, Customer, Json, fresh_key, path, refused, taken
+from tests.http.server import URL, Server, serving
 from tests.http.test_access_grants import entries_about, live_case, take_part, watch
 
 PAGE = [("Accept", "text/html,application/xhtml+xml,*/*;q=0.8")]
@@ -144,7 +146,7 @@ async def cancel(_server: Server, customer: Customer, case: Json, _grant: Json) 
 
 async def revoke(server: Server, _customer: Customer, _case: Json, grant: Json) -> None:
     """The grant is revoked."""
-    await server.database.write(lambda tx: access_grants.revoke(tx, present(), grant_id=grant["id"]))
+    await server.database.write(lambda tx: access_grants.revoke_as_operator(tx, present(), grant_id=grant["id"]))
 
 
 async def give_back(server: Server, _customer: Customer, case: Json, _grant: Json) -> None:
@@ -226,22 +228,43 @@ async def under_review(server: Server, customer: Customer) -> Json:
 
 async def test_a_reviews_address_is_good_while_its_snapshot_counts(server: Server, customer: Customer) -> None:
     case = await under_review(server, customer)
-    url = case["submission"]["reviewSnapshot"]["liveViewUrl"]
+    url = address_of(case)
+    assert url is not None
     assert url.startswith(f"{URL}/runtime/access/rag_")
 
     unopened = await customer.get(url)
     await server.claim_session(case["id"])
     opened = await customer.get(url)
-    server.pass_time(hours=3)
     await server.claim_session(case["id"], session_id="session-2")
     later = await customer.get(url)
     approved = await customer.confirm(await customer.read(case))
     after_approval = await customer.get(url)
+    await server.prove_receipt(case["id"], moves.RECEIPT)
+    sent = await customer.read(case)
+    after_receipt = await customer.get(url)
 
     refused(unopened, 404, "channel_session_lost")
     assert [each.status_code for each in (opened, later, after_approval)] == [303, 303, 303]
     assert approved["status"] == "processing"
-    assert approved["submission"]["reviewSnapshot"]["liveViewUrl"] == url, "fixed when the snapshot is issued"
+    assert address_of(sent) == url, "fixed when the snapshot is issued"
+    refused(after_receipt, 404, "access_grant_revoked")
+
+
+async def test_a_reviews_address_has_an_end(data_dir: Path) -> None:
+    with serving(data_dir, review_hold_seconds=60) as server:
+        async with server.client(server.key()) as client:
+            customer = Customer(client)
+            case = await under_review(server, customer)
+            await server.claim_session(case["id"])
+            url = str(address_of(case))
+
+            server.pass_time(seconds=55)
+            in_time = await customer.get(url)
+            server.pass_time(seconds=5)
+            late = await customer.get(url)
+
+    assert in_time.status_code == 303
+    refused(late, 404, "access_grant_expired")
 
 
 async def test_a_superseded_reviews_address_is_revoked_and_another_takes_its_place(
@@ -249,17 +272,61 @@ async def test_a_superseded_reviews_address_is_revoked_and_another_takes_its_pla
 ) -> None:
     case = await under_review(server, customer)
     await server.claim_session(case["id"])
-    before = case["submission"]["reviewSnapshot"]["liveViewUrl"]
+    before = address_of(case)
 
-    changed = await customer.attach(case)
+    await customer.attach(case)
 
-    refused(await customer.get(before), 404, "access_grant_revoked")
-    after = changed["submission"]["reviewSnapshot"]["liveViewUrl"]
+    refused(await customer.get(str(before)), 404, "access_grant_revoked")
+    after = address_of(await customer.read(case))
     assert after != before
-    assert (await customer.get(after)).status_code == 303
+    assert (await customer.get(str(after))).status_code == 303
+
+
+async def test_a_reviews_address_is_shown_by_a_single_read_alone(server: Server, customer: Customer) -> None:
+    case = await under_review(server, customer)
+    url = address_of(case)
+    assert url is not None
+    key = [("Idempotency-Key", fresh_key())]
+
+    listed = await customer.get(CASES)
+    attached = await customer.attach(case)
+    current = await customer.read(case)
+    events = await customer.get(path(case, "events"))
+    body = {"nextActionId": current["nextAction"]["id"]}
+    confirmed, replayed = [
+        await customer.send("POST", path(case, "confirm"), json=body, version=current["version"], headers=key)
+        for _ in range(2)
+    ]
+
+    shown = [next(each for each in listed.json()["data"] if each["id"] == case["id"]), attached, confirmed.json()]
+    assert [address_of(each) for each in shown] == [None, None, None]
+    assert replayed.content == confirmed.content
+    for response in (listed, events, confirmed, replayed):
+        assert "/runtime/access/" not in response.text
+    assert address_of(current) == address_of(await customer.read(case))
+
+
+async def test_a_reviews_address_needs_the_scope_to_watch(server: Server, customer: Customer) -> None:
+    case = await under_review(server, customer)
+    blind = server.key(scopes=(Scope.READ, Scope.WRITE, Scope.CONFIRM))
+
+    async with server.client(blind) as client:
+        answer = await Customer(client).get(path(case))
+    seen = await customer.get(path(case))
+
+    assert answer.json() == {**seen.json(), "submission": answer.json()["submission"]}
+    assert address_of(answer.json()) is None
+    assert address_of(seen.json()) is not None
+    assert (answer.headers["ETag"], answer.headers["Vary"]) == (seen.headers["ETag"], "Authorization")
+
+
+def address_of(case: Json) -> str | None:
+    """Where the case's review can be watched, if this says so."""
+    found: str | None = case["submission"]["reviewSnapshot"]["liveViewUrl"]
+    return found
 
 
 async def test_where_the_service_signs_in_a_snapshot_shows_no_live_view(server: Server, customer: Customer) -> None:
     case = await moves.under_review(server, customer)
 
-    assert case["submission"]["reviewSnapshot"]["liveViewUrl"] is None
+    assert address_of(case) is None

@@ -142,15 +142,35 @@ async def test_a_key_without_the_scope_is_refused_and_names_it(
     ground = await operation.ground(server, customer)
     before = await customer.everything({"id": ground.authorization})
     needed = Scope.READ if operation in (RESOLVE, *READS) else Scope.CONFIRM if operation in CONFIRMS else Scope.WRITE
-    others = tuple(scope for scope in Scope if scope is not needed)
+    others = tuple(scope for scope in Scope if scope is not needed) if needed is not Scope.READ else (Scope.LIVE_VIEW,)
 
     lacking = await operation.send(customer, ground, headers=[bearer(server.key(scopes=others))])
     assert await customer.everything({"id": ground.authorization}) == before
-    having = await operation.send(customer, ground, headers=[bearer(server.key(scopes=(needed,)))])
+    having = await operation.send(customer, ground, headers=[bearer(server.key(scopes=(Scope.READ, needed)))])
 
     error = refused(lacking, 403, "insufficient_permissions")
     assert error["details"] == {"requiredScope": needed.value}
     assert having.is_success, having.text
+
+
+@pytest.mark.parametrize("operation", [each for each in OPERATIONS if each.writes and each is not RESOLVE], ids=str)
+async def test_a_write_by_a_key_that_may_not_read_is_refused(
+    server: Server, customer: Customer, operation: Operation
+) -> None:
+    ground = await operation.ground(server, customer)
+    before = await customer.everything({"id": ground.authorization})
+
+    def forget_read(tx: Transaction, key_id: str) -> None:
+        """A key of before: no command makes one any more."""
+        key = tx.organizations.key(key_id)
+        assert key is not None
+        tx.organizations.save_key(replace(key, scopes=(Scope.WRITE, Scope.CONFIRM)))
+
+    response = await operation.send(customer, ground, headers=[bearer(server.key(edit=forget_read))])
+
+    error = refused(response, 403, "insufficient_permissions")
+    assert error["details"] == {"requiredScope": "authorizations:read"}
+    assert await customer.everything({"id": ground.authorization}) == before
 
 
 async def test_production_refuses_a_sandbox_key_and_the_other_way_round(server: Server, data_dir: Path) -> None:

@@ -90,4 +90,7 @@ async def place(page: Page, x: float, y: float) -> tuple[float, float]:
 
 
 async def in_control(page: Page) -> None:
+    """Wait for control, and start."""
     await page.locator("body[data-holder=you]").wait_for()
+    await page.get_by_role("button", name="Start").click()
+    await page.locator("body[data-holder=you]:not([data-reach=start])").wait_for()

@@ -1,19 +1,30 @@
 """How sessions sign in, in a real browser: by codes, by what the browser was given before, or by a human alone."""
 
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pyotp
 import pytest
 import pytest_asyncio
 
-from priorauth.channels.contract import Absent, AtBoundary, ChannelFault, HumanNeeded
+from priorauth.channels.contract import (
+    Absent,
+    AtBoundary,
+    ChannelFault,
+    HumanNeeded,
+    SignInRefused,
+    SignInsExhausted,
+)
+from priorauth.channels.portals.entrance import Entrance
 from priorauth.channels.portals.larkspur.portal import LarkspurPortal
 from priorauth.domain.catalog import PortalAuthMode
 from priorauth.domain.handoffs import OfferReason
 from priorauth.sandbox import catalog
-from tests.factories.channels import PortalWorld, portal_world
+from priorauth.sandbox.accounts import Account
+from tests.factories.channels import ADAPTERS, PortalWorld, portal_world
 from tests.factories.jobs import Documents, job_of
 from tests.portals.larkspur_visitor import ACCOUNT_WITH_PHONE, Clock
 
@@ -223,3 +234,69 @@ async def test_where_the_customer_signs_in_the_portal_is_open_and_nobody_is_sign
     assert isinstance(needed, HumanNeeded)
     assert needed.reason is OfferReason.SIGN_IN
     assert world.accounts.states == []
+
+
+async def test_a_refusal_suspends_the_credential_and_is_not_tried_again(world: PortalWorld) -> None:
+    world.accounts.use("cedar-hollow", password="wrong")
+    before = len(await world.sign_ins())
+
+    with pytest.raises(SignInRefused):
+        await world.channel.prepare(JOB)
+
+    assert (await world.sign_ins())[before:] == [False]
+    assert (world.accounts.tries, world.accounts.suspended) == (1, [SignInRefused().message])
+    assert world.accounts.signing_in is None, "its turn is over"
+    assert world.host.of(JOB.authorization_id) is None
+
+
+async def test_a_second_code_is_a_try_of_its_own(world: PortalWorld) -> None:
+    world.accounts.use("cedar-hollow-app", totp_secret=pyotp.random_base32())
+    assert isinstance(await prepared(world), HumanNeeded)
+    assert (world.accounts.tries, world.accounts.suspended, world.accounts.signing_in) == (2, [], None)
+
+    world.accounts.tries, world.accounts.tries_left = 0, 1
+    CLOCK.advance(90)
+    with pytest.raises(SignInsExhausted):
+        await prepared(world)
+    assert world.accounts.tries == 1, "the second code was not offered"
+
+
+async def test_what_may_not_be_tried_is_not_offered_to_the_portal(world: PortalWorld) -> None:
+    world.accounts.use("cedar-hollow")
+    world.accounts.tries_left = 0
+    before = await world.sign_ins()
+
+    with pytest.raises(SignInsExhausted):
+        await prepared(world)
+
+    assert await world.sign_ins() == before
+
+
+async def test_a_sign_in_page_that_fails_costs_no_try(world: PortalWorld) -> None:
+    world.accounts.use("cedar-hollow")
+    job = replace(JOB, authorization_id="auth_no_page")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    entrance = Entrance(
+        host=world.host, adapters=ADAPTERS, credentials=world.accounts, addresses={world.portal: address}
+    )
+
+    with pytest.raises(ChannelFault):
+        await entrance.enter(job)
+
+    assert (world.accounts.tries, world.accounts.signing_in) == (0, None)
+    await world.host.close(job.authorization_id)
+
+
+@pytest.mark.parametrize("portal_id", ["larkspur", "juniper"])
+async def test_an_account_that_the_portal_says_is_locked_is_a_refusal(tmp_path: Path, portal_id: str) -> None:
+    adapter = ADAPTERS[portal_id]
+    locked = Account(user_name="cedar-hollow", password=f"{portal_id}-sandbox", locked=True)
+    async with portal_world(tmp_path, portal=portal_id, accounts_there=[locked]) as world:
+        credential = world.accounts.credential
+        assert credential is not None
+        session = await world.host.open(JOB, boundary=adapter.boundary(world.base_url))
+
+        with pytest.raises(SignInRefused):
+            await adapter.sign_in(session.page, base_url=world.base_url, credential=credential)
+        assert await world.sign_ins() == [False]

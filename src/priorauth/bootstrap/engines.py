@@ -5,6 +5,7 @@ from datetime import timedelta
 from priorauth.channels.contract import Channel
 from priorauth.channels.portals.adapter import PortalAdapter
 from priorauth.channels.portals.channel import PortalChannel
+from priorauth.channels.portals.isolation.plan import IsolationSettings
 from priorauth.channels.portals.juniper.portal import JuniperPortal
 from priorauth.channels.portals.larkspur.portal import LarkspurPortal
 from priorauth.channels.portals.sessions import SessionSettings
@@ -18,21 +19,32 @@ from priorauth.engine.runtime import Engine
 from priorauth.engine.sweeper import Sweeper
 from priorauth.settings import Settings
 from priorauth.store.blobs import Blobs
+from priorauth.store.claims.submission_claims import SubmissionClaims
 from priorauth.store.database import Database
 from priorauth.store.ids import present
 
 ADAPTERS: dict[str, PortalAdapter] = {adapter.id: adapter for adapter in (LarkspurPortal(), JuniperPortal())}
 
 
-def engine_of(settings: Settings, database: Database, blobs: Blobs, channel: PortalChannel, *, worker: str) -> Engine:
-    """Return the engine of a worker that reaches payers through `channel`."""
+def engine_of(
+    settings: Settings,
+    database: Database,
+    blobs: Blobs,
+    channel: PortalChannel,
+    *,
+    worker: str,
+    claims: SubmissionClaims,
+) -> Engine:
+    """Return the engine of a worker that reaches payers through `channel`, and claims what it sends."""
     channels: dict[str, Channel] = {"portal": channel}
     bounds = Bounds(at_most=settings.fresh_starts, outage_patience=timedelta(seconds=settings.outage_patience_seconds))
     retries = Retries(database, present, bounds)
     return Engine(
         database_url=database.url,
         worker=worker,
-        processing=Processing(database=database, channels=channels, present=present, retries=retries, pictures=blobs),
+        processing=Processing(
+            database=database, claims=claims, channels=channels, present=present, retries=retries, pictures=blobs
+        ),
         reconciling=Reconciling(database=database, channels=channels, present=present, retries=retries),
         following=Following(database=database, channels=channels, present=present),
         sweeper=Sweeper(
@@ -58,6 +70,18 @@ def engine_of(settings: Settings, database: Database, blobs: Blobs, channel: Por
         concurrency_per_payer=settings.concurrent_sessions_per_payer,
         polling_seconds=settings.queue_polling_seconds,
         observer=database.observer,
+        halted=claims.is_stale,
+    )
+
+
+def isolation_settings(settings: Settings) -> IsolationSettings:
+    """Return how a worker keeps its browsers apart."""
+    folders = (settings.data_dir, settings.secrets_dir, settings.screenshots_dir)
+    return IsolationSettings(
+        mode=settings.browser_isolation,
+        hidden=tuple(folder for folder in folders if folder is not None),
+        first_uid=settings.browser_uid,
+        memory_mib=settings.browser_memory_mib,
     )
 
 
@@ -74,4 +98,5 @@ def session_settings(settings: Settings, *, worker: str) -> SessionSettings:
         human_hold_seconds=settings.handoff_hold_seconds,
         held_at_most=settings.held_sessions,
         screenshots=settings.screenshots_dir,
+        isolation=isolation_settings(settings),
     )

@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from priorauth.bootstrap.engines import ADAPTERS, engine_of, session_settings
 from priorauth.bootstrap.listening import address_of, listen, serving
 from priorauth.bootstrap.portals import portals_apart, portals_here
-from priorauth.bootstrap.storage import blobs_of, opened_database, server_key_of
+from priorauth.bootstrap.storage import blobs_of, claims_of, opened_database, server_key_of
 from priorauth.bootstrap.watching import Watched
 from priorauth.channels.portals.channel import PortalChannel
 from priorauth.channels.portals.entrance import Entrance
@@ -37,6 +37,7 @@ from priorauth.live.viewer import viewer_file
 from priorauth.settings import Settings
 from priorauth.store import data_folder
 from priorauth.store.blobs import Blobs
+from priorauth.store.claims.submission_claims import SubmissionClaims
 from priorauth.store.database import Database
 from priorauth.store.databases import postgresql
 from priorauth.store.ids import present
@@ -68,8 +69,9 @@ async def all_in_one(settings: Settings) -> AsyncIterator[Node]:
         listener = listen(settings.host, settings.port)
         url = settings.public_base_url or address_of(settings.host, listener)
         worker = _new_worker()
+        claims = await _claims(settings, stack, database, worker=worker)
         await database.write(lambda tx: workers.join(tx, worker=worker, url=url, lease_seconds=_FOR_EVER, alone=True))
-        live = await _work(settings, stack, database, worker=worker, portals=portals, watched=watched)
+        live = await _work(settings, stack, database, worker=worker, portals=portals, watched=watched, claims=claims)
         app = create_app(settings.environment)
         app.state.services = services(
             settings, database, blobs_of(settings), url=url, portals=portals, live=live, metrics=watched.page
@@ -85,6 +87,7 @@ async def api(settings: Settings) -> AsyncIterator[Node]:
         stack.enter_context(traces.exporting())
         database = stack.enter_context(opened_database(settings))
         watched = Watched(settings, database)
+        await _claims(settings, stack, database)
         listener = listen(settings.host, settings.port)
         url = settings.public_base_url or address_of(settings.host, listener)
         live = LiveRelay(database=database, proof_for=_proofs(settings), viewer_file=viewer_file)
@@ -113,6 +116,7 @@ async def worker(settings: Settings) -> AsyncIterator[Node]:
         listener = listen(settings.worker_host, settings.worker_port)
         url = settings.worker_url or address_of(settings.worker_host, listener)
         name, seconds = _new_worker(), settings.lease_seconds
+        claims = await _claims(settings, stack, database, worker=name)
         begun_at = elapsed()
         await database.write(lambda tx: workers.join(tx, worker=name, url=url, lease_seconds=seconds, alone=False))
         engine = postgresql.create_engine(database.url, writing=True)
@@ -121,7 +125,14 @@ async def worker(settings: Settings) -> AsyncIterator[Node]:
         lease.begin()
         stack.push_async_callback(_leave, database, lease, name)
         live = await _work(
-            settings, stack, database, worker=name, portals=portals, watched=watched, stands=lease.stands
+            settings,
+            stack,
+            database,
+            worker=name,
+            portals=portals,
+            watched=watched,
+            claims=claims,
+            stands=lease.stands,
         )
         app = create_worker_app(_proofs(settings)(name))
         app.state.services = services(settings, database, blobs_of(settings), url=url, live=live, metrics=watched.page)
@@ -150,6 +161,7 @@ def services(
         file_bytes_limit=settings.file_bytes_limit,
         idempotency_days=settings.idempotency_days,
         access_grant_seconds=settings.access_grant_seconds,
+        review_view_seconds=settings.review_seconds,
         live_frame_ancestors=settings.live_frame_ancestors,
         waiting_work_limit=settings.waiting_work_limit,
         sandbox_portals=portals,
@@ -166,12 +178,18 @@ async def _work(
     worker: str,
     portals: tuple[SandboxPortal, ...],
     watched: Watched,
+    claims: SubmissionClaims,
     stands: Callable[[], bool] = lambda: True,
 ) -> LiveViews:
     """Start to work on cases; return the views of the sessions in which that happens."""
     host = SessionHost(
         session_settings(settings, worker=worker),
-        Ledger(database, present, sessions_per_credential=settings.concurrent_sessions_per_credential),
+        Ledger(
+            database,
+            present,
+            claims=claims,
+            sessions_per_credential=settings.concurrent_sessions_per_credential,
+        ),
         stands=stands,
     )
     stack.push_async_callback(host.shut_down)
@@ -179,13 +197,13 @@ async def _work(
     entrance = Entrance(
         host=host,
         adapters=ADAPTERS,
-        credentials=Credentials(database, present),
+        credentials=Credentials(database, present, worker=worker),
         addresses={portal.id: portal.url for portal in portals},
     )
     blobs = blobs_of(settings)
     channel = PortalChannel(host=host, entrance=entrance, documents=blobs)
-    engine = engine_of(settings, database, blobs, channel, worker=worker)
-    await engine.start()
+    engine = engine_of(settings, database, blobs, channel, worker=worker, claims=claims)
+    await engine.start(shutdown_seconds=settings.shutdown_seconds)
     stack.push_async_callback(engine.stop, within_seconds=settings.shutdown_seconds)
     return LiveViews(
         database=database,
@@ -193,7 +211,17 @@ async def _work(
         screens=host,
         show=lambda *screens, **told: watched.viewers(Hub(*screens, **told)),
         viewer_file=viewer_file,
+        review_seconds=settings.review_seconds,
     )
+
+
+async def _claims(
+    settings: Settings, stack: AsyncExitStack, database: Database, *, worker: str = ""
+) -> SubmissionClaims:
+    """Return what claims submissions, after the database was held against the file store; it is again at intervals."""
+    claims = claims_of(settings, database, worker=worker)
+    await stack.enter_async_context(claims.watched(interval_seconds=settings.sweep_seconds))
+    return claims
 
 
 async def _listen_on(

@@ -24,13 +24,27 @@ def install_catalog(database: Database) -> None:
 
 
 def give_accounts(tx: Transaction) -> None:
-    """Let the service sign in at the simulated portal of every payer that has no credential for everybody yet."""
+    """Let the service sign in at the simulated portal of every payer that has no credential for everybody yet.
+
+    People may enter the simulated accounts, in which there is nobody's data, unless the operator has said otherwise.
+    """
     for payer in tx.catalog.payers(Environment.SANDBOX):
-        there = tx.credentials.of_payer(Environment.SANDBOX, payer.id)
         accounts = sandbox_catalog.PORTAL_ACCOUNTS.get(payer.portal.id, ())
-        if accounts and not any(each.is_for_everybody for each in there):
+        shared = [each for each in tx.credentials.of_payer(Environment.SANDBOX, payer.id) if each.is_for_everybody]
+        if accounts and not shared:
             known = Secrets(accounts[0].user_name, accounts[0].password, accounts[0].totp_secret)
-            credential_commands.add(tx, present(), environment=Environment.SANDBOX, payer_id=payer.id, secrets=known)
+            credential_commands.add(
+                tx,
+                present(),
+                environment=Environment.SANDBOX,
+                payer_id=payer.id,
+                secrets=known,
+                people_may_enter=True,
+            )
+        simulated = {account.user_name for account in accounts}
+        for each in shared:
+            if each.people_may_enter is None and each.user_name in simulated:
+                credential_commands.let_people_enter(tx, credential_id=each.id, allowed=True)
 
 
 def _sandbox_entries() -> tuple[tuple[Provider, ...], tuple[Payer, ...]]:

@@ -10,28 +10,31 @@ from priorauth.domain.organizations import Environment
 from priorauth.settings import Settings
 from priorauth.store import data_folder
 from priorauth.store.blobs import Blobs, folder_store, remote_store
+from priorauth.store.claims.objects import ClaimObjects
+from priorauth.store.claims.submission_claims import SubmissionClaims
 from priorauth.store.database import Database
 from priorauth.store.encryption import keys
 from priorauth.store.encryption.keys import FaultyKey
 from priorauth.store.encryption.sealing import Sealer
+from priorauth.store.ids import present
 from priorauth.store.keeping import moved
 
 
 @contextmanager
-def opened_database(settings: Settings) -> Iterator[Database]:
-    """Open the installation's database.
+def opened_database(settings: Settings, *, beside: bool = False) -> Iterator[Database]:
+    """Open the installation's database; `beside` a server that may be running, which hears what is changed.
 
     Creates folder, schema and, in the sandbox, the catalog and its accounts where they are missing. Raises
     DataFolderInUse while the key is exchanged.
     """
-    with data_folder.keys_held(settings.data_dir), database_of(settings) as database:
+    with data_folder.keys_held(settings.data_dir), database_of(settings, beside=beside) as database:
         if settings.environment is Environment.SANDBOX:
             sandbox.install_catalog(database)
         yield database
 
 
 @contextmanager
-def database_of(settings: Settings) -> Iterator[Database]:
+def database_of(settings: Settings, *, beside: bool = False) -> Iterator[Database]:
     """Open the database as it is, its schema brought up to date. Raises FaultyKey, Moved."""
     given, url = given_keys(settings), settings.database_url
     if url is None:
@@ -42,7 +45,7 @@ def database_of(settings: Settings) -> Iterator[Database]:
         database_url=url.get_secret_value() if url is not None else None,
         server_key=given_server_key(settings),
     )
-    database = Database(address, sealer_of(settings), connections=settings.database_connections)
+    database = Database(address, sealer_of(settings), connections=settings.database_connections, beside=beside)
     try:
         yield database
     finally:
@@ -82,3 +85,8 @@ def blobs_of(settings: Settings) -> Blobs:
     """Return where the bytes of files lie."""
     store = remote_store(settings.files_url) if settings.files_url else folder_store(settings.data_dir / "files")
     return Blobs(store, sealer_of(settings))
+
+
+def claims_of(settings: Settings, database: Database, *, worker: str = "") -> SubmissionClaims:
+    """Return what claims submissions, in the file store that all nodes share."""
+    return SubmissionClaims(database, ClaimObjects(blobs_of(settings)), present=present, worker=worker)

@@ -74,4 +74,6 @@ def _readings(found: Overview) -> Readings:
         families.WORK: {(state,): count for state, count in work.items()},
         families.WORK_OLDEST: {(): found.oldest_wait},
         families.WORKERS: {(): found.workers},
+        families.RESTORE_UNACKNOWLEDGED: {(): float(found.restore_found)},
+        families.CREDENTIALS_SUSPENDED: {(): found.credentials_suspended},
     }

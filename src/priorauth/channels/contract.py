@@ -213,10 +213,31 @@ class PayerOutOfReach(ChannelFault):
 
 
 class AccountInUse(ChannelFault):
-    """The account that signs in has as many sessions as it may, on all workers together: its turn comes."""
+    """The account has as many sessions as it may, or another one is signing in with it: its turn comes."""
 
     def __init__(self) -> None:
-        super().__init__("account_in_use", "The account at the payer's portal has as many sessions as it may have.")
+        super().__init__("account_in_use", "The account at the payer's portal is in use by other sessions.")
+
+
+class SignInRefused(ChannelFault):
+    """The portal has refused the credential's user name, password or account, in words that its adapter knows."""
+
+    def __init__(self) -> None:
+        super().__init__("sign_in_refused", "The portal did not accept the service's credentials.")
+
+
+class CredentialSuspended(ChannelFault):
+    """The portal has refused the credential before: it is not offered again until an operator has acted."""
+
+    def __init__(self) -> None:
+        super().__init__("credential_suspended", "The portal has refused the service's credentials, which rest now.")
+
+
+class SignInsExhausted(ChannelFault):
+    """The account was tried as often as it may be within an hour, and has not signed in."""
+
+    def __init__(self) -> None:
+        super().__init__("sign_ins_exhausted", "Signing in has failed as often as it may be tried within an hour.")
 
 
 Intend = Callable[[], Awaitable[bool]]
@@ -290,8 +311,48 @@ class CredentialSource(Protocol):
         """Return what was kept of the credential's browser at its last sign-in."""
         ...
 
+    async def needs_sign_in(self, credential: Credential) -> bool:
+        """Say whether the credential's next session has to sign in: the portal knows no state that is kept."""
+        ...
+
     async def signed_in(self, credential: Credential, *, state: bytes) -> None:
-        """Note that the credential has signed in, and keep its browser's state for the next session."""
+        """Note that the credential has signed in, and keep its browser's state for the next session.
+
+        Ends the claim of its account and forgets its tries. A suspension stays.
+        """
+        ...
+
+    async def claim_sign_in(
+        self, credential: Credential, *, authorization_id: str, began_with: bytes | None, is_lost: bool
+    ) -> None:
+        """Claim the credential's account for the session that is to sign in, on this worker; again is no harm.
+
+        Args:
+            credential: What it signs in with.
+            authorization_id: Whose session it is.
+            began_with: The state with which its browser begins.
+            is_lost: Whether the portal has shown that it no longer knows that state.
+
+        Raises:
+            AccountInUse: Another session signs in with the account, or the state was renewed meanwhile.
+            CredentialSuspended: The credential is suspended.
+            SignInsExhausted: The account was tried as often as it may be.
+        """
+        ...
+
+    async def count_try(self, credential: Credential, *, authorization_id: str) -> None:
+        """Count that secrets are about to be offered to the portal, before they are. Raises as `claim_sign_in` does."""
+        ...
+
+    async def end_claim(self, credential: Credential, *, authorization_id: str) -> None:
+        """End the session's claim on the account, if it has it."""
+        ...
+
+    async def suspend(self, credential: Credential, *, authorization_id: str, reason: str) -> None:
+        """Suspend the credential for all authorizations, since the portal has refused it in this one's session.
+
+        Raises AccountInUse where it was replaced or removed meanwhile.
+        """
         ...
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from priorauth.bootstrap import backups
+from priorauth.bootstrap.backups import Marked
 from priorauth.bootstrap.logs import configure_logging
 from priorauth.cli.common import DataDir, UserFault, read_settings, told
 from priorauth.store.keeping import backups as copies
@@ -52,22 +53,37 @@ def restore(
     with told():
         restored = backups.restore(settings, source, keys_from=keys)
     typer.echo(f"{data_dir} is as it was at {restored.manifest.made_at:%Y-%m-%d %H:%M:%S} UTC.")
-    typer.echo(_doubted(restored.doubted))
+    _tell(restored.marked)
 
 
-def doubt(data_dir: DataDir = None) -> None:
-    """After a database was put back by other means: look for every open case before anything is sent for it."""
+def mark_restored(data_dir: DataDir = None) -> None:
+    """After a database was put back by other means: look for every open case before anything is sent for it.
+
+    Run it while all nodes are stopped. A node that finds such a database by itself answers 503 to every write, and
+    works on nothing, until this was run. `priorauth doubt` is its old name.
+    """
     settings = read_settings({"data_dir": data_dir})
     configure_logging("warning")
     with told():
         if settings.database_url is None and not (settings.data_dir / copies.DATABASE).exists():
             raise UserFault(f"{settings.data_dir} has no database. Name the server's folder with --data-dir.")
-        typer.echo(_doubted(backups.doubt_restored(settings)))
+        _tell(backups.mark_restored(settings))
 
 
-def _doubted(number: int) -> str:
-    cases = f"{number} open cases are" if number != 1 else "One open case is"
-    return f"{cases} looked for at the payer before anything is sent for it, since the backup does not know what was."
+def _tell(marked: Marked) -> None:
+    cases = f"{marked.open} open cases are" if marked.open != 1 else "One open case is"
+    typer.echo(
+        f"{cases} looked for at the payer before anything is sent for it, since the backup does not know what was."
+    )
+    if marked.submissions:
+        typer.echo(f"{marked.submissions} submissions were in the file store that the database did not know.")
+    if marked.unknown:
+        typer.echo(
+            f"{len(marked.unknown)} of their authorizations are not in this database. Their payers may have them, and "
+            "nothing here follows them. Look for these references at the payers' portals:"
+        )
+        for each in marked.unknown:
+            typer.echo(f"  {each}")
 
 
 def _contents(manifest: Manifest) -> str:

@@ -16,7 +16,7 @@ from priorauth.bootstrap.logs import configure_logging
 from priorauth.bootstrap.portals import NoPortals
 from priorauth.channels.portals.chromium import ChromiumError
 from priorauth.commands.credentials import UnusableCredential
-from priorauth.commands.organizations import NoSuchKey
+from priorauth.commands.organizations import NoSuchKey, UnusableScopes
 from priorauth.domain.credentials import FaultyTotpSecret
 from priorauth.domain.organizations import Environment
 from priorauth.settings import Settings
@@ -62,6 +62,7 @@ _TOLD = (
     FaultyTotpSecret,
     NoSuchKey,
     UnusableCredential,
+    UnusableScopes,
     UserFault,
     ChromiumError,
     listening.CannotListen,
@@ -88,7 +89,7 @@ def opened(data_dir: Path | None, environment: Environment | None = None) -> Ite
     """Give the data folder's database, beside a running server too; faults are told."""
     settings = read_settings({"data_dir": data_dir, "environment": environment})
     configure_logging("warning")
-    with told(), storage.opened_database(settings) as database:
+    with told(), storage.opened_database(settings, beside=True) as database:
         yield database
 
 

@@ -37,6 +37,13 @@ def add(
     totp: Annotated[
         bool, typer.Option("--totp", help="Also ask for the TOTP secret, from which one-time codes are made.")
     ] = False,
+    people_may_enter: Annotated[
+        bool,
+        typer.Option(
+            "--people-may-enter",
+            help="Let people watch and act in its sessions, although it is used for more than one organization.",
+        ),
+    ] = False,
     environment: InEnvironment = Environment.SANDBOX,
     data_dir: DataDir = None,
     as_json: AsJson = False,
@@ -55,6 +62,7 @@ def add(
                 secrets=secrets,
                 organization=organization,
                 provider_npi=provider,
+                people_may_enter=people_may_enter or None,
             )
         )
         show([database.read_now(lambda tx: _row(tx, made))], as_json=as_json)
@@ -64,7 +72,10 @@ def add(
 def list_credentials(
     environment: InEnvironment = Environment.SANDBOX, data_dir: DataDir = None, as_json: AsJson = False
 ) -> None:
-    """List all credentials: whose they are, and when they last signed in. Their secrets are not shown."""
+    """List all credentials: whose they are, when they last signed in, and which are suspended, with the reason.
+
+    Their secrets are not shown.
+    """
     with opened(data_dir, environment) as database:
         rows = database.read_now(lambda tx: [_row(tx, each) for each in tx.credentials.all(environment)])
     show(rows, as_json=as_json)
@@ -79,7 +90,7 @@ def rotate(
     ] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Give a credential another password, at once; its next session signs in anew."""
+    """Give a credential another password, at once; its next session signs in anew. `replace` is the same."""
     with opened(data_dir) as database:
         former = database.read_now(lambda tx: commands.require(tx, credential_id))
         asked = _Asked()
@@ -90,7 +101,49 @@ def rotate(
         )
         asked.finish()
         database.write_now(lambda tx: commands.rotate(tx, present(), credential_id=credential_id, secrets=secrets))
-    typer.echo(f"{credential_id} has other secrets now.")
+        suspension = database.read_now(lambda tx: tx.credentials.sign_ins(credential_id)).suspension
+    if suspension is not None:
+        typer.echo(
+            f"{credential_id} stays suspended: these are secrets that the portal has refused. Give it other ones, or "
+            f"let it try these once more: `priorauth credentials release {credential_id}`."
+        )
+        return
+    typer.echo(f"{credential_id} has the secrets that you gave. Its next session signs in, and what waited goes on.")
+
+
+app.command("replace", help="Give a credential another password, at once. `rotate` is the same.")(rotate)
+
+
+@app.command("release")
+def release(credential_id: CredentialId, data_dir: DataDir = None) -> None:
+    """Let a suspended credential sign in again with the secrets that it has, after its account was put right.
+
+    Its account's failed tries of the last hour count no more.
+    """
+    with opened(data_dir) as database:
+        was_suspended = database.write_now(lambda tx: commands.release(tx, credential_id=credential_id))
+    typer.echo(
+        f"{credential_id} signs in again: once, and is suspended again if the portal still refuses it. "
+        "What waited for it goes on."
+        if was_suspended
+        else f"{credential_id} was not suspended. Its failed tries of the last hour count no more."
+    )
+
+
+@app.command("allow-people")
+def allow_people(credential_id: CredentialId, data_dir: DataDir = None) -> None:
+    """Let people watch and act in an account's sessions, also where several organizations use the account."""
+    with opened(data_dir) as database:
+        database.write_now(lambda tx: commands.let_people_enter(tx, credential_id=credential_id, allowed=True))
+    typer.echo(f"People may enter {credential_id}.")
+
+
+@app.command("forbid-people")
+def forbid_people(credential_id: CredentialId, data_dir: DataDir = None) -> None:
+    """Keep people out of an account's sessions, at once: open live views end, handoffs are done with other accounts."""
+    with opened(data_dir) as database:
+        database.write_now(lambda tx: commands.let_people_enter(tx, credential_id=credential_id, allowed=False))
+    typer.echo(f"People may not enter {credential_id}.")
 
 
 @app.command("remove")
@@ -139,6 +192,7 @@ def _user_name(text: str) -> str:
 
 
 def _row(tx: Transaction, credential: Credential) -> dict[str, object]:
+    suspension = tx.credentials.sign_ins(credential.id).suspension
     owners = {each.id: each.name for each in tx.organizations.all()}
     return {
         "id": credential.id,
@@ -147,8 +201,13 @@ def _row(tx: Transaction, credential: Credential) -> dict[str, object]:
         "provider": credential.provider_npi,
         "userName": credential.user_name,
         "totp": credential.totp_secret is not None,
+        "peopleMayEnter": credential.may_be_entered(
+            lambda: tx.credentials.of_payer(credential.environment, credential.payer_id)
+        ),
         "replaced": _time(credential.replaced_at),
         "lastUsed": _time(credential.last_used_at),
+        "suspended": _time(suspension.since) if suspension is not None else None,
+        "suspensionReason": suspension.reason if suspension is not None else None,
     }
 
 

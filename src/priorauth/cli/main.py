@@ -5,7 +5,18 @@ from typing import Annotated
 import typer
 
 from priorauth.bootstrap import administration
-from priorauth.cli import access, backups, credentials, encryption, keys, nodes, organizations, payers, providers
+from priorauth.cli import (
+    access,
+    backups,
+    credentials,
+    encryption,
+    grants,
+    keys,
+    nodes,
+    organizations,
+    payers,
+    providers,
+)
 from priorauth.cli.common import read_settings
 from priorauth.cli.demo import demo
 from priorauth.cli.doctor import doctor
@@ -27,12 +38,14 @@ for name, commands in (
     ("payers", payers.app),
     ("access", access.app),
     ("credentials", credentials.app),
+    ("grants", grants.app),
     ("encryption", encryption.app),
 ):
     app.add_typer(commands, name=name)
-keeping = (backups.backup, backups.restore, backups.doubt, doctor, move)
+keeping = (backups.backup, backups.restore, backups.mark_restored, doctor, move)
 for command in (nodes.serve, nodes.api, nodes.worker, nodes.sandbox, nodes.migrate, demo, portals, *keeping):
     app.command()(command)
+app.command("doubt", hidden=True)(backups.mark_restored)
 
 
 @app.command()

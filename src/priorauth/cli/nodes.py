@@ -12,10 +12,12 @@ import typer
 from priorauth import faultpoints
 from priorauth.bootstrap import nodes
 from priorauth.bootstrap.children import supervised_worker
+from priorauth.bootstrap.engines import isolation_settings
 from priorauth.bootstrap.logs import configure_logging, log_faults_of
 from priorauth.bootstrap.portals import portals_here
 from priorauth.bootstrap.storage import opened_database
-from priorauth.channels.portals.chromium import decide_sandbox, find_chromium
+from priorauth.channels.portals.chromium import find_chromium
+from priorauth.channels.portals.isolation.launching import require
 from priorauth.cli.common import DataDir, UserFault, read_settings, told
 from priorauth.domain.organizations import Environment
 from priorauth.settings import Settings
@@ -84,10 +86,10 @@ def _settings(**given: Any) -> Settings:  # noqa: ANN401 - whatever an option ta
 
 
 def _require_browser(settings: Settings) -> None:
-    """Refuse to start without a browser, and without its sandbox where that is demanded: not first at a case."""
+    """Refuse to start without a browser, and without what is demanded to surround it: not first at a case."""
     browser = find_chromium(settings.chromium_path)
-    if settings.chromium_sandbox == "on":
-        decide_sandbox("on", browser)
+    if settings.chromium_sandbox == "on" or settings.browser_isolation == "required":
+        require(browser, sandbox=settings.chromium_sandbox, settings=isolation_settings(settings))
 
 
 def _require_postgresql(settings: Settings, command: str) -> None:

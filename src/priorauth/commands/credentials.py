@@ -1,7 +1,8 @@
-"""Credentials of payers' portals: added, replaced, removed by operators; their use noted by the engine."""
+"""Credentials of payers' portals: added, replaced, removed, released by operators."""
 
 from dataclasses import dataclass, replace
 
+from priorauth.commands import sign_ins
 from priorauth.domain.credentials import Credential
 from priorauth.domain.moment import Moment
 from priorauth.domain.organizations import Environment
@@ -33,6 +34,7 @@ def add(
     secrets: Secrets,
     organization: str | None = None,
     provider_npi: str | None = None,
+    people_may_enter: bool | None = None,
 ) -> Credential:
     """Add a credential: for all organizations or the one of this name, for all providers or one. Raises
     UnusableCredential when one of them is not known, or has a credential for exactly this.
@@ -56,17 +58,32 @@ def add(
         password=secrets.password,
         totp_secret=secrets.totp_secret,
         created_at=moment.now,
+        people_may_enter=people_may_enter,
     )
     tx.credentials.add(credential)
+    # What waits for a credential that is suspended may take this one.
+    sign_ins.begin(tx, credential)
+    # An account that was one organization's alone may be shared from now on.
+    tx.live_views.wake()
+    return credential
+
+
+def let_people_enter(tx: Transaction, *, credential_id: str, allowed: bool) -> Credential:
+    """Set whether people may watch or act in the sessions of an account, at once. Raises UnusableCredential."""
+    credential = replace(require(tx, credential_id), people_may_enter=allowed)
+    tx.credentials.save(credential)
+    tx.live_views.wake()
     return credential
 
 
 def rotate(tx: Transaction, moment: Moment, *, credential_id: str, secrets: Secrets) -> Credential:
-    """Give a credential other secrets; what its browser was given for the former ones is forgotten. Raises
-    UnusableCredential.
+    """Give a credential other secrets; what its browser was given for the former ones is forgotten.
+
+    Other secrets lift its suspension; those that the portal has refused do not. Raises UnusableCredential.
     """
+    former = require(tx, credential_id)
     credential = replace(
-        require(tx, credential_id),
+        former,
         user_name=secrets.user_name,
         password=secrets.password,
         totp_secret=secrets.totp_secret,
@@ -74,25 +91,30 @@ def rotate(tx: Transaction, moment: Moment, *, credential_id: str, secrets: Secr
     )
     tx.credentials.save(credential)
     tx.credentials.drop_state(credential_id)
+    if not credential.has_secrets_of(former):
+        sign_ins.begin(tx, credential)
+    tx.live_views.wake()
     return credential
+
+
+def release(tx: Transaction, *, credential_id: str) -> bool:
+    """Let a credential sign in again, with all others of the same secrets; say whether it was suspended.
+
+    Its account's tries of the last hour count no more. Raises UnusableCredential.
+    """
+    credential = require(tx, credential_id)
+    was_suspended = tx.credentials.sign_ins(credential_id).suspension is not None
+    sign_ins.release(tx, credential)
+    return was_suspended
 
 
 def remove(tx: Transaction, *, credential_id: str) -> Credential:
     """Delete a credential and what its browser was given. Raises UnusableCredential."""
     credential = require(tx, credential_id)
     tx.credentials.remove(credential_id)
+    tx.work.begin_delayed(credential.payer_id)
+    tx.live_views.wake()
     return credential
-
-
-def note_sign_in(tx: Transaction, moment: Moment, *, used: Credential, state: bytes) -> None:
-    """Note that a credential has signed in, and keep what its browser was given.
-
-    Nothing of it where an operator has replaced or removed the credential meanwhile: its secrets open nothing more.
-    """
-    present = tx.credentials.get(used.id)
-    if present is not None and present.has_secrets_of(used):
-        tx.credentials.save(replace(present, last_used_at=moment.now))
-        tx.credentials.put_state(used.id, state)
 
 
 def require(tx: Transaction, credential_id: str) -> Credential:

@@ -20,6 +20,7 @@ from priorauth.domain.organizations import Caller
 from priorauth.domain.processing import is_in_hand
 from priorauth.domain.reviews import Difference, ReadPackage
 from priorauth.domain.submissions import PayerReceipt
+from priorauth.store.access_rights import may_enter
 from priorauth.store.transaction import Transaction
 
 _UNRESOLVED = "The case may be at the payer, which could not be searched for it. Look for it in the payer's portal."
@@ -41,7 +42,12 @@ def create(
     """
     case = tx.authorizations.require(caller, authorization_id)
     case.require_version(expected_version)
-    changed = interactions.take(case, moment, accepted_review_snapshot_id=accepted_review_snapshot_id)
+    changed = interactions.take(
+        case,
+        moment,
+        accepted_review_snapshot_id=accepted_review_snapshot_id,
+        is_enterable=may_enter(tx, tx.sessions.of(case.id)),
+    )
     record(tx, before=case, after=changed, moment=moment, actor=customer(caller), event="handoff_created")
     handoff = changed.journal.open_handoff
     if handoff is None:
@@ -158,6 +164,7 @@ def intend(tx: Transaction, moment: Moment, *, authorization_id: str) -> Authori
     case = load(tx, authorization_id)
     changed = interactions.intend(case, moment, claim=tx.sessions.of(case.id))
     handoff = case.journal.handoffs[-1]
+    tx.submission_claims.add(case.id, attempt_id=changed.journal.attempts[-1].id, now=moment.now)
     return record(
         tx,
         before=case,

@@ -13,6 +13,7 @@ from priorauth.domain.errors import AccessGrantNotFound
 from priorauth.domain.live.grants import AccessGrant, Viewer, judge, refusal, ticket_hash_of
 from priorauth.domain.live.views import Ending
 from priorauth.domain.moment import Moment
+from priorauth.store.access_rights import basis_of
 from priorauth.store.transaction import Transaction
 
 # How long the first ticket of a view connects it: whoever opens a grant does so at once.
@@ -30,12 +31,14 @@ class Connected:
     may_submit: bool
 
 
-def open_view(tx: Transaction, moment: Moment, *, grant_id: str, network_address: str) -> str | Ending:
+def open_view(
+    tx: Transaction, moment: Moment, *, grant_id: str, network_address: str, review_seconds: float
+) -> str | Ending:
     """Open a grant; return the ticket that connects its view once, or why the grant opens nothing any more.
 
     Whoever calls has proven the grant's secret. Raises AccessGrantNotFound.
     """
-    grant = tx.access_grants.require(grant_id)
+    grant = tx.access_grants.require(grant_id).bounded(review_seconds)
     ending = _judged(tx, moment, grant)
     if ending is not None:
         _note_refusal(tx, moment, grant, ending, network_address=network_address)
@@ -54,13 +57,13 @@ def open_view(tx: Transaction, moment: Moment, *, grant_id: str, network_address
     return ticket
 
 
-def connect(tx: Transaction, moment: Moment, *, ticket: str) -> Connected | Ending:
+def connect(tx: Transaction, moment: Moment, *, ticket: str, review_seconds: float) -> Connected | Ending:
     """Connect the view of a ticket, which nobody can use again; or say why its grant opens nothing any more.
 
     A view that was connected before goes on: its viewer comes back. Raises AccessGrantNotFound for a ticket that
     connects nothing.
     """
-    viewer, grant = _of_ticket(tx, moment, ticket)
+    viewer, grant = _of_ticket(tx, moment, ticket, review_seconds)
     ending = _judged(tx, moment, grant)
     claim = tx.sessions.of(grant.authorization_id)
     if ending is not None or claim is None:
@@ -76,12 +79,12 @@ def connect(tx: Transaction, moment: Moment, *, ticket: str) -> Connected | Endi
     return Connected(viewer, grant, claim.session_id, following, _may_submit(tx, grant))
 
 
-def renew(tx: Transaction, moment: Moment, *, view_id: str, ticket: str) -> AccessGrant:
+def renew(tx: Transaction, moment: Moment, *, view_id: str, ticket: str, review_seconds: float) -> AccessGrant:
     """Let a view go on under the fresh grant that the ticket is of; return that grant.
 
     Raises AccessGrantNotFound unless both allow the very same, or the reason why the fresh one opens nothing.
     """
-    opened, fresh = _of_ticket(tx, moment, ticket)
+    opened, fresh = _of_ticket(tx, moment, ticket, review_seconds)
     viewer = tx.live_views.require(view_id)
     if opened.connected_at is not None or not fresh.continues(tx.access_grants.require(viewer.access_grant_id)):
         raise AccessGrantNotFound
@@ -114,7 +117,7 @@ def note_refused_input(tx: Transaction, moment: Moment, *, view_id: str, reason:
 
 def _judged(tx: Transaction, moment: Moment, grant: AccessGrant) -> Ending | None:
     case = load(tx, grant.authorization_id)
-    return judge(grant, case, tx.sessions.of(case.id), now=moment.now)
+    return judge(grant, case, basis_of(tx, grant, case), now=moment.now)
 
 
 def _may_submit(tx: Transaction, grant: AccessGrant) -> bool:
@@ -123,11 +126,11 @@ def _may_submit(tx: Transaction, grant: AccessGrant) -> bool:
     return attempt is not None and attempt.handoff_id is not None and attempt.handoff_id == grant.manual_handoff_id
 
 
-def _of_ticket(tx: Transaction, moment: Moment, ticket: str) -> tuple[Viewer, AccessGrant]:
+def _of_ticket(tx: Transaction, moment: Moment, ticket: str, review_seconds: float) -> tuple[Viewer, AccessGrant]:
     viewer = tx.live_views.of_ticket(ticket_hash_of(ticket))
     if viewer is None or (viewer.connected_at is None and moment.now - viewer.opened_at >= _FIRST_TICKET):
         raise AccessGrantNotFound
-    return viewer, tx.access_grants.require(viewer.access_grant_id)
+    return viewer, tx.access_grants.require(viewer.access_grant_id).bounded(review_seconds)
 
 
 def _note(tx: Transaction, moment: Moment, viewer: Viewer, *, event: str, **details: str) -> None:

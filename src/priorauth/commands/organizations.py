@@ -7,12 +7,16 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from priorauth.domain.moment import Moment
-from priorauth.domain.organizations import ApiKey, Caller, Environment, Organization, Scope
+from priorauth.domain.organizations import ApiKey, Caller, Environment, Organization, Scope, needs_read
 from priorauth.store.transaction import Transaction
 
 
 class NoSuchKey(Exception):
     """An operator named a key that does not exist, or that opens nothing any more."""
+
+
+class UnusableScopes(Exception):
+    """An operator named scopes that are of no use together. The message says what to add."""
 
 
 def ensure_organization(tx: Transaction, moment: Moment, *, name: str) -> Organization:
@@ -33,7 +37,27 @@ def create_key(
     scopes: tuple[Scope, ...] = tuple(Scope),
     expires_at: datetime | None = None,
 ) -> tuple[ApiKey, str]:
-    """Create a key; return it and the one text that opens it, which is stored nowhere."""
+    """Create a key; return it and the one text that opens it, which is stored nowhere. Raises UnusableScopes."""
+    unusable = needs_read(scopes)
+    if unusable:
+        raise UnusableScopes(
+            f"{' and '.join(unusable)} can only be used together with {Scope.READ}: what a write answers with can be "
+            f"read in it. Add --scope {Scope.READ}."
+        )
+    return _create_key(
+        tx, moment, organization=organization, environment=environment, scopes=scopes, expires_at=expires_at
+    )
+
+
+def _create_key(
+    tx: Transaction,
+    moment: Moment,
+    *,
+    organization: Organization,
+    environment: Environment,
+    scopes: tuple[Scope, ...],
+    expires_at: datetime | None,
+) -> tuple[ApiKey, str]:
     key_id, secret = moment.new_id("key"), secrets.token_urlsafe(32)
     key = ApiKey(
         id=key_id,
@@ -49,11 +73,14 @@ def create_key(
 
 
 def revoke_key(tx: Transaction, moment: Moment, *, key_id: str) -> ApiKey:
-    """Take a key's rights away at once; a key that has none stays as it is. Raises NoSuchKey."""
+    """Take a key's rights away at once, also where it was used to open a live view. Raises NoSuchKey.
+
+    A key that has no rights stays as it is.
+    """
     key = _key(tx, key_id)
     if key.revoked_at is None:
         key = replace(key, revoked_at=moment.now)
-        tx.organizations.save_key(key)
+        _save(tx, key)
     return key
 
 
@@ -63,9 +90,9 @@ def rotate_key(tx: Transaction, moment: Moment, *, key_id: str, overlap: timedel
     if not old.is_usable(environment=old.environment, now=moment.now):
         raise NoSuchKey(f"The key {key_id} opens nothing any more. Create a new one.")
     ends = moment.now + overlap
-    tx.organizations.save_key(replace(old, expires_at=min(ends, old.expires_at) if old.expires_at else ends))
+    _save(tx, replace(old, expires_at=min(ends, old.expires_at) if old.expires_at else ends))
     organization = Organization(old.organization_id, "")
-    return create_key(
+    return _create_key(
         tx,
         moment,
         organization=organization,
@@ -93,6 +120,12 @@ def authenticate(
     if not key.is_usable(environment=environment, now=moment.now):
         return None
     return Caller(key.organization_id, key.environment, key.id, key.scopes), key
+
+
+def _save(tx: Transaction, key: ApiKey) -> None:
+    """Store a key whose rights have changed, and have every open live view of its organization judged by them."""
+    tx.organizations.save_key(key)
+    tx.live_views.wake(organization_id=key.organization_id)
 
 
 def _key(tx: Transaction, key_id: str) -> ApiKey:

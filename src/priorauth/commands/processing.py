@@ -31,6 +31,19 @@ _OUT_OF_REACH = Reason(
     "case anew when the portal is back, or send it to the payer by another way.",
 )
 
+_REFUSED = Reason(
+    "credential_suspended",
+    "The payer's portal refuses the service's credentials, and nobody has put them right for so long that the service "
+    "gave up. Nothing was submitted. Ask the operator of this server to look at `priorauth credentials list`, and "
+    "create the case anew.",
+)
+_EXHAUSTED = Reason(
+    "sign_ins_exhausted",
+    "Signing in to the payer's portal has failed for so long that the service gave up. Nothing was submitted. Ask the "
+    "operator of this server to sign in there once, and create the case anew.",
+)
+_SIGN_IN_WAITS = {each.code: each for each in (_REFUSED, _EXHAUSTED)}
+
 Decide = Callable[[Authorization, Knowledge], Authorization]
 
 
@@ -194,9 +207,11 @@ def wait_out(
     lost: str,
     patience: timedelta,
     look_at_least_every: float,
+    sign_in: str | None = None,
 ) -> Authorization:
     """Start the case's work `lost` again after a while, because its payer cannot be reached now.
 
+    `sign_in` is why its account may not sign in now, where that keeps it: `credential_suspended`, `sign_ins_exhausted`.
     A case in processing that has waited for longer than `patience` fails. What the payer has is never given up.
     """
     case = load(tx, authorization_id)
@@ -205,9 +220,10 @@ def wait_out(
         return case
     outage = processing.present_outage(case, moment)
     if moment.now - outage.since >= patience and _may_be_given_up(case):
-        return _give_up(tx, moment, case, _OUT_OF_REACH)
+        return _give_up(tx, moment, case, _SIGN_IN_WAITS[sign_in] if sign_in is not None else _OUT_OF_REACH)
     if outage != case.journal.outage:
-        note(tx, moment, authorization_id=case.id, event="payer_out_of_reach", actor=SERVICE, details={})
+        event, details = ("payer_out_of_reach", {}) if sign_in is None else ("sign_in_awaited", {"code": sign_in})
+        note(tx, moment, authorization_id=case.id, event=event, actor=SERVICE, details=details)
     delay = outage.next_look_in(moment.now, spread=crc32(work.id.encode()) / 2**32, at_most=look_at_least_every)
     return _again(tx, processing.waiting_out(case, moment), delay_seconds=delay.total_seconds())
 

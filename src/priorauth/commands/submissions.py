@@ -19,6 +19,7 @@ def begin_attempt(tx: Transaction, moment: Moment, *, authorization_id: str, run
     """Commit the intent to submit the case or to reply. Raises NotMutable when nothing may be sent any more."""
     case = load(tx, authorization_id)
     changed = processing.begin_attempt(case, moment, run=run, turn=turn)
+    tx.submission_claims.add(case.id, attempt_id=changed.journal.attempts[-1].id, now=moment.now)
     event = "submission_intended" if case.submission.payer_receipt is None else "reply_intended"
     return record(tx, before=case, after=changed, moment=moment, actor=SERVICE, event=event)
 

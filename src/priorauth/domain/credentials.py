@@ -4,7 +4,7 @@ What a credential keeps secret never shows in its representation: no log, traceb
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -30,6 +30,7 @@ class Credential:
     """An account at a payer's portal: everybody's, an organization's, or for one provider alone.
 
     `totp_secret` (RFC 6238, base32) is there where the service can make the portal's one-time codes by itself.
+    `people_may_enter` is what the operator has said of people who watch or act in its sessions; None: nothing yet.
     """
 
     id: str
@@ -43,6 +44,7 @@ class Credential:
     created_at: datetime
     replaced_at: datetime | None = None
     last_used_at: datetime | None = None
+    people_may_enter: bool | None = None
 
     def __repr__(self) -> str:
         return f"Credential({self.id})"
@@ -52,6 +54,26 @@ class Credential:
         """Say whether any organization and provider may take it."""
         return self.organization_id is None and self.provider_npi is None
 
+    def is_shared(self, others: Iterable["Credential"]) -> bool:
+        """Return True if the account is used for more than one organization, by this credential or by `others`.
+
+        Args:
+            others: The credentials of the same payer, this one included or not.
+        """
+        return self.organization_id is None or any(
+            other.organization_id != self.organization_id and _same_user(other, self) for other in others
+        )
+
+    def may_be_entered(self, others: Callable[[], Iterable["Credential"]]) -> bool:
+        """Return True if people may watch or act in the account's sessions.
+
+        The account of one organization is entered unless the operator forbids it, a shared one only where the operator
+        allows it: what one organization's people see there may be another's.
+        """
+        if self.people_may_enter is not None:
+            return self.people_may_enter
+        return not self.is_shared(others())
+
     def has_secrets_of(self, other: "Credential") -> bool:
         """Say whether both sign in by the same secrets: what one of them was given is the other one's too."""
         return (self.user_name, self.password, self.totp_secret) == (
@@ -59,6 +81,11 @@ class Credential:
             other.password,
             other.totp_secret,
         )
+
+
+def _same_user(one: Credential, other: Credential) -> bool:
+    # Portals compare user names without regard to case, most of them.
+    return one.user_name.strip().casefold() == other.user_name.strip().casefold()
 
 
 def most_specific(credentials: Iterable[Credential], *, organization_id: str, provider_npi: str) -> Credential | None:

@@ -218,7 +218,8 @@ class AccessGrantExpired(NotFoundError):
 class AccessGrantRevoked(NotFoundError):
     code = "access_grant_revoked"
     meaning = (
-        "The access grant was revoked, or its handoff was closed. Read the authorization: it says whose move it is now."
+        "The access grant was revoked, its handoff was closed, or the API key that created it has ended. Read the "
+        "authorization: it says whose move it is now."
     )
 
 

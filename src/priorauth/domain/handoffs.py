@@ -99,7 +99,8 @@ class ManualHandoff:
     """One human's turn in the payer's channel.
 
     `review_snapshot_id` is the snapshot that was accepted for the final submit; without it nothing can be submitted.
-    `refreshed_at` is when access to the session was last created.
+    `refreshed_at` is when access to the session was last created. Where it is not `is_enterable`, people act in an
+    account of their own, and the session is for nobody to enter, for the handoff's whole life.
     """
 
     id: str
@@ -113,11 +114,12 @@ class ManualHandoff:
     report: Report | None = None
     reconciliation: Reconciliation | None = None
     message: str | None = None
+    is_enterable: bool = True
 
     @property
     def final_submit_capable(self) -> bool:
-        """Say whether the human may press the last button."""
-        return self.review_snapshot_id is not None
+        """Return True if the person may press the last button in the service's session."""
+        return self.review_snapshot_id is not None and self.is_enterable
 
     def is_abandoned(self, patience: timedelta, *, now: datetime) -> bool:
         """Say whether nobody has created access to the session for as long as `patience`."""

@@ -102,8 +102,12 @@ def offer(
     return evolve(case, Event.HUMAN_NEEDED, moment, next_action=action, submission=shown, journal=journal)
 
 
-def take(case: Authorization, moment: Moment, *, accepted_review_snapshot_id: str | None) -> Authorization:
+def take(
+    case: Authorization, moment: Moment, *, accepted_review_snapshot_id: str | None, is_enterable: bool = True
+) -> Authorization:
     """Return the case with a human in its interaction; with the same human's when there is one.
+
+    `is_enterable`: whether people may enter the service's session; else they act in an account of their own.
 
     Raises ManualHandoffNotAllowed, ReviewAcknowledgementRequired or ReviewStale, in this order.
     """
@@ -124,6 +128,7 @@ def take(case: Authorization, moment: Moment, *, accepted_review_snapshot_id: st
         review_snapshot_id=snapshot_id,
         created_at=moment.now,
         refreshed_at=moment.now,
+        is_enterable=is_enterable,
     )
     journal = replace(case.journal, handoffs=(*case.journal.handoffs, handoff), offers_lost=0)
     if snapshot_id is not None:

@@ -90,6 +90,12 @@ def needs_session(case: Authorization) -> bool:
     return working or case.journal.open_attempt is not None
 
 
+def is_enterable(case: Authorization) -> bool:
+    """Return False while a handoff has the session whose person acts in an account of their own."""
+    handoff = case.journal.open_handoff
+    return handoff is None or handoff.is_enterable
+
+
 def is_in_human_hands(case: Authorization) -> bool:
     """Say whether the interaction is a human's now; one who gives it back has it no more."""
     handoff = case.active_handoff if case.status is Status.REQUIRES_ACTION else None
@@ -140,7 +146,8 @@ def _may_cross(case: Authorization, claim: SessionClaim | None) -> bool:
         return False
     if attempt.handoff_id is None:
         return case.status is Status.PROCESSING
-    return is_in_human_hands(case) and case.journal.handoffs[-1].id == attempt.handoff_id
+    handoff = case.journal.handoffs[-1]
+    return is_in_human_hands(case) and handoff.id == attempt.handoff_id and handoff.is_enterable
 
 
 def _demands_approval(case: Authorization) -> bool:

@@ -1,5 +1,6 @@
 """Who uses the server: organizations, their API keys, and what a key may do."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -20,6 +21,16 @@ class Scope(StrEnum):
     READ = "authorizations:read"
     WRITE = "authorizations:write"
     CONFIRM = "authorizations:confirm"
+    LIVE_VIEW = "live:view"
+
+
+# What a write answers with can be read in it: who may write may read.
+_NEEDS_READ = frozenset({Scope.WRITE, Scope.CONFIRM})
+
+
+def needs_read(scopes: Collection[Scope]) -> tuple[Scope, ...]:
+    """Return those of `scopes` that nobody can use without `authorizations:read`, unless it is among them."""
+    return () if Scope.READ in scopes else tuple(scope for scope in scopes if scope in _NEEDS_READ)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +60,10 @@ class ApiKey:
         expired = self.expires_at is not None and self.expires_at <= now
         return self.environment is environment and self.revoked_at is None and not expired
 
+    def grants(self, scope: Scope) -> bool:
+        """Return True if whoever has the key may do what `scope` covers."""
+        return _grants(self.scopes, scope)
+
     def is_due_for_a_note(self, *, now: datetime) -> bool:
         """Say whether its use should be noted: the last note is a minute old or older."""
         return self.last_used_at is None or now - self.last_used_at >= timedelta(minutes=1)
@@ -63,9 +78,19 @@ class Caller:
     key_id: str
     scopes: tuple[Scope, ...]
 
+    def has(self, scope: Scope) -> bool:
+        """Return True if the key may do what `scope` covers."""
+        return _grants(self.scopes, scope)
+
     def require(self, scope: Scope) -> None:
-        """Raise InsufficientPermissions when the key lacks `scope`."""
-        if scope not in self.scopes:
-            raise InsufficientPermissions(
-                f"The API key lacks the scope {scope}. Use a key that has it.", details={"requiredScope": scope.value}
-            )
+        """Raise InsufficientPermissions when the key lacks `scope`, or a scope without which that one is not usable."""
+        if self.has(scope):
+            return
+        lacking = scope if scope not in self.scopes else Scope.READ
+        raise InsufficientPermissions(
+            f"The API key lacks the scope {lacking}. Use a key that has it.", details={"requiredScope": lacking.value}
+        )
+
+
+def _grants(scopes: Collection[Scope], scope: Scope) -> bool:
+    return scope in scopes and (scope not in _NEEDS_READ or Scope.READ in scopes)

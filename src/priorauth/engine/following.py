@@ -9,12 +9,16 @@ from collections.abc import Callable, Mapping
 import structlog
 
 from priorauth.channels.contract import (
+    AccountInUse,
     Channel,
     ChannelFault,
+    CredentialSuspended,
     EvidenceMismatch,
     HumanNeeded,
     PayerOutOfReach,
     Pending,
+    SignInRefused,
+    SignInsExhausted,
 )
 from priorauth.commands import handoffs, portal_health, submissions
 from priorauth.commands import processing as moves
@@ -93,6 +97,9 @@ class Following:
         channel, out_of_reach = self._channels[case.route.channel], False
         try:
             seen = await channel.read_status(job, reference_number=receipt.reference_number)
+        except (AccountInUse, SignInRefused, CredentialSuspended, SignInsExhausted):
+            # The account has to wait, and nothing of it is the portal's fault. The next look asks again.
+            return Pending()
         except ChannelFault as fault:
             code, out_of_reach = fault.code, isinstance(fault, PayerOutOfReach)
         except Exception as error:  # noqa: BLE001 - an adapter's fault, whatever it is, costs one look

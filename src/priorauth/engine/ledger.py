@@ -2,22 +2,31 @@
 
 from collections.abc import Callable, Mapping
 
-from priorauth.commands import handoffs, live_sessions
+from priorauth.commands import access_grants, handoffs, live_sessions
 from priorauth.commands import processing as moves
-from priorauth.domain.errors import NotMutable
+from priorauth.domain.authorizations import Authorization
+from priorauth.domain.errors import NotMutable, TemporarilyUnavailable
 from priorauth.domain.events import SERVICE
 from priorauth.domain.live_sessions import SessionClaim
 from priorauth.domain.moment import Moment
+from priorauth.store.claims.submission_claims import SubmissionClaims
 from priorauth.store.database import Database
+from priorauth.store.transaction import Transaction
 
 
 class Ledger:
     """The `SessionLedger` over the database."""
 
     def __init__(
-        self, database: Database, present: Callable[[], Moment], *, sessions_per_credential: int | None = None
+        self,
+        database: Database,
+        present: Callable[[], Moment],
+        *,
+        claims: SubmissionClaims,
+        sessions_per_credential: int | None = None,
     ) -> None:
         self._database = database
+        self._claims = claims
         self._sessions_per_credential = sessions_per_credential
         self._present = present
 
@@ -36,13 +45,19 @@ class Ledger:
 
     async def intend_for_person(self, authorization_id: str) -> bool:
         """Commit that a person's held final request is about to leave; False when it must not."""
+
+        def operation(tx: Transaction) -> Authorization:
+            moment = self._present()
+            if not access_grants.is_right_valid(tx, moment, authorization_id=authorization_id):
+                raise NotMutable
+            return handoffs.intend(tx, moment, authorization_id=authorization_id)
+
         try:
-            await self._database.write(
-                lambda tx: handoffs.intend(tx, self._present(), authorization_id=authorization_id)
-            )
-        except NotMutable:
+            intended = await self._database.write(operation)
+            return await self._claims.claim(authorization_id, attempt_id=intended.journal.attempts[-1].id)
+        except (NotMutable, TemporarilyUnavailable):
+            # Where the file store was away the attempt stays open: it is looked for at the payer.
             return False
-        return True
 
     async def note(self, authorization_id: str, event: str, details: Mapping[str, str]) -> None:
         """Append to a case's timeline."""

@@ -5,6 +5,7 @@ Each step ends in a verdict of one word. A fault of the channel becomes a fresh 
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -26,7 +27,7 @@ from priorauth.commands import handoffs, submissions
 from priorauth.commands.processing import Observation
 from priorauth.commands.record import load
 from priorauth.domain.authorizations import Authorization, Reason
-from priorauth.domain.errors import NotMutable
+from priorauth.domain.errors import NotMutable, TemporarilyUnavailable
 from priorauth.domain.handoffs import HandoffState, ManualHandoff
 from priorauth.domain.lifecycle import Status
 from priorauth.domain.moment import Moment
@@ -36,6 +37,7 @@ from priorauth.engine.jobs import job_of
 from priorauth.engine.outcomes import observe, record_evidence, spend_approval
 from priorauth.engine.pictures import PictureStore, keep_page
 from priorauth.engine.retries import Retries
+from priorauth.store.claims.submission_claims import SubmissionClaims
 from priorauth.store.database import Database
 from priorauth.store.transaction import Transaction
 
@@ -44,6 +46,16 @@ _NOT_SENT = Reason(
     "The portal's last button could not be pressed. Nothing was submitted: create the case anew, or ask the operator "
     "of this server to look at the portal.",
 )
+_UNCLAIMED = Reason(
+    "files_unavailable",
+    "The file store cannot be reached, and no submission leaves without its claim there. Nothing was submitted: create "
+    "the authorization again later, or ask the operator of this server.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Unclaimed:
+    """The intent is committed, and its claim could not be made: nothing was sent."""
 
 
 class Verdict(StrEnum):
@@ -62,12 +74,14 @@ class Processing:
         self,
         *,
         database: Database,
+        claims: SubmissionClaims,
         channels: Mapping[str, Channel],
         present: Callable[[], Moment],
         retries: Retries,
         pictures: PictureStore | None = None,
     ) -> None:
         self._database = database
+        self._claims = claims
         self._pictures = pictures
         self._channels = channels
         self._present = present
@@ -131,27 +145,38 @@ class Processing:
             return await self._conclude(case, found)
         return await self._missed(case, looked_at, settles_after=job.portal.submission_settles_after_seconds)
 
-    async def _submit(self, channel: Channel, case: Authorization, job: Job) -> Submission:
+    async def _submit(self, channel: Channel, case: Authorization, job: Job) -> Submission | _Unclaimed:
+        unclaimed = False
+
         async def intend() -> bool:
+            nonlocal unclaimed
             run, turn = case.journal.run, case.journal.turn
             try:
-                await self._database.write(
+                intended = await self._database.write(
                     lambda tx: submissions.begin_attempt(
                         tx, self._present(), authorization_id=case.id, run=run, turn=turn
                     )
                 )
             except NotMutable:
                 return False
-            return True
+            try:
+                return await self._claims.claim(case.id, attempt_id=intended.journal.attempts[-1].id)
+            except TemporarilyUnavailable:
+                unclaimed = True
+                return False
 
-        return await channel.submit(job, allowed=approved_differences(case), intend=intend)
+        outcome = await channel.submit(job, allowed=approved_differences(case), intend=intend)
+        return _Unclaimed() if unclaimed else outcome
 
-    async def _conclude(self, case: Authorization, outcome: Preparation | Submission) -> str:
+    async def _conclude(self, case: Authorization, outcome: Preparation | Submission | _Unclaimed) -> str:
         match outcome:
             case Unresolved():
                 return Verdict.UNRESOLVED
             case NotSent():
                 await self._retries.after_fault(case, _NOT_SENT, first=_conclude_unsent)
+                return Verdict.AGAIN
+            case _Unclaimed():
+                await self._retries.after_fault(case, _UNCLAIMED, first=_conclude_unsent)
                 return Verdict.AGAIN
             case PayerReceipt() | Answered():
                 await self._database.write(lambda tx: record_evidence(tx, self._present(), case, outcome))

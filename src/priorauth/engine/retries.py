@@ -1,6 +1,7 @@
 """How failed work is tried again: from its start, after a growing while, and not for ever.
 
-A payer that cannot be reached is waited for by time, and its portal left alone meanwhile; other faults are counted.
+A payer that cannot be reached is waited for by time, and its portal left alone meanwhile; so is an account that may not
+sign in now. Other faults are counted.
 
 What an exception says is never written down, since it may quote a page.
 """
@@ -11,7 +12,15 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from priorauth.channels.contract import AccountInUse, ChannelFault, Job, PayerOutOfReach
+from priorauth.channels.contract import (
+    AccountInUse,
+    ChannelFault,
+    CredentialSuspended,
+    Job,
+    PayerOutOfReach,
+    SignInRefused,
+    SignInsExhausted,
+)
 from priorauth.commands import processing as moves
 from priorauth.commands import submissions
 from priorauth.commands.portal_health import note_fault
@@ -82,6 +91,11 @@ class Retries:
         if isinstance(error, AccountInUse):
             await self._database.write(lambda tx: self._stand_back(tx, self._present(), case))
             return
+        if isinstance(error, SignInRefused | CredentialSuspended | SignInsExhausted):
+            # The refusal has suspended the credential: this case waits as all others do.
+            why = CredentialSuspended() if isinstance(error, SignInRefused) else error
+            await self._database.write(lambda tx: self._wait_out(tx, self._present(), case, sign_in=why.code))
+            return
         if isinstance(error, ChannelFault):
             code = error.code
             reason = Reason(code, error.message)
@@ -115,7 +129,7 @@ class Retries:
         note_fault(tx, moment, **place_of(job), code=PayerOutOfReach().code, out_of_reach=True)
         self._wait_out(tx, moment, case)
 
-    def _wait_out(self, tx: Transaction, moment: Moment, case: Authorization) -> None:
+    def _wait_out(self, tx: Transaction, moment: Moment, case: Authorization, *, sign_in: str | None = None) -> None:
         moves.wait_out(
             tx,
             moment,
@@ -123,6 +137,7 @@ class Retries:
             lost=processing_work(case.id, run=case.journal.run, turn=case.journal.turn).id,
             patience=self._bounds.outage_patience,
             look_at_least_every=self._bounds.longest_delay,
+            sign_in=sign_in,
         )
 
     def after_miss(

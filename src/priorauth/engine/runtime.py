@@ -50,6 +50,7 @@ class Engine:
         concurrency_per_payer: int,
         polling_seconds: float,
         observer: Observer | None = None,
+        halted: asyncio.Event | None = None,
     ) -> None:
         self._database_url = database_url
         self._processing = processing
@@ -62,11 +63,37 @@ class Engine:
         self._concurrency_per_payer = concurrency_per_payer
         self._polling_seconds = polling_seconds
         self._observer = observer or Observer()
+        self._halted = halted or asyncio.Event()
+        self._halting: asyncio.Task[None] | None = None
+        self._changing = asyncio.Lock()
+        self._launched = False
         self._tending: tuple[asyncio.Task[None], ...] = ()
         self._running: set[str] = set()
 
-    async def start(self) -> None:
+    async def start(self, *, shutdown_seconds: int = 10) -> None:
+        """Start to work, unless the engine is halted; stop by itself as soon as it is, as `stop` does."""
+        async with self._changing:
+            if not self._halted.is_set():
+                await self._launch()
+        self._halting = asyncio.create_task(self._halt(shutdown_seconds), name="engine-halt")
+
+    async def stop(self, *, within_seconds: int) -> None:
+        """Stop taking work, give running steps `within_seconds`, and let go; what is unfinished is taken up later."""
+        if self._halting is not None and not self._halted.is_set():
+            self._halting.cancel()
+        async with self._changing:
+            await self._end(within_seconds)
+
+    async def _halt(self, within_seconds: int) -> None:
+        await self._halted.wait()
+        async with self._changing:
+            if self._launched:
+                _log.error("engine_halted", advice="The database was put back. No work goes on in this process.")
+            await self._end(within_seconds)
+
+    async def _launch(self) -> None:
         """Launch DBOS in the running loop, register workflows and queues, take up what was left, begin to sweep."""
+        self._launched = True
         configuration: DBOSConfig = {
             "name": "priorauth",
             "system_database_url": self._database_url,
@@ -101,8 +128,10 @@ class Engine:
             asyncio.create_task(self._sweeper.attend_sessions(), name="session-attendant"),
         )
 
-    async def stop(self, *, within_seconds: int) -> None:
-        """Stop taking work, give running steps `within_seconds`, and let go; what is unfinished is taken up later."""
+    async def _end(self, within_seconds: int) -> None:
+        if not self._launched:
+            return
+        self._launched = False
         for task in self._tending:
             task.cancel()
             with suppress(asyncio.CancelledError):
@@ -134,6 +163,9 @@ class Engine:
                 return await self._step("look", self._following.look, case=(authorization_id, run, turn))
 
     async def _step(self, name: str, step: Step, *, case: tuple[str, int, int]) -> str:
+        if self._halted.is_set():
+            # Work that ends unfinished is started again by the sweeper of the next engine.
+            return Verdict.AGAIN
         began, verdict = time.perf_counter(), "failed"
         with traces.span(name, {traces.CASE: case[0], traces.STEP: name}) as span:
             try:

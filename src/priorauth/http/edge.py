@@ -68,6 +68,7 @@ class ApiSettings:
     file_bytes_limit: int = 25 * 1024 * 1024
     idempotency_days: int = 30
     access_grant_seconds: int = 300
+    review_view_seconds: float = 900
     live_frame_ancestors: str = "'self'"
     waiting_work_limit: int = 10_000
     sandbox_portals: tuple[SandboxPortal, ...] = ()
@@ -170,6 +171,7 @@ class Call:
             raise TemporarilyUnavailable
 
         def operation(tx: Transaction) -> Answer:
+            tx.submission_claims.require_acknowledged()
             moment = self.services.present()
             if see is not None:
                 see(tx, self.caller)

@@ -5,26 +5,35 @@ a cancel or a revocation ends it as soon as it has committed, and a fault of jud
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
 from typing import Protocol
 
 import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from priorauth.commands import live_reports
 from priorauth.commands import live_views as commands
 from priorauth.commands.live_views import Connected
 from priorauth.domain.errors import NotFoundError, PriorAuthError, whereabouts
+from priorauth.domain.handoffs import Report
+from priorauth.domain.live.statuses import Farewell, ViewStatus
 from priorauth.domain.live.views import Ending, Screens, View, ViewerSocket
 from priorauth.domain.live_sessions import SessionClaim
 from priorauth.domain.moment import Moment
-from priorauth.queries.access_grants import standing
+from priorauth.queries import live_statuses
+from priorauth.queries.access_grants import Standing, standing
 from priorauth.store.changes import Watch
 from priorauth.store.database import Database
+from priorauth.store.transaction import Transaction
 
 PROTOCOL = "priorauth.live.v1"
 _TICKET = "ticket."
 _LEFT, _STOPPED = "viewer_left", "server_stopped"
+# How long one who has reported is shown the page that says what came of it.
+_RESULT_SECONDS = 20.0
+# Whoever else is sent away does not wait for words that are late.
+_WORDS_SECONDS = 0.5
 
 _log = structlog.get_logger(__name__)
 
@@ -42,7 +51,11 @@ class Show(Protocol):
 
 
 class MakeShow(Protocol):
-    """How what shows sessions is made. `on_refused` hears of input that a view may not send; `on_renew` of a ticket."""
+    """How what shows sessions is made.
+
+    `on_refused` hears of input that a view may not send, `on_renew` of a ticket, `on_report` of what a person reports
+    of their handoff (None: they need more time). `farewells` gives the last words of a view that has ended.
+    """
 
     def __call__(
         self,
@@ -50,6 +63,8 @@ class MakeShow(Protocol):
         *,
         on_refused: Callable[[View, str], None],
         on_renew: Callable[[View, str], Awaitable[None]],
+        on_report: Callable[[View, Report | None], Awaitable[None]],
+        farewells: Callable[[View], AsyncGenerator[Farewell, None]],
     ) -> Show: ...
 
 
@@ -84,12 +99,20 @@ class LiveViews:
         screens: Screens,
         show: MakeShow,
         viewer_file: Callable[[str], tuple[bytes, str] | None],
+        review_seconds: float,
     ) -> None:
         self._screens = screens
+        self._review_seconds = review_seconds
         self.viewer_file = viewer_file
         self._database = database
         self._present = present
-        self._show = show(screens, on_refused=self._note_refusal, on_renew=self._renew)
+        self._show = show(
+            screens,
+            on_refused=self._note_refusal,
+            on_renew=self._renew,
+            on_report=self._report,
+            farewells=self._farewells,
+        )
         self._stopping = False
         self._noted: dict[str, set[str]] = {}
         self._noting: set[asyncio.Task[None]] = set()
@@ -139,7 +162,9 @@ class LiveViews:
         if ticket is None:
             return None
         try:
-            found = await self._database.write(lambda tx: commands.connect(tx, self._present(), ticket=ticket))
+            found = await self._database.write(
+                lambda tx: commands.connect(tx, self._present(), ticket=ticket, review_seconds=self._review_seconds)
+            )
         except PriorAuthError:
             return None
         return found if isinstance(found, Connected) else None
@@ -157,21 +182,68 @@ class LiveViews:
             view.end(Ending.SESSION_LOST)
 
     async def _judge(self, view: View) -> float:
-        """End the view if it must end; return for how many seconds its right stands by itself."""
-        found = await self._database.read(
-            lambda tx: standing(
-                tx, self._present(), view_id=view.id, session_id=view.session_id, next_ticket=view.next_ticket
+        """End the view if it must end, else show it what is new; return for how long its right lasts by itself."""
+
+        def look(tx: Transaction) -> tuple[Standing, ViewStatus | None]:
+            found = standing(
+                tx,
+                self._present(),
+                view_id=view.id,
+                session_id=view.session_id,
+                next_ticket=view.next_ticket,
+                review_seconds=self._review_seconds,
             )
-        )
+            shown = live_statuses.status(tx, self._present(), view_id=view.id) if found.ending is None else None
+            return found, shown
+
+        found, status = await self._database.read(look)
         if found.ending is not None:
             view.end(found.ending)
+        elif status is not None:
+            view.show_status(status)
         return found.seconds
+
+    async def _report(self, view: View, report: Report | None) -> None:
+        """Close the view's handoff, or prolong it. Raises the error of a command that refuses."""
+        held = {"view_id": view.id, "next_ticket": view.next_ticket}
+        if report is None:
+            until = await self._database.write(lambda tx: live_reports.prolong(tx, self._present(), **held))
+            view.extend(until)
+            return
+        # Set first: the close ends the view as soon as it has committed.
+        view.has_reported = True
+        try:
+            await self._database.write(lambda tx: live_reports.close(tx, self._present(), **held, report=report))
+        except BaseException:
+            view.has_reported = False
+            raise
+        view.end(Ending.REVOKED)
+
+    async def _farewells(self, view: View) -> AsyncGenerator[Farewell, None]:
+        """Yield the last words of an ended view; to one who has reported, also what came of it within seconds."""
+        ending = view.ending or Ending.SESSION_LOST
+        loop = asyncio.get_running_loop()
+        until = loop.time() + (_RESULT_SECONDS if view.has_reported else 0)
+        said: Farewell | None = None
+        with self._database.changes.watched(view.authorization_id) as watch:
+            while True:
+                async with asyncio.timeout(None if view.has_reported else _WORDS_SECONDS):
+                    words = await self._database.read(
+                        lambda tx: live_statuses.farewell(tx, view_id=view.id, ending=ending)
+                    )
+                if words != said:
+                    said = words
+                    yield words
+                if words.is_settled or not await watch.following(until=until):
+                    return
 
     async def _renew(self, view: View, ticket: str) -> None:
         """Let the view go on under the fresh grant that the ticket is of; one that does not fit changes nothing."""
         try:
             fresh = await self._database.write(
-                lambda tx: commands.renew(tx, self._present(), view_id=view.id, ticket=ticket)
+                lambda tx: commands.renew(
+                    tx, self._present(), view_id=view.id, ticket=ticket, review_seconds=self._review_seconds
+                )
             )
         except NotFoundError:
             self._note_refusal(view, "renew")

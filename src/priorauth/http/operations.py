@@ -34,6 +34,7 @@ AuthorizationId = Annotated[str, Path(description="The id of the authorization."
 AttachmentId = Annotated[str, Path(description="The id of the attachment.", examples=["att_123"])]
 SnapshotId = Annotated[str, Path(description="The id of the review snapshot.", examples=["rev_123"])]
 HandoffId = Annotated[str, Path(description="The id of the manual handoff.", examples=["mhand_123"])]
+GrantId = Annotated[str, Path(description="The id of the access grant.", examples=["rag_123"])]
 FileId = Annotated[str, Path(description="The id of the file.", examples=["file_123"])]
 UploadTarget = Annotated[str, Path(description="What follows `/uploads/` in `upload.url` of the declared file.")]
 Npi = Annotated[str, Path(description="The provider's NPI.", examples=["1234567893"])]

@@ -1,13 +1,15 @@
 """Receiving a file's bytes: streamed into the object store, measured on the way, recorded once."""
 
+import asyncio
 import hashlib
 import secrets
 from collections.abc import AsyncIterator
 
 from priorauth.commands import files as commands
-from priorauth.domain.errors import FileTooLarge, PriorAuthError
+from priorauth.domain.errors import FileNotFound, FileTooLarge, PriorAuthError
 from priorauth.domain.files import StoredFile
 from priorauth.http.edge import Services
+from priorauth.store.transaction import Transaction
 
 
 class _Measured:
@@ -38,12 +40,18 @@ async def receive_bytes(
 ) -> StoredFile:
     """Store the bytes and record them. Raises FileNotFound, FileAlreadyCompleted or FileTooLarge.
 
-    Too many bytes, whether announced or counted, end the file: its address takes no other.
+    Too many bytes, whether announced or counted, end the file: its address takes no other. An upload that is under way
+    when its address expires is stopped.
 
     A crash before the record leaves bytes that nothing names, and the address open for another try.
     """
     database, present = services.database, services.present
-    await database.read(lambda tx: commands.open_for_upload(tx, present(), file_id=file_id))
+
+    def look(tx: Transaction) -> StoredFile:
+        tx.submission_claims.require_acknowledged()
+        return commands.open_for_upload(tx, present(), file_id=file_id)
+
+    pending = await database.read(look)
     limit = services.settings.file_bytes_limit
     measured = _Measured(chunks, limit=limit)
     name = f"{file_id}/{secrets.token_hex(8)}"
@@ -55,17 +63,19 @@ async def receive_bytes(
         await refuse()
         raise FileTooLarge
     try:
-        await services.blobs.put(name, measured)
-    except FileTooLarge:
-        await refuse()
-        raise
-    try:
+        async with asyncio.timeout((pending.upload_expires_at - present().now).total_seconds()):
+            await services.blobs.put(name, measured)
         return await database.write(
             lambda tx: commands.receive(
                 tx, present(), file_id=file_id, size_bytes=measured.size, stored_as=name, sha256=measured.sha256
             )
         )
+    except FileTooLarge:
+        await refuse()
+        raise
+    except TimeoutError:
+        raise FileNotFound(commands.UPLOAD_ADDRESS_GONE) from None
     except PriorAuthError:
-        # Another upload to the same address was faster.
+        # Another upload to the same address was faster, or the time was over in between.
         await services.blobs.delete(name)
         raise

@@ -5,16 +5,22 @@ a message which may not pass is dropped, counted and reported. It may not know H
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing, suppress
 from datetime import UTC, datetime
 from typing import Final
 
 import structlog
 
+from priorauth.domain.errors import PriorAuthError, whereabouts
+from priorauth.domain.handoffs import Report
+from priorauth.domain.live.statuses import Farewell
 from priorauth.domain.live.views import Ending, Screen, Screens, View, ViewerSocket
 from priorauth.live import messages
+from priorauth.live.arrivals import Arrivals
 from priorauth.live.rooms import Room
+from priorauth.live.takeovers import ANSWER_SECONDS
 from priorauth.live.viewers import Viewer
 
 CLOSE_RESTARTING: Final = 4000
@@ -29,13 +35,23 @@ _log = structlog.get_logger(__name__)
 
 OnRefused = Callable[[View, str], None]
 OnRenew = Callable[[View, str], Awaitable[None]]
+OnReport = Callable[[View, Report | None], Awaitable[None]]
+Farewells = Callable[[View], AsyncGenerator[Farewell, None]]
 
 
 class Hub:
     """Shows the sessions of `screens`.
 
-    `on_refused` hears of a view's message that may not pass and of its type, at most once a second a view, and of one
-    that no viewer sends as `malformed`; `on_renew` of the ticket that a viewer got for a fresh grant.
+    Args:
+        screens: Where the sessions' screens are found.
+        on_refused: Hears of a view's message that may not pass and of its type, at most once a second a view, and of
+            one that no viewer sends as `malformed`.
+        on_renew: Hears of the ticket that a viewer got for a fresh grant.
+        on_report: Hears what the person in control reports of the handoff; None is a request for more time. It raises
+            a PriorAuthError when that is not taken.
+        farewells: Gives the last words of a view that has ended, and better ones as long as some may come.
+        present: The wall clock.
+        takeover_seconds: How long the person in control has to answer one who asks for it.
     """
 
     def __init__(
@@ -44,17 +60,24 @@ class Hub:
         *,
         on_refused: OnRefused | None = None,
         on_renew: OnRenew | None = None,
+        on_report: OnReport | None = None,
+        farewells: Farewells | None = None,
         present: Callable[[], datetime] = lambda: datetime.now(UTC),
+        takeover_seconds: float = ANSWER_SECONDS,
     ) -> None:
         self._screens = screens
         self._on_refused = on_refused
         self._on_renew = on_renew
+        self._on_report = on_report
+        self._farewells = farewells
         self._present = present
+        self._takeover_seconds = takeover_seconds
+        self._arrivals = Arrivals(time.monotonic)
         self._rooms: dict[str, Room] = {}
         self._attending: set[Viewer] = set()
         self._nobody_attends = asyncio.Event()
         self._nobody_attends.set()
-        self._restarting = False
+        self._restarting = asyncio.Event()
         self._frames_sent = 0
 
     @property
@@ -82,10 +105,11 @@ class Hub:
         try:
             code, reason = CLOSE_RESTARTING, "reconnect"
             term.tell()
-            if screen is not None and view.ending is None and not self._restarting:
+            if screen is not None and view.ending is None and not self._restarting.is_set():
                 code, reason = await self._show(screen, viewer)
             if view.ending is not None:
                 code, reason = CLOSE_CODES[view.ending], view.ending.value
+                await self._say_goodbye(viewer)
             with suppress(ConnectionError, TimeoutError):
                 async with asyncio.timeout(_GOODBYE_SECONDS):
                     await socket.close(code=code, reason=reason)
@@ -98,7 +122,7 @@ class Hub:
 
     async def close(self) -> None:
         """Send all viewers away to come back: the server restarts."""
-        self._restarting = True
+        self._restarting.set()
         for viewer in self._attending:
             viewer.ended.set()
         await self._nobody_attends.wait()
@@ -106,7 +130,8 @@ class Hub:
     async def _show(self, screen: Screen, viewer: Viewer) -> tuple[int, str]:
         room = self._rooms.get(viewer.view.session_id)
         if room is None:
-            room = self._rooms[viewer.view.session_id] = Room(screen)
+            room = Room(screen, self._arrivals, takeover_seconds=self._takeover_seconds)
+            self._rooms[viewer.view.session_id] = room
         room.enter(viewer)
         receiving = asyncio.create_task(self._receive(room, viewer), name="live-receive")
         tasks = {
@@ -140,6 +165,9 @@ class Hub:
                 if self._on_renew is not None:
                     await self._on_renew(viewer.view, message.ticket)
                 continue
+            if isinstance(message, messages.ForReport) and room.acts(viewer):
+                await self._report(viewer, message)
+                continue
             # Asked and done in one step: no end of the view comes in between.
             if room.act(viewer, message):
                 continue
@@ -149,6 +177,45 @@ class Hub:
             if self._on_refused is not None and now - reported >= _REPORT_SECONDS:
                 reported = now
                 self._on_refused(viewer.view, kind)
+
+    async def _report(self, viewer: Viewer, message: messages.ForReport) -> None:
+        """Pass on what the person reports, and answer; the end of the view is the answer to a close that is taken."""
+        kind = messages.kind_of(message)
+        if self._on_report is None:
+            return
+        try:
+            await self._on_report(viewer.view, None if isinstance(message, messages.MoreTime) else message.report())
+        except PriorAuthError as error:
+            viewer.tell("report", messages.reported(kind, code=error.code, words=error.message))
+        else:
+            viewer.tell("report", messages.reported(kind))
+
+    async def _say_goodbye(self, viewer: Viewer) -> None:
+        """Say the view's last words, until the last of them is said, the viewer has gone or the server restarts."""
+        if self._farewells is None:
+            return
+        tasks = {
+            asyncio.create_task(_say(viewer.socket, self._farewells(viewer.view)), name="live-farewell"),
+            asyncio.create_task(_until_gone(viewer.socket), name="live-gone"),
+            asyncio.create_task(self._restarting.wait(), name="live-restarting"),
+        }
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
+        for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(outcome, Exception) and not isinstance(outcome, ConnectionError):
+                _log.error("farewell_not_said", view_id=viewer.view.id, **whereabouts(outcome))
+
+
+async def _say(socket: ViewerSocket, farewells: AsyncGenerator[Farewell, None]) -> None:
+    async with aclosing(farewells):
+        async for words in farewells:
+            await socket.send(messages.end(words))
+
+
+async def _until_gone(socket: ViewerSocket) -> None:
+    while await socket.receive() is not None:
+        """Nothing that comes now is done any more."""
 
 
 class _Term:
@@ -160,17 +227,23 @@ class _Term:
         self._timer: asyncio.TimerHandle | None = None
         self._is_over = False
         viewer.view.on_change(self._changed)
+        viewer.view.on_status(self._tell_status)
         self._wait()
 
     def tell(self) -> None:
         """Tell the viewer what it may do, and until when."""
         self._viewer.tell("view", messages.view(self._viewer.view, self._present()))
+        self._tell_status()
 
     def end(self) -> None:
         """Let the view's time be another's: the viewer has left."""
         self._is_over = True
         if self._timer is not None:
             self._timer.cancel()
+
+    def _tell_status(self) -> None:
+        if self._viewer.view.status is not None and not self._is_over:
+            self._viewer.tell("status", messages.status(self._viewer.view.status))
 
     def _changed(self) -> None:
         if self._is_over:

@@ -5,6 +5,7 @@ from priorauth.domain.interactions import handoff_of
 from priorauth.domain.moment import Moment
 from priorauth.domain.organizations import Caller
 from priorauth.queries.pages import Page, page_of
+from priorauth.store.access_rights import may_enter
 from priorauth.store.transaction import Transaction
 
 
@@ -24,4 +25,6 @@ def one(tx: Transaction, caller: Caller, *, authorization_id: str, handoff_id: s
 def can_be_entered(tx: Transaction, moment: Moment, *, authorization_id: str, handoff: ManualHandoff) -> bool:
     """Say whether access to the handoff's session can be created now."""
     claim = tx.sessions.of(authorization_id)
-    return handoff.state is HandoffState.ACTIVE and claim is not None and claim.is_valid(moment.now)
+    if not handoff.is_enterable or handoff.state is not HandoffState.ACTIVE:
+        return False
+    return claim is not None and claim.is_valid(moment.now) and may_enter(tx, claim)

@@ -19,7 +19,9 @@ class Overview:
     work_delayed: int
     oldest_wait: float
     workers: int
+    restore_found: bool
     portals: tuple[PortalHealth, ...]
+    credentials_suspended: int
 
 
 def overview(tx: Transaction, moment: Moment) -> Overview:
@@ -32,6 +34,8 @@ def overview(tx: Transaction, moment: Moment) -> Overview:
         work_running=load.running,
         work_delayed=load.delayed,
         workers=tx.workers.count(),
+        restore_found=tx.submission_claims.restore_found_at() is not None,
         portals=tuple(tx.portal_health.all()),
+        credentials_suspended=tx.credentials.count_suspended(),
         oldest_wait=max(moment.now.timestamp() - since, 0.0) if since is not None else 0.0,
     )

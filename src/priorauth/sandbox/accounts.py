@@ -15,13 +15,15 @@ import pyotp
 class Account:
     """A user. After the password comes a code of an authenticator app with `totp_secret`, or the one of a text message.
 
-    `message_code` is what the message always says: the phone of a simulated user is whoever has read it here.
+    `message_code` is what the message always says: the phone of a simulated user is whoever has read it here. The plan
+    lets nobody in with an account that is `locked`, and says so to who knows its password.
     """
 
     user_name: str
     password: str
     totp_secret: str | None = None
     message_code: str | None = None
+    locked: bool = False
 
     @property
     def has_second_factor(self) -> bool:

@@ -83,6 +83,15 @@ async def package(request: Request) -> Response:
     return JSONResponse({"data": {"draft": taken.draft_id, "rows": rows, "documents": taken.documents}})
 
 
+async def sign_ins(request: Request) -> Response:
+    """Report every password that was offered to the portal, in order; never the password."""
+    data = [
+        {"userName": user_name, "accepted": accepted, "triedAt": utc(tried_at)}
+        for user_name, accepted, tried_at in _portal_of(request).records.sign_ins()
+    ]
+    return JSONResponse({"data": data})
+
+
 async def drafts(request: Request) -> Response:
     """Report the drafts that could be submitted and were not, newest first."""
     return JSONResponse({"data": _portal_of(request).records.ready_drafts()})
@@ -129,6 +138,7 @@ def routes(check: Callable[[object], str | None]) -> list[Route]:
     return [
         Route("/sandbox/submissions", loopback_only(submissions), methods=["GET"]),
         Route("/sandbox/submissions/{reference}", loopback_only(package), methods=["GET"]),
+        Route("/sandbox/sign-ins", loopback_only(sign_ins), methods=["GET"]),
         Route("/sandbox/drafts", loopback_only(drafts), methods=["GET"]),
         Route("/sandbox/hostility", loopback_only(put_hostility), methods=["PUT"]),
         Route("/sandbox/members/{member_id}", loopback_only(put_member), methods=["PUT"]),

@@ -260,6 +260,18 @@ class PlanRecords:
             number_prefix=self.number_prefix,
         )
 
+    # Sign-ins
+
+    def note_sign_in(self, user_name: str, *, accepted: bool, now: datetime) -> None:
+        """Count a password that was offered."""
+        row = (user_name[:80], accepted, now.isoformat())
+        self._db.execute("INSERT INTO sign_ins (user_name, accepted, tried_at) VALUES (?, ?, ?)", row)
+
+    def sign_ins(self) -> list[tuple[str, bool, datetime]]:
+        """Every password that was offered, by user name, whether it was accepted, and when."""
+        found = self._db.execute("SELECT user_name, accepted, tried_at FROM sign_ins ORDER BY sequence")
+        return [(row["user_name"], bool(row["accepted"]), datetime.fromisoformat(row["tried_at"])) for row in found]
+
     # Faults
 
     def meet_fault(self, key: tuple[str, str, int], *, times: int) -> bool:

@@ -39,6 +39,12 @@ CREATE TABLE IF NOT EXISTS documents (
     sha256 TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS documents_of_draft ON documents (draft_id);
+CREATE TABLE IF NOT EXISTS sign_ins (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    user_name TEXT NOT NULL,
+    accepted INTEGER NOT NULL,
+    tried_at TEXT NOT NULL
+);
 CREATE TABLE IF NOT EXISTS fault_counts (
     member_id TEXT NOT NULL,
     case_reference TEXT NOT NULL,

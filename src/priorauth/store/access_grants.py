@@ -41,6 +41,20 @@ class AccessGrants:
             raise AccessGrantNotFound
         return decode(document, AccessGrant)
 
+    def of(self, authorization_id: str) -> list[AccessGrant]:
+        """Return the grants of an authorization, oldest first."""
+        query = sa.select(_grants.c.document).filter_by(authorization_id=authorization_id).order_by(_grants.c.id)
+        return [decode(document, AccessGrant) for document in self._connection.execute(query).scalars()]
+
+    def opened(self, authorization_id: str) -> list[AccessGrant]:
+        """Return the grants by which somebody looks at an authorization's session, or may come back to it."""
+        query = (
+            sa.select(_grants.c.document)
+            .where(_grants.c.id.in_(sa.select(_views.c.access_grant_id).filter_by(authorization_id=authorization_id)))
+            .order_by(_grants.c.id)
+        )
+        return [decode(document, AccessGrant) for document in self._connection.execute(query).scalars()]
+
     def of_ended_cases(self, *, limit: int) -> list[AccessGrant]:
         """Return the oldest grants whose cases have come to their end."""
         ended = tables.authorizations.c.status.in_([status for status in Status if status.is_final])
@@ -62,7 +76,8 @@ class LiveViews:
     """The views, within one transaction.
 
     Each has one ticket at a time. Whoever connects spends it and is left with the next one, so that the ticket also
-    says which connection a view belongs to. `changed` names the cases in which a connection lost its view.
+    says which connection a view belongs to. `changed` names the authorizations whose views are to be judged again,
+    because a connection lost its view or because something else ended that a right rests on.
     """
 
     def __init__(self, connection: sa.Connection) -> None:
@@ -149,6 +164,17 @@ class LiveViews:
                 _views.c.ended_at.is_(None),
             )
         )
+
+    def wake(self, *, organization_id: str | None = None) -> None:
+        """Have all open views judged again, or those of one organization: what their rights rest on has changed."""
+        query = sa.select(_views.c.authorization_id).where(
+            _views.c.connected_at.is_not(None), _views.c.ended_at.is_(None)
+        )
+        if organization_id is not None:
+            owners = tables.authorizations
+            query = query.join(owners, owners.c.id == _views.c.authorization_id)
+            query = query.where(owners.c.organization_id == organization_id)
+        self.changed.update(self._connection.execute(query.distinct()).scalars())
 
     def _update(self, *clauses: sa.ColumnElement[bool], **values: object) -> bool:
         return self._connection.execute(_views.update().where(*clauses).values(**values)).rowcount > 0

@@ -15,6 +15,7 @@ from priorauth.store.documents import decode, encode, sortable
 from priorauth.store.encryption.sealing import Sealer
 
 _table = tables.authorizations
+_BATCH = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +109,16 @@ class Authorizations:
         ended = _table.c.status.in_([status for status in Status if status.is_final])
         query = sa.select(_table.c.id).where(sa.or_(~ended, _table.c.awaits_work.is_(True))).order_by(_table.c.id)
         return list(self._connection.execute(query).scalars())
+
+    def existing(self, authorization_ids: Iterable[str]) -> set[str]:
+        """Return which of these there are."""
+        wanted = sorted(authorization_ids)
+        found = set[str]()
+        # A statement takes a bounded number of parameters.
+        for start in range(0, len(wanted), _BATCH):
+            query = sa.select(_table.c.id).where(_table.c.id.in_(wanted[start : start + _BATCH]))
+            found.update(self._connection.execute(query).scalars())
+        return found
 
     def _one(self, query: sa.Select[str, bytes]) -> Authorization | None:
         row = self._connection.execute(query).first()

@@ -1,13 +1,14 @@
 """The bytes of files, sealed, in an object store: a folder by default. A name is written once and never again."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 import structlog
-from obstore.exceptions import BaseError
+from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from priorauth.domain.errors import TemporarilyUnavailable, whereabouts
@@ -38,6 +39,34 @@ class Blobs:
         """Store the bytes of `chunks` under `name`; a failing iterator leaves nothing under it."""
         with _outages_told():
             await self._store.put_async(name, self._sealer.seal_file(chunks, name))
+
+    async def create(self, name: str, content: bytes) -> bool:
+        """Store `content` under `name` unless something is there; False then. It is on the disk when this returns.
+
+        Of several callers at the same time, from whatever machines, one gets True.
+        """
+        sealed = b"".join([piece async for piece in self._sealer.seal_file(_once(content), name)])
+        with _outages_told():
+            try:
+                await self._store.put_async(name, sealed, mode="create", use_multipart=False)
+            except AlreadyExistsError:
+                return False
+        if isinstance(self._store, LocalStore):
+            await asyncio.to_thread(_sync, Path(str(self._store.prefix)), name)
+        return True
+
+    async def names(self, folder: str) -> list[str]:
+        """Return all names that begin with `folder` and a slash, without those."""
+        with _outages_told():
+            return [
+                each["path"].removeprefix(f"{folder}/") async for listed in self._store.list(folder) for each in listed
+            ]
+
+    async def folders(self, folder: str) -> list[str]:
+        """Return the folders directly below `folder`, without looking into them."""
+        with _outages_told():
+            listed = await self._store.list_with_delimiter_async(folder)
+        return [each.removeprefix(f"{folder}/") for each in listed["common_prefixes"]]
 
     async def get(self, name: str) -> bytes:
         """Return the bytes of `name`. Raises FileNotFoundError, CannotOpen."""
@@ -96,6 +125,20 @@ def _outages_told() -> Iterator[None]:
     except BaseError as error:
         _log.error("files_unavailable", **whereabouts(error))
         raise TemporarilyUnavailable from error
+
+
+def _sync(folder: Path, name: str) -> None:
+    """Bring a new file to the disk, and the folders that name it."""
+    path = folder / name
+    while True:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        if path == folder:
+            return
+        path = path.parent
 
 
 async def _once(content: bytes) -> AsyncIterator[bytes]:

@@ -1,10 +1,18 @@
-"""Credentials of payers' portals at rest, each with what its browser was given at the last sign-in; both sealed."""
+"""Credentials of payers' portals at rest, each with what its browser was given at the last sign-in; both sealed.
+
+What is known of a credential's sign-ins lies beside it unsealed: it names no patient and opens nothing.
+"""
+
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import datetime
 
 import sqlalchemy as sa
 
 from priorauth.domain.credentials import Credential
+from priorauth.domain.portals.sign_ins import SignIns, Suspension
 from priorauth.store import tables
-from priorauth.store.documents import decode, encode
+from priorauth.store.documents import decode, encode, sortable
 from priorauth.store.encryption.sealing import Sealer
 
 _table, _states = tables.credentials, tables.browser_states
@@ -48,6 +56,50 @@ class Credentials:
     def all(self, environment: str) -> list[Credential]:
         """Return every credential of an environment, oldest first."""
         return self._matching(_table.c.environment == environment)
+
+    def account(
+        self, environment: str, *, payer_ids: Collection[str], user_name: str
+    ) -> list[tuple[Credential, SignIns]]:
+        """Return the credentials of these payers with this user name, each with what is known of its sign-ins.
+
+        A writing transaction holds them until its end, always in the order of their ids.
+        """
+        of_payers = (_table.c.environment == environment, _table.c.payer_id.in_(payer_ids))
+        found = [each for each in self._matching(*of_payers) if each.user_name == user_name]
+        # Held alone: the other credentials of these payers are none of this account's concern.
+        held = self._matching(_table.c.id.in_([each.id for each in found]), held=True)
+        return [(each, self.sign_ins(each.id)) for each in held if each.user_name == user_name]
+
+    def sign_ins(self, credential_id: str) -> SignIns:
+        """Return what is known of a credential's sign-ins; nothing for one that there is not."""
+        columns = (_table.c.sign_ins, _table.c.suspended_at, _table.c.suspension_reason)
+        row = self._connection.execute(sa.select(*columns).where(_table.c.id == credential_id)).first()
+        if row is None:
+            return SignIns()
+        known = decode(row.sign_ins, SignIns) if row.sign_ins is not None else SignIns()
+        since = row.suspended_at
+        return replace(
+            known,
+            suspension=Suspension(datetime.fromisoformat(since), row.suspension_reason) if since is not None else None,
+        )
+
+    def put_sign_ins(self, credential_id: str, known: SignIns) -> None:
+        """Store what is known of a credential's sign-ins."""
+        suspension = known.suspension
+        self._connection.execute(
+            _table.update()
+            .where(_table.c.id == credential_id)
+            .values(
+                suspended_at=sortable(suspension.since) if suspension is not None else None,
+                suspension_reason=suspension.reason if suspension is not None else None,
+                sign_ins=encode(replace(known, suspension=None)),
+            )
+        )
+
+    def count_suspended(self) -> int:
+        """Return how many credentials are suspended."""
+        query = sa.select(sa.func.count()).select_from(_table).where(_table.c.suspended_at.is_not(None))
+        return int(self._connection.execute(query).scalar_one())
 
     def remove(self, credential_id: str) -> None:
         """Delete a credential and its browser's state."""

@@ -16,7 +16,7 @@ from priorauth.domain.errors import TemporarilyUnavailable, whereabouts
 from priorauth.domain.events import Observer
 from priorauth.store.changes import Changes, Witness
 from priorauth.store.databases import postgresql, sqlite
-from priorauth.store.databases.runner import Body, Done, Runner, is_outage
+from priorauth.store.databases.runner import Body, DatabaseReplaced, Done, Runner, is_outage
 from priorauth.store.encryption.sealing import Sealer
 from priorauth.store.transaction import Transaction
 from priorauth.store.work import WorkQueue
@@ -26,6 +26,10 @@ _log = structlog.get_logger(__name__)
 Result = TypeVar("Result")
 Operation = Callable[[Transaction], Result]
 
+_REPLACED = (
+    "The database's file was replaced while the server runs. Stop the server, run `priorauth mark-restored`, and start "
+    "it again."
+)
 # Whoever comes when so many writes wait already would be answered too late to be of use.
 _CONGESTED = 1000
 
@@ -33,10 +37,11 @@ _CONGESTED = 1000
 class Database:
     """The product's database. `url` is SQLAlchemy's; the schema must be there already, sealed by `sealer`.
 
-    `observer` is told of what has committed; whoever watches takes its place.
+    `beside`: another process serves from it, and is to hear what is changed here. `observer` is told of what has
+    committed; whoever watches takes its place.
     """
 
-    def __init__(self, url: str, sealer: Sealer, *, connections: int = 8) -> None:
+    def __init__(self, url: str, sealer: Sealer, *, connections: int = 8, beside: bool = False) -> None:
         self.url = url
         self.observer = Observer()
         self.changes = Changes()
@@ -44,7 +49,7 @@ class Database:
         self._runner: Runner = (
             postgresql.Pool(url, self.changes, connections=connections)
             if postgresql.is_postgresql(url)
-            else sqlite.OneWriter(url, self.changes)
+            else sqlite.OneWriter(url, self.changes, beside=beside)
         )
         self._queue = WorkQueue(self._runner.engine)
         self._closed = False
@@ -58,6 +63,11 @@ class Database:
     def is_congested(self) -> bool:
         """Whether so many writes wait that more of them are better refused."""
         return self.waiting_writes > _CONGESTED
+
+    @property
+    def is_replaced(self) -> bool:
+        """Whether another file was put in this one's place while it is open. Nothing is read or written then."""
+        return self._runner.is_replaced
 
     async def write(self, operation: Operation[Result]) -> Result:
         """Run `operation` in a transaction and return its result once it is durable. Raises what it raises.
@@ -118,4 +128,6 @@ def _told(error: Exception) -> Exception:
     if not is_outage(error):
         return error
     _log.error("database_unavailable", **whereabouts(error))
+    if isinstance(error, DatabaseReplaced):
+        return TemporarilyUnavailable(_REPLACED)
     return TemporarilyUnavailable()

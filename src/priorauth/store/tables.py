@@ -35,6 +35,8 @@ api_keys = Table(
     Column("organization_id", String, ForeignKey("organizations.id"), nullable=False),
     Column("environment", String, nullable=False),
     Column("document", LargeBinary, nullable=False),
+    # Null for keys of before `live:view`, which had no other scopes than those of their document.
+    Column("scopes", String),
 )
 
 providers = Table(
@@ -147,6 +149,9 @@ credentials = Table(
     Column("organization_id", String, ForeignKey("organizations.id")),
     Column("provider_npi", String),
     Column("document", LargeBinary, nullable=False),
+    Column("suspended_at", String),
+    Column("suspension_reason", String),
+    Column("sign_ins", LargeBinary),
     Index("ix_credentials_payer", "environment", "payer_id"),
 )
 
@@ -164,6 +169,7 @@ access_grants = Table(
     Column("id", String, primary_key=True),
     Column("authorization_id", String, ForeignKey("authorizations.id"), nullable=False),
     Column("document", LargeBinary, nullable=False),
+    Index("ix_access_grants_authorization", "authorization_id", "id"),
 )
 
 live_views = Table(
@@ -189,6 +195,14 @@ installation = Table(
     Column("id", String, primary_key=True),
     Column("server_key_proof", String, nullable=False),
     Column("document", LargeBinary, nullable=False),
+)
+
+# What a process beside the server has changed, on a database that does not tell others of its commits by itself.
+announcements = Table(
+    "announcements",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("authorization_id", String, nullable=False),
 )
 
 # Times here are seconds since 1970 by the database's clock.
@@ -228,4 +242,27 @@ portal_health = Table(
     Column("outages", Integer, nullable=False),
     Column("down_since", String),
     Column("next_try_at", String),
+)
+
+# The claims that this database knows. One that was imported after a restore has neither attempt nor number here, and
+# its authorization may be unknown.
+submission_claims = Table(
+    "submission_claims",
+    metadata,
+    Column("authorization_id", String, primary_key=True),
+    Column("ordinal", Integer, primary_key=True),
+    Column("attempt_id", String),
+    Column("number", Integer),
+    Column("claimed_at", String, nullable=False),
+    UniqueConstraint("attempt_id", name="uq_submission_claims_attempt"),
+)
+
+# One row, from the first claim on: the highest number in the log of claims, and since when a restore waits to be
+# acknowledged.
+submission_log = Table(
+    "submission_log",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("last_number", Integer, nullable=False),
+    Column("restore_found_at", String),
 )

@@ -5,6 +5,7 @@ import sqlalchemy as sa
 from priorauth.store.access_grants import AccessGrants, LiveViews
 from priorauth.store.authorizations import Authorizations
 from priorauth.store.catalog import Catalog
+from priorauth.store.claims.rows import ClaimRows
 from priorauth.store.credentials import Credentials
 from priorauth.store.encryption.sealing import Sealer
 from priorauth.store.files import Files
@@ -37,6 +38,7 @@ class Transaction:
         self.work = WorkLedger(connection)
         self.workers = Workers(connection)
         self.portal_health = PortalHealths(connection)
+        self.submission_claims = ClaimRows(connection)
 
     @property
     def touched(self) -> set[str]:

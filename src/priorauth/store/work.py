@@ -15,6 +15,7 @@ from dbos import DBOSClient, DBOSPortableJSONSerializer, EnqueueOptions
 from opentelemetry.trace import SpanKind
 
 from priorauth.store import tables
+from priorauth.store.databases import clock
 from priorauth.telemetry import traces
 
 QUEUE = "authorizations"
@@ -182,6 +183,15 @@ class WorkLedger:
             waiting_since=since / 1000 if since is not None else None,
         )
 
+    def begin_delayed(self, payer_id: str) -> None:
+        """Let the delayed work that carries a payer's cases on begin now; looks at submitted cases keep their time."""
+        mine = self._table
+        delayed = mine.update().where(
+            mine.c.status == "DELAYED", mine.c.name == PROCESS, mine.c.queue_partition_key == payer_id
+        )
+        now = int(clock.present(self._connection) * 1000)
+        self._connection.execute(delayed.values(delay_until_epoch_ms=now))
+
     def forget_ended(self, *, before: datetime, limit: int) -> int:
         """Delete what the engine's tables hold of up to `limit` pieces of work that had ended by then."""
         mine, ms = self._table, int(before.timestamp() * 1000)
@@ -243,7 +253,7 @@ def _place_in(connection: sa.Connection, line: Line) -> int:
 
 def _workflows(connection: sa.Connection) -> sa.TableClause:
     names = (
-        *("workflow_uuid", "status", "queue_name", "queue_partition_key", "priority", "executor_id"),
+        *("workflow_uuid", "name", "status", "queue_name", "queue_partition_key", "priority", "executor_id"),
         *("created_at", "updated_at", "completed_at", "delay_until_epoch_ms"),
     )
     return sa.table("workflow_status", *map(sa.column, names), schema=_schema(connection))

@@ -70,6 +70,12 @@ WORK_OLDEST = Family(
 WORKERS = Family(
     "priorauth_workers", Kind.GAUGE, "Workers whose lease stands, by the database's clock. The same at every node."
 )
+RESTORE_UNACKNOWLEDGED = Family(
+    "priorauth_restore_unacknowledged",
+    Kind.GAUGE,
+    "1 while the database is known to have been put back and `priorauth mark-restored` was not run: no work goes on, "
+    "and writes are answered 503. The same at every node.",
+)
 STEPS = Family(
     "priorauth_steps_total",
     Kind.COUNTER,
@@ -140,6 +146,12 @@ PORTAL_FAULTS = Family(
     "The same at every node.",
     ("portal", "address", "code"),
 )
+CREDENTIALS_SUSPENDED = Family(
+    "priorauth_credentials_suspended",
+    Kind.GAUGE,
+    "Credentials that a payer's portal has refused: the service does not sign in with them, and what needs them waits, "
+    "until an operator replaces or releases them. The same at every node.",
+)
 WRITE_SECONDS = Family(
     "priorauth_database_write_seconds",
     Kind.HISTOGRAM,
@@ -174,9 +186,11 @@ ASKED = (
     WORK,
     WORK_OLDEST,
     WORKERS,
+    RESTORE_UNACKNOWLEDGED,
     PORTAL_UP,
     PORTAL_SUCCESS,
     PORTAL_FAULTS,
+    CREDENTIALS_SUSPENDED,
     SESSIONS,
     VIEWERS,
     FRAMES,

@@ -39,6 +39,7 @@ _NOTEWORTHY: Final = frozenset(
         "request_refused",
         "foreign_submission_refused",
         "held_submission_refused",
+        "sign_in_awaited",
     }
 )
 _LOOKED_UP: Final = "case searched"

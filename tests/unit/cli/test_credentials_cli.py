@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,11 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from priorauth.cli.main import app
+from priorauth.domain.portals.sign_ins import SignIns, Suspension
 from priorauth.sandbox import catalog
+from priorauth.store import data_folder
+from priorauth.store.database import Database
+from priorauth.store.databases import sqlite
 from tests.factories.databases import copy_prepared
 from tests.factories.logs import logging_as_before
 
@@ -69,6 +75,30 @@ def test_a_credential_is_added_listed_replaced_and_removed_and_never_shown(folde
     assert not [secret for secret in ("rosebud", "another", "GEZD", "gezd") if secret in said]
 
 
+def test_a_suspended_credential_is_shown_with_its_reason_and_released(folder: Path) -> None:
+    told(folder, *ADD, "--organization", "Cedar Hollow", typed="rosebud-17\n")
+    (row,) = of_organization(folder)
+    assert (row["suspended"], row["suspensionReason"]) == (None, None)
+    assert "was not suspended" in told(folder, "release", row["id"])
+    suspension = Suspension(datetime(2026, 3, 2, 9, 30, tzinfo=UTC), "Refused.")
+    with closing(Database(sqlite.database_url(folder), data_folder.sealer(folder))) as database:
+        database.write_now(lambda tx: tx.credentials.put_sign_ins(row["id"], SignIns(suspension=suspension)))
+
+    (row,) = of_organization(folder)
+    assert (row["suspended"], row["suspensionReason"]) == ("2026-03-02T09:30:00Z", "Refused.")
+    for command in ("rotate", "replace"):
+        said = told(folder, command, row["id"], typed="rosebud-17\n")
+        assert "stays suspended: these are secrets that the portal has refused" in said
+        assert f"priorauth credentials release {row['id']}" in said
+    examined = CliRunner().invoke(app, ["doctor", "--json", "--data-dir", str(folder)])
+    assert examined.exit_code == 1
+    assert "priorauth credentials release ID" in examined.output
+    assert row["id"] in examined.output
+
+    assert "signs in again" in told(folder, "release", row["id"])
+    assert of_organization(folder)[0]["suspended"] is None
+
+
 def test_the_sandbox_signs_in_everywhere_without_any_configuration(folder: Path) -> None:
     rows = json.loads(told(folder, "list", "--json"))
     assert {each["payer"] for each in rows} == {payer["id"] for payer in catalog.payers()}
@@ -94,6 +124,7 @@ def test_the_sandbox_signs_in_everywhere_without_any_configuration(folder: Path)
         (("add", "--payer", "larkspur-health", "--user-name", " "), "secret\n", "--user-name is empty"),
         (ADD, "secret\n", "priorauth credentials rotate cred_"),
         (("rotate", "cred_0"), "secret\n", "priorauth credentials list"),
+        (("release", "cred_0"), "", "priorauth credentials list"),
         (("remove", "cred_0"), "", "priorauth credentials list"),
         ((*ADD, "--environment", "production"), "secret\n", "Payers that there are: none yet"),
     ],

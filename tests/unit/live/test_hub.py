@@ -1,75 +1,14 @@
 """Viewers in a hub: who may act, what is refused, and how a view ends."""
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from priorauth.domain.live.inputs import GiveFiles, PickedFile, Text
-from priorauth.domain.live.views import Ending, Scene, Screen, View
-from priorauth.domain.live_sessions import AccessMode
+from priorauth.domain.live.views import Ending, Scene
 from priorauth.live import messages
-from priorauth.live.hub import Hub
-from tests.factories.screens import PaintedScreen, Pipe
-
-READ_ONLY, INTERACTIVE = AccessMode.READ_ONLY, AccessMode.INTERACTIVE
-START = datetime(2031, 3, 1, 12, tzinfo=UTC)
-
-
-class Office:
-    """A hub over one painted screen."""
-
-    def __init__(self) -> None:
-        self.painted = PaintedScreen()
-        self.is_up = True
-        self.now = START
-        self.refused: list[tuple[str, str]] = []
-        self.renewed: list[tuple[str, str]] = []
-        self.hub = Hub(self, on_refused=self._note, on_renew=self._renew, present=lambda: self.now)
-        self._views = 0
-
-    def screen(self, authorization_id: str, *, session_id: str) -> Screen | None:
-        return self.painted if self.is_up and (authorization_id, session_id) == ("auth_1", "sess_1") else None
-
-    def view(self, mode: AccessMode = READ_ONLY, *, expires_at: datetime | None = None) -> View:
-        self._views += 1
-        return View(
-            view_id=f"view_{self._views}",
-            authorization_id="auth_1",
-            session_id="sess_1",
-            mode=mode,
-            may_submit=mode is INTERACTIVE,
-            expires_at=expires_at,
-            next_ticket=f"next_{self._views}",
-        )
-
-    @asynccontextmanager
-    async def attending(self, view: View) -> AsyncIterator[Pipe]:
-        """Attend with a view, and be let in."""
-        pipe = Pipe()
-        task = asyncio.create_task(self.hub.attend(view, pipe))
-        await until(lambda: pipe.told("control") or pipe.closed)
-        yield pipe
-        pipe.say_raw(None)
-        async with asyncio.timeout(5):
-            await task
-
-    def _note(self, view: View, kind: str) -> None:
-        self.refused.append((view.id, kind))
-
-    async def _renew(self, view: View, ticket: str) -> None:
-        self.renewed.append((view.id, ticket))
-        view.extend(self.now + timedelta(minutes=5))
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Let the others go on until a condition holds."""
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - one round of the event loop, whoever changes something
-            await asyncio.sleep(0)
+from tests.factories.offices import CLICK, INTERACTIVE, READ_ONLY, START, Office, until
 
 
 @pytest.fixture
@@ -115,7 +54,7 @@ async def test_input_of_who_only_watches_is_dropped_and_reported_once_a_second(o
     assert office.refused == [(view.id, "text")]
 
 
-async def test_control_passes_to_who_takes_it_and_what_was_held_is_lifted(office: Office) -> None:
+async def test_control_passes_when_it_is_allowed_and_what_was_held_is_lifted(office: Office) -> None:
     async with (
         office.attending(office.view(INTERACTIVE)) as first,
         office.attending(office.view(INTERACTIVE)) as second,
@@ -124,13 +63,18 @@ async def test_control_passes_to_who_takes_it_and_what_was_held_is_lifted(office
         second.say(type="text", text="dropped")
         await until(lambda: office.refused and office.painted.acted)
         second.say(type="control")
+        await until(lambda: first.told("takeover"))
+        assert (first.told("takeover")[-1]["state"], second.told("takeover")[-1]["state"]) == ("asked", "waiting")
+        first.say(type="takeover", allow=True)
         await until(lambda: first.told("control")[-1]["holder"] == "person")
+        second.say(type="text", text="before a click")
+        second.say(**CLICK)
         second.say(type="text", text="2")
-        await until(lambda: len(office.painted.acted) == 2)
+        await until(lambda: len(office.painted.acted) == 3)
 
         assert second.told("control")[-1]["holder"] == "you"
         assert office.painted.let_go_times == 1
-    assert office.painted.acted == [Text(text="1"), Text(text="2")]
+    assert [each for each in office.painted.acted if isinstance(each, Text)] == [Text(text="1"), Text(text="2")]
 
 
 async def test_the_next_one_who_may_act_follows_who_leaves(office: Office) -> None:
@@ -162,6 +106,39 @@ async def test_an_ended_view_is_closed_with_its_reason_and_nothing_passes_any_mo
         assert pipe.closed == (code, ending.value)
         assert office.painted.acted == []
         assert office.painted.watcher is None
+
+
+async def test_a_revoked_view_ends_its_turn_in_the_same_step(office: Office) -> None:
+    view = office.view(INTERACTIVE)
+    async with office.attending(view):
+        assert office.painted.handed_over == [True]
+
+        view.end(Ending.REVOKED)
+
+        assert office.painted.handed_over == [], "before the hub has run, the permit and what was held are taken back"
+
+
+async def test_after_a_revocation_the_next_one_who_may_act_has_a_turn_of_their_own(office: Office) -> None:
+    revoked = office.view(INTERACTIVE)
+    async with office.attending(revoked), office.attending(office.view(INTERACTIVE)) as following:
+        office.painted.handed_over.clear()
+
+        revoked.end(Ending.REVOKED)
+
+        assert office.painted.handed_over == [True]
+        await until(lambda: following.told("control")[-1]["holder"] == "you")
+
+
+async def test_the_revocation_of_who_only_looks_on_disturbs_nobody(office: Office) -> None:
+    for mode in (READ_ONLY, INTERACTIVE):
+        looking_on = office.view(mode)
+        async with office.attending(office.view(INTERACTIVE)), office.attending(looking_on):
+            office.painted.handed_over[:] = [True]
+
+            looking_on.end(Ending.REVOKED)
+
+            assert office.painted.handed_over == [True]
+            assert office.painted.let_go_times == 0
 
 
 async def test_a_view_ends_when_its_time_is_over_and_not_before(office: Office) -> None:
@@ -212,6 +189,14 @@ async def test_a_session_that_gets_lost_ends_all_its_views(office: Office) -> No
         '{"type": "key", "motion": "down", "key": "", "code": "KeyA"}',
         '{"type": "file", "name": "../x", "media": "", "size": 1}',
         '{"type": "file", "name": "x", "media": "", "size": 26214401}',
+        '{"type": "takeover"}',
+        '{"type": "complete"}',
+        '{"type": "complete", "reportedOutcome": "done"}',
+        '{"type": "complete", "reportedOutcome": "submitted", "observedReferenceNumber": ""}',
+        '{"type": "complete", "reportedOutcome": "submitted", "operatorNotes": "' + "n" * 2001 + '"}',
+        '{"type": "complete", "reportedOutcome": "submitted", "referenceNumber": "misspelt"}',
+        '{"type": "unable", "reason": "tired"}',
+        '{"type": "more_time", "seconds": 9000}',
         b"bytes that no file announced",
     ],
 )

@@ -1,5 +1,6 @@
 """What the database tells: its health and clock, and whether the cases in it are served."""
 
+import asyncio
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
@@ -9,12 +10,14 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from priorauth.bootstrap.doctor.findings import Check, Finding, fault, ok, warning
-from priorauth.bootstrap.storage import sealer_of, server_key_of
+from priorauth.bootstrap.storage import blobs_of, sealer_of, server_key_of
 from priorauth.commands.processing import expected_work
 from priorauth.domain.catalog import PortalAuthMode
+from priorauth.domain.errors import TemporarilyUnavailable
 from priorauth.domain.organizations import Environment
 from priorauth.settings import Settings
 from priorauth.store import data_folder, tables
+from priorauth.store.claims.objects import ClaimObjects
 from priorauth.store.database import Database
 from priorauth.store.databases import clock, postgresql, schema, sqlite
 from priorauth.store.keeping.backups import damage_of
@@ -94,9 +97,39 @@ def check_sealing(data: Data) -> Finding:
     return ok("The keys are those of the data.")
 
 
+def check_submissions(data: Data) -> Finding:
+    """Does the database know every submission that the file store knows?"""
+    objects = ClaimObjects(blobs_of(data.settings))
+    try:
+        there = asyncio.run(objects.last_number())
+    except TemporarilyUnavailable:
+        return fault("The file store cannot be read, and nothing is submitted without it.")
+    known, found_at = data.database.read_now(
+        lambda tx: (tx.submission_claims.last_number(), tx.submission_claims.restore_found_at())
+    )
+    if found_at is not None or there > known:
+        since = f", found at {found_at[:19]} UTC" if found_at is not None else ""
+        return fault(
+            f"This database was put back: the file store knows submissions that it lacks{since}. Stop all nodes, run "
+            "`priorauth mark-restored`, and start them again (docs/backup.md)."
+        )
+    return ok(f"The database knows every submission that the file store knows; the last is number {there}.")
+
+
 def check_credentials(data: Data) -> Finding:
     """Can the service sign in at every payer that it signs in at?"""
     environment = data.settings.environment
+
+    def suspended(tx: Transaction) -> list[str]:
+        there = tx.credentials.all(environment)
+        return [each.id for each in there if tx.credentials.sign_ins(each.id).suspension is not None]
+
+    refused = data.database.read_now(suspended)
+    if refused:
+        return fault(
+            f"The payer's portal has refused {', '.join(refused)}: what needs them waits. `priorauth credentials "
+            "replace ID` gives one other secrets; `priorauth credentials release ID` tries the same ones once more."
+        )
 
     def without(tx: Transaction) -> list[str]:
         able = {each.payer_id for each in tx.credentials.all(environment)}
@@ -171,6 +204,7 @@ CHECKS: Mapping[str, Check[Data]] = {
     "database": check_database,
     "clock": check_clock,
     "sealing": check_sealing,
+    "submissions": check_submissions,
     "credentials": check_credentials,
     "workers": check_workers,
     "queue": check_queue,

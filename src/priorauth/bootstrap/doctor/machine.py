@@ -5,12 +5,16 @@ import secrets
 import shutil
 import stat
 from collections.abc import AsyncIterator, Mapping
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from priorauth.bootstrap.doctor.findings import Check, Finding, Level, fault, ok, warning
+from priorauth.bootstrap.engines import isolation_settings
 from priorauth.bootstrap.storage import blobs_of, given_keys, given_server_key
-from priorauth.channels.portals.chromium import decide_sandbox, find_chromium, starts
+from priorauth.channels.portals.chromium import find_chromium, starts
+from priorauth.channels.portals.isolation.launching import surveyed
+from priorauth.channels.portals.isolation.survey import PARTS, PartName
 from priorauth.domain.organizations import Environment
 from priorauth.settings import Settings
 from priorauth.store.keeping.backups import KEY_FILES
@@ -65,14 +69,28 @@ def check_files(settings: Settings) -> Finding:
 
 
 def check_chromium(settings: Settings) -> Finding:
-    """Does the browser start, and in its own sandbox?"""
+    """Does the browser start?"""
     browser = find_chromium(settings.chromium_path)
-    sandbox = decide_sandbox(settings.chromium_sandbox, browser)
-    if not starts(browser, sandboxed=sandbox.enabled):
+    if not starts(browser):
         return fault(f"{browser} does not start. Run it by hand to see why, or set PRIORAUTH_CHROMIUM_PATH to another.")
-    if sandbox.enabled:
-        return ok(f"{browser} starts, in its own sandbox.")
-    return warning(f"{browser} starts without its sandbox: {sandbox.reason}. Run as a user that may have one.")
+    return ok(f"{browser} starts.")
+
+
+def check_isolation(part: PartName, settings: Settings) -> Finding:
+    """Does this part of what keeps a browser apart hold?"""
+    found = surveyed(
+        find_chromium(settings.chromium_path),
+        sandbox=settings.chromium_sandbox,
+        settings=isolation_settings(settings),
+    )
+    each = found.part(part)
+    said = f"{each.said[0].upper()}{each.said[1:]}."
+    if each.holds:
+        return ok(said)
+    demanded = found.missing() if settings.browser_isolation == "required" else ()
+    demanded_sandbox = part == "sandbox" and settings.chromium_sandbox == "on"
+    judged = fault if each in demanded or demanded_sandbox else ok if part == "memory" else warning
+    return judged(f"{said} {each.advice}")
 
 
 def check_address(settings: Settings) -> Finding:
@@ -106,6 +124,7 @@ CHECKS: Mapping[str, Check[Settings]] = {
     "disk": check_disk,
     "files": check_files,
     "chromium": check_chromium,
+    **{f"browser {part}": partial(check_isolation, part) for part in PARTS},
     "address": check_address,
     "screenshots": check_screenshots,
 }
@@ -118,8 +137,15 @@ async def _file_there_and_back(settings: Settings) -> Finding:
         await blobs.put(name, _content())
         same = await blobs.get(name) == _CONTENT
         await blobs.delete(name)
+        once = await blobs.create(name, _CONTENT) and not await blobs.create(name, _CONTENT)
+        await blobs.delete(name)
     except Exception as error:  # noqa: BLE001 - object stores have errors of their own, of which each is a finding
         return fault(f"Files cannot be written, read and deleted at {place}: {type(error).__name__}. Look there.")
+    if not once:
+        return fault(
+            f"{place} overwrites a file that is to be created only if it is absent, so no submission can be claimed. "
+            "Use a store that knows `If-None-Match: *`."
+        )
     return ok(f"Files are written, read and deleted at {place}.") if same else fault(f"{place} gives other bytes back.")
 
 

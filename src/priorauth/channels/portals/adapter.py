@@ -23,6 +23,7 @@ from priorauth.channels.contract import (
     Pending,
 )
 from priorauth.channels.portals.guard import Boundary, PermittedRequest
+from priorauth.channels.portals.one_time_codes import BeforeOffer, unlimited
 from priorauth.domain.credentials import Credential
 from priorauth.domain.handoffs import OfferReason
 from priorauth.domain.replies import Inquiry
@@ -83,10 +84,20 @@ class PortalAdapter(Protocol):
         """Return what may leave the browser while a person acts in it."""
         ...
 
-    async def sign_in(self, page: Page, *, base_url: str, credential: Credential) -> HumanNeeded | None:
+    async def sign_in(
+        self, page: Page, *, base_url: str, credential: Credential, before_offer: BeforeOffer = unlimited
+    ) -> HumanNeeded | None:
         """Sign in; None when that is done, otherwise why only a human can go on, on the page that is open.
 
-        Raises ChannelFault when the portal does not let the service in.
+        Args:
+            page: Whatever is open.
+            base_url: Where the portal is.
+            credential: What to sign in with.
+            before_offer: To be awaited just before each time that the password, or a second code, is offered.
+
+        Raises:
+            SignInRefused: The portal says that user name or password is wrong, or the account locked: only that.
+            ChannelFault: Anything else that keeps the service out.
         """
         ...
 

@@ -89,6 +89,8 @@ _QUIET_ARGUMENTS: Final = (
     "--safebrowsing-disable-auto-update",
     f"--disable-features={','.join(sorted({*_PLAYWRIGHT_DISABLED_FEATURES, *_OWN_DISABLED_FEATURES}))}",
 )
+# The proxy resolves names, and is itself an address. WebRTC would resolve those of its servers beside it.
+_RESOLVE_NOTHING: Final = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.*"
 
 _log = structlog.get_logger(__name__)
 
@@ -208,6 +210,19 @@ def decide_sandbox(mode: SandboxMode, executable: Path) -> SandboxDecision:
     return decision
 
 
+def browser_arguments(*, proxy_server: str | None = None) -> list[str]:
+    """Return the command line of every browser, but for its sandbox.
+
+    Args:
+        proxy_server: the only way out, such as `http://127.0.0.1:3128`; loopback addresses go through it too.
+    """
+    arguments = list(_QUIET_ARGUMENTS)
+    if proxy_server is not None:
+        # Chromium lets loopback past every proxy unless this odd rule takes its own exception back.
+        arguments += [f"--proxy-server={proxy_server}", "--proxy-bypass-list=<-loopback>", _RESOLVE_NOTHING]
+    return arguments
+
+
 def launch_arguments(*, executable: Path, proxy_server: str | None = None, sandbox: SandboxMode = "auto") -> list[str]:
     """The command line for this browser, for Playwright's `args`.
 
@@ -221,10 +236,7 @@ def launch_arguments(*, executable: Path, proxy_server: str | None = None, sandb
     Raises:
         ChromiumSandboxError: `on` was asked for and is impossible.
     """
-    arguments = list(_QUIET_ARGUMENTS)
-    if proxy_server is not None:
-        # Chromium lets loopback past every proxy unless this odd rule takes its own exception back.
-        arguments += [f"--proxy-server={proxy_server}", "--proxy-bypass-list=<-loopback>"]
+    arguments = browser_arguments(proxy_server=proxy_server)
     decision = decide_sandbox(sandbox, executable)
     if not decision.enabled:
         if sandbox == "auto":

@@ -4,13 +4,14 @@ A session signs in by the credential of its job; of a credential that has signed
 then. Where the customer signs in, or the portal wants what the service does not have, only a human can go on.
 """
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import structlog
 
 from priorauth import faultpoints
-from priorauth.channels.contract import ChannelFault, CredentialSource, HumanNeeded, Job
+from priorauth.channels.contract import ChannelFault, CredentialSource, HumanNeeded, Job, SignInRefused
 from priorauth.channels.portals.adapter import PortalAdapter
 from priorauth.channels.portals.guard import Content, FinalRule
 from priorauth.channels.portals.pages import persistently, visit
@@ -18,12 +19,66 @@ from priorauth.channels.portals.session import PortalSession
 from priorauth.channels.portals.sessions import SessionHost
 from priorauth.domain.catalog import PortalAuthMode
 from priorauth.domain.credentials import Credential
+from priorauth.domain.errors import whereabouts
 from priorauth.domain.handoffs import OfferReason
 from priorauth.faultpoints import Phase, Point
 
 _log = structlog.get_logger(__name__)
 
 _CUSTOMER_SIGNS_IN = HumanNeeded(OfferReason.SIGN_IN, "The customer signs in to the payer's portal in person.")
+
+
+@asynccontextmanager
+async def _at_sign_in() -> AsyncIterator[None]:
+    await faultpoints.passing(Point.SIGN_IN, Phase.BEFORE)
+    yield
+    await faultpoints.passing(Point.SIGN_IN, Phase.AFTER)
+
+
+class SignInTurn:
+    """One session's turn to sign in with its account; it ends on leaving, if it was begun.
+
+    Where the end cannot be written down, the claim ends by itself, or with the worker.
+    """
+
+    def __init__(self, credentials: CredentialSource, credential: Credential, job: Job) -> None:
+        self.credential = credential
+        self._credentials = credentials
+        self._authorization_id = job.authorization_id
+        self._begun = False
+
+    async def __aenter__(self) -> "SignInTurn":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if not self._begun:
+            return
+        try:
+            await self._credentials.end_claim(self.credential, authorization_id=self._authorization_id)
+        except Exception as error:  # noqa: BLE001 - what ended the turn must be heard of, and not this
+            _log.warning("sign_in_claim_not_ended", authorization_id=self._authorization_id, **whereabouts(error))
+
+    async def begin(self, began_with: bytes | None, *, is_lost: bool = False) -> None:
+        """Claim the account. Raises ChannelFault when it is not this session's turn."""
+        await self._credentials.claim_sign_in(
+            self.credential, authorization_id=self._authorization_id, began_with=began_with, is_lost=is_lost
+        )
+        self._begun = True
+
+    async def count_try(self) -> None:
+        """Count that secrets are about to be offered. Raises ChannelFault when they must not be."""
+        await self._credentials.count_try(self.credential, authorization_id=self._authorization_id)
+
+    async def succeed(self, state: bytes) -> None:
+        """Keep what the portal has given the browser, which ends the turn too."""
+        await self._credentials.signed_in(self.credential, state=state)
+        self._begun = False
+
+    async def suspend(self, refusal: SignInRefused) -> None:
+        """Suspend the credential for all. Raises AccountInUse where it has other secrets by now."""
+        await self._credentials.suspend(
+            self.credential, authorization_id=self._authorization_id, reason=refusal.message
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,56 +122,88 @@ class Entrance:
     async def enter(self, job: Job) -> PortalSession | HumanNeeded:
         """Return a session that is signed in, on whatever page; the one that the job's case was given back, if any.
 
-        Where a human is needed the session stays up at the page that asks. Raises ChannelFault.
+        Where a human is needed the session stays up at the page that asks. Raises ChannelFault; AccountInUse,
+        CredentialSuspended or SignInsExhausted where its account may not sign in now, which starts no browser unless
+        one is needed to find out.
         """
         access, credential = self.access(job), await self._credential(job)
-        kept = await self._credentials.state_of(credential) if credential is not None else None
         given_back = self._host.take_up(job)
         if given_back is not None and await access.adapter.is_signed_in(given_back.page):
             return given_back
-        boundary = access.adapter.boundary(access.base_url)
-        session = given_back or await self._host.open(job, boundary=boundary, state=kept)
-        may_be_in = given_back is not None or kept is not None
-        if not (may_be_in and await self._is_still_signed_in(session, access)):
-            await faultpoints.passing(Point.SIGN_IN, Phase.BEFORE)
-            needed = await self._sign_in(session, access, credential)
-            await faultpoints.passing(Point.SIGN_IN, Phase.AFTER)
-            if needed is not None:
-                return needed
+        if credential is None:
+            session = given_back or await self._host.open(job, boundary=access.adapter.boundary(access.base_url))
+            needed = await self._let_customer_in(session, access, may_be_in=given_back is not None)
+        else:
+            async with SignInTurn(self._credentials, credential, job) as turn:
+                session, needed = await self._sign_in(job, access, given_back, turn=turn)
+        if needed is not None:
+            return needed
         await self._host.step(session, "signed in")
         return session
 
     async def remember(self, session: PortalSession) -> None:
-        """Keep what a human's sign-in has given the browser, so that the credential's next session needs none."""
+        """Keep what a human's sign-in has given the browser, so that the credential's next session needs none.
+
+        A suspension stays: it is of the password, and the work goes on with what is kept as long as that lasts.
+        """
         credential = await self._credential(session.job)
         if credential is not None:
             await self._credentials.signed_in(credential, state=await session.state())
 
-    async def _sign_in(
-        self, session: PortalSession, access: PortalAccess, credential: Credential | None
+    async def _let_customer_in(
+        self, session: PortalSession, access: PortalAccess, *, may_be_in: bool
     ) -> HumanNeeded | None:
-        if credential is None:
+        if may_be_in and await self._signed_in(session, access):
+            return None
+        async with _at_sign_in():
             await persistently(lambda: access.adapter.open_sign_in(session.page, base_url=access.base_url))
-            signed_in = await access.adapter.is_signed_in(session.page)
-            return None if signed_in else _CUSTOMER_SIGNS_IN
+            return None if await access.adapter.is_signed_in(session.page) else _CUSTOMER_SIGNS_IN
+
+    async def _sign_in(
+        self, job: Job, access: PortalAccess, given_back: PortalSession | None, *, turn: SignInTurn
+    ) -> tuple[PortalSession, HumanNeeded | None]:
+        """Return the job's session, signed in by its credential, or why only a human can go on."""
+        kept = await self._credentials.state_of(turn.credential)
+        may_be_in = given_back is not None or not await self._credentials.needs_sign_in(turn.credential)
+        if not may_be_in:
+            await turn.begin(kept)
+        boundary = access.adapter.boundary(access.base_url)
+        session = given_back or await self._host.open(job, boundary=boundary, state=kept)
+        if may_be_in:
+            signed_in = await self._signed_in(session, access)
+            if signed_in:
+                return session, None
+            # A browser that a human has given back began with what was kept then.
+            await turn.begin(kept, is_lost=signed_in is False and given_back is None)
+        async with _at_sign_in():
+            needed = await self._offer(session, access, turn)
+            if needed is None:
+                await turn.succeed(await session.state())
+        return session, needed
+
+    async def _offer(self, session: PortalSession, access: PortalAccess, turn: SignInTurn) -> HumanNeeded | None:
+        """Offer the credential to the portal. What the portal refuses is never offered again by the service."""
 
         async def sign_in() -> HumanNeeded | None:
-            return await access.adapter.sign_in(session.page, base_url=access.base_url, credential=credential)
+            return await access.adapter.sign_in(
+                session.page, base_url=access.base_url, credential=turn.credential, before_offer=turn.count_try
+            )
 
-        # Whoever starts the walk anew signs in anew as well; a portal that says no is not asked again here.
-        needed = await persistently(sign_in)
-        if needed is None:
-            await self._credentials.signed_in(credential, state=await session.state())
-        return needed
+        try:
+            return await persistently(sign_in)
+        except SignInRefused as refusal:
+            await turn.suspend(refusal)
+            raise
 
-    async def _is_still_signed_in(self, session: PortalSession, access: PortalAccess) -> bool:
+    async def _signed_in(self, session: PortalSession, access: PortalAccess) -> bool | None:
+        """Say whether the portal still knows the browser; None where its page could not be read."""
         try:
             await visit(session.page, access.base_url)
             return await access.adapter.is_signed_in(session.page)
         except ChannelFault as fault:
             # A portal may answer a session that it has ended with an error; if it is anything else, signing in tells.
             _log.info("signed_in_state_lost", authorization_id=session.job.authorization_id, code=fault.code)
-            return False
+            return None
 
     async def _credential(self, job: Job) -> Credential | None:
         """Return what signs in; None where the customer does. Raises ChannelFault where there is nothing."""

@@ -6,8 +6,10 @@ by Playwright, downloads refused, file choosers the page's own. It may not know 
 """
 
 import asyncio
+import tempfile
 from collections.abc import Awaitable
 from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 from playwright.async_api import BrowserContext, FileChooser, Page
@@ -19,6 +21,7 @@ from priorauth.channels.portals.screens.gone import unless_gone
 from priorauth.channels.portals.screens.hands import Hands
 from priorauth.channels.portals.screens.overlays import Overlays
 from priorauth.channels.portals.screens.pickers import Field, Pick
+from priorauth.channels.portals.screens.refusals import words_for
 from priorauth.channels.portals.screens.tab import Listener, ScreenTab
 from priorauth.channels.portals.turns import PersonsTurn
 from priorauth.domain.live.inputs import (
@@ -40,6 +43,9 @@ from priorauth.domain.live.views import Frame, Scene, Tab, Watcher
 
 _ROOT: Final = 1
 _PATIENCE_SECONDS: Final = 2.0
+_WORDS_LIMIT: Final = 500
+# What a page asks for so long after a person's last input, it asks for by itself.
+_OF_A_PERSON_SECONDS: Final = 5.0
 
 
 class PortalScreen:
@@ -52,11 +58,17 @@ class PortalScreen:
         page: Page,
         guard: SubmitGuard,
         turn: PersonsTurn | None = None,
+        downloads: Path | None = None,
     ) -> None:
+        """Show `page`. The browser writes what a person downloads to `downloads`; None: the system's folder."""
         self._context = context
+        self._download_place = downloads or Path(tempfile.gettempdir())
+        self._guard = guard
         self._turn = turn or PersonsTurn(guard)
         self._watcher: Watcher | None = None
         self._held = False
+        self._acted_at = float("-inf")
+        self._shown_submitted = False
         self._tabs: dict[int, ScreenTab] = {}
         self._next_tab = _ROOT
         self._active = _ROOT
@@ -107,6 +119,7 @@ class PortalScreen:
         """Do what the human does, at once and in order. False: no human has the session, or it was aimed elsewhere."""
         if not self._held:
             return False
+        self._acted_at = asyncio.get_running_loop().time()
         match action:
             case AnswerDialog() | ChooseOptions() | SetValue() | GiveFiles() | Dismiss():
                 return self._overlays.answer(action)
@@ -128,6 +141,28 @@ class PortalScreen:
         for tab in self._tabs.values():
             if self._held and tab.hands is not None:
                 tab.hands.let_go()
+
+    def take_focus_away(self) -> None:
+        """Leave nothing on the portal's pages with the focus, and show their tops."""
+        if self._held:
+            for tab in self._tabs.values():
+                tab.rest()
+
+    def tell(self, words: str, code: str) -> None:
+        """Tell the person who acts why something was not sent, or what to do about it.
+
+        Args:
+            words: One or two plain sentences, without a patient's data. More than 500 characters are cut.
+            code: A code for the page; the same one replaces its words.
+        """
+        if self._held and self._watcher is not None:
+            self._watcher.refuse(code=code, words=words[:_WORDS_LIMIT])
+
+    def explain_refusal(self, reason: str, *, final: bool) -> None:
+        """Explain a refused request to the person who acts, unless the page asked for it by itself."""
+        is_persons = asyncio.get_running_loop().time() - self._acted_at <= _OF_A_PERSON_SECONDS
+        if is_persons:
+            self.tell(words_for(reason, final=final, submitted=self._guard.is_spent), reason)
 
     def content(self, download_id: int) -> bytes | None:
         """Return the bytes of a download that is on offer."""
@@ -153,7 +188,7 @@ class PortalScreen:
             Tab(id=tab.id, title=tab.title, active=tab.id == self._active, closable=tab.id != _ROOT)
             for tab in self._tabs.values()
         )
-        return Scene(in_hand=self._held, tabs=tabs, overlays=self._overlays.open())
+        return Scene(in_hand=self._held, tabs=tabs, overlays=self._overlays.open(), submitted=self._guard.is_spent)
 
     @property
     def is_in_hand(self) -> bool:
@@ -255,6 +290,10 @@ class PortalScreen:
     # --- what the browser tells --------------------------------------------------------------------------------------
 
     def _framed(self, frame: Frame) -> None:
+        if self._guard.is_spent != self._shown_submitted:
+            # Nobody tells of the press; the page that answers it does.
+            self._shown_submitted = self._guard.is_spent
+            self._rearrange()
         if self._watcher is not None and frame.tab == self._active:
             self._watcher.show(frame)
 
@@ -293,7 +332,7 @@ class PortalScreen:
             if self._downloads is None and self._held and _ROOT in self._tabs:
                 # Never detached: the browser would forget with it that downloads are refused.
                 cdp = await self._context.new_cdp_session(self._tabs[_ROOT].page)
-                self._downloads = Downloads(cdp, self._take_file)
+                self._downloads = Downloads(cdp, self._take_file, place=self._download_place)
             if self._downloads is not None:
                 await (self._downloads.begin() if self._held else self._downloads.end())
 

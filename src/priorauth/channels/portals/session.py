@@ -10,12 +10,13 @@ from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 
 from opentelemetry.context import get_current
-from playwright.async_api import Browser, Page
 from playwright.async_api import Error as PlaywrightError
+from playwright.async_api import Page
 
 from priorauth.channels.contract import ChannelFault, Job
 from priorauth.channels.portals.gate import Gate
 from priorauth.channels.portals.guard import PermittedRequest, SubmitGuard
+from priorauth.channels.portals.isolation.launching import RunningBrowser
 from priorauth.channels.portals.pages import portal_faults
 from priorauth.channels.portals.screen import PortalScreen
 from priorauth.channels.portals.submit_guard.forwarding import WritesUnderWay
@@ -32,7 +33,7 @@ class PortalSession:
         self,
         *,
         job: Job,
-        browser: Browser,
+        running: RunningBrowser,
         page: Page,
         gate: Gate,
         guard: SubmitGuard,
@@ -48,8 +49,10 @@ class PortalSession:
         self.is_given_back = False
         self.has_ended = False
         self.turn = PersonsTurn(guard, gate)
-        self.screen = PortalScreen(context=page.context, page=page, guard=guard, turn=self.turn)
-        self._browser = browser
+        self.screen = PortalScreen(
+            context=page.context, page=page, guard=guard, turn=self.turn, downloads=running.downloads
+        )
+        self._running = running
         self._gate = gate
         self._page_timeout_seconds = page_timeout_seconds
         self._page_since = time.time_ns()
@@ -57,7 +60,7 @@ class PortalSession:
     @property
     def is_up(self) -> bool:
         """Whether the browser still runs."""
-        return not self.has_ended and self._browser.is_connected() and not self.page.is_closed()
+        return not self.has_ended and self._running.browser.is_connected() and not self.page.is_closed()
 
     @property
     def is_customers(self) -> bool:
@@ -121,7 +124,7 @@ class PortalSession:
         """
         opened = self.page.context
         async with portal_faults():
-            context = await self._browser.new_context(
+            context = await self._running.browser.new_context(
                 java_script_enabled=False,
                 service_workers="block",
                 accept_downloads=False,
@@ -147,6 +150,5 @@ class PortalSession:
         """End browser and gate; a browser that has died already is no fault."""
         with suppress(PlaywrightError):
             await self.screen.close()
-        with suppress(PlaywrightError):
-            await self._browser.close()
+        await self._running.close()
         await self._gate.close()

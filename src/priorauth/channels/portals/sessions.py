@@ -6,25 +6,26 @@ their road and their driver, and end.
 """
 
 import asyncio
-import json
 import secrets
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import structlog
-from playwright.async_api import Browser, Page, Playwright, async_playwright
 from playwright.async_api import Error as PlaywrightError
+from playwright.async_api import Page, Playwright, async_playwright
 
 from priorauth import faultpoints
 from priorauth.channels.contract import AccountInUse, ChannelFault, Job, SessionLedger
-from priorauth.channels.portals.chromium import SandboxMode, find_chromium, keeps_sandbox, launch_arguments
+from priorauth.channels.portals.chromium import SandboxMode
 from priorauth.channels.portals.gate import Gate, Refusal
 from priorauth.channels.portals.guard import Boundary, RefusalReason, SubmitGuard
+from priorauth.channels.portals.isolation.launching import RunningBrowser, start_browser
+from priorauth.channels.portals.isolation.plan import IsolationSettings
 from priorauth.channels.portals.screen import PortalScreen
 from priorauth.channels.portals.session import PortalSession
 from priorauth.domain.errors import whereabouts
@@ -56,6 +57,7 @@ class SessionSettings:
     human_hold_seconds: float = 86_400.0
     held_at_most: int = 8
     screenshots: Path | None = None
+    isolation: IsolationSettings = field(default_factory=IsolationSettings)
 
 
 class SessionHost:
@@ -118,10 +120,9 @@ class SessionHost:
             on_refused=lambda refusal: self._note_refusal(job.authorization_id, refusal),
             on_foreign=lambda _: self._end_foreign(job.authorization_id, claim),
         )
-        proxy = await gate.start()
         try:
             await faultpoints.passing(Point.BROWSER_START, Phase.BEFORE)
-            browser, page = await self._launch(proxy, gate.credentials, pins=gate.spki_pins, state=state)
+            running, page = await self._launch(gate, state=state)
         except Exception as error:  # noqa: BLE001 - a browser that does not start is a fault of the way, whatever it says
             await gate.close()
             await self._logged(self._release(claim))
@@ -129,7 +130,7 @@ class SessionHost:
             raise ChannelFault("browser_failed", "The browser could not be started.") from None
         session = PortalSession(
             job=job,
-            browser=browser,
+            running=running,
             page=page,
             gate=gate,
             guard=guard,
@@ -137,7 +138,7 @@ class SessionHost:
             page_timeout_seconds=self._settings.page_timeout_seconds,
         )
         self._sessions[job.authorization_id] = session
-        browser.on("disconnected", lambda _: self._lost(session))
+        running.browser.on("disconnected", lambda _: self._lost(session))
         page.on("crash", lambda _: self._lost(session))
         await faultpoints.passing(Point.BROWSER_START, Phase.AFTER)
         # It may have been long ago.
@@ -222,24 +223,16 @@ class SessionHost:
         await self._ledger.release(authorization_id=claim.authorization_id, session_id=claim.session_id)
         self._unreleased.pop(claim.session_id, None)
 
-    async def _launch(
-        self, proxy: str, credentials: tuple[str, str], *, pins: tuple[str, ...], state: bytes | None
-    ) -> tuple[Browser, Page]:
-        executable = find_chromium(self._settings.chromium)
-        arguments = await asyncio.to_thread(
-            launch_arguments, executable=executable, proxy_server=proxy, sandbox=self._settings.sandbox
-        )
+    async def _launch(self, gate: Gate, *, state: bytes | None) -> tuple[RunningBrowser, Page]:
         driver = await self._running_driver()
+        settings = self._settings
         try:
-            browser = await driver.chromium.launch(
-                executable_path=executable,
-                # The gate ends TLS with keys of its own; it is the gate that verifies the portal's certificate.
-                args=[*arguments, f"--ignore-certificate-errors-spki-list={','.join(pins)}"],
-                chromium_sandbox=keeps_sandbox(arguments),
-                proxy={"server": proxy, "username": credentials[0], "password": credentials[1]},
-                handle_sigint=False,
-                handle_sigterm=False,
-                handle_sighup=False,
+            running = await start_browser(
+                driver,
+                chromium=settings.chromium,
+                sandbox=settings.sandbox,
+                isolation=settings.isolation,
+                gate=gate,
             )
         except PlaywrightError:
             # One browser that does not start is no reason to end the others; a driver that has died is.
@@ -247,15 +240,9 @@ class SessionHost:
                 await self._drop_driver(driver)
             raise
         try:
-            context = await browser.new_context(
-                viewport={"width": 1280, "height": 800},
-                accept_downloads=False,
-                storage_state=json.loads(state) if state is not None else None,
-            )
-            context.set_default_timeout(self._settings.page_timeout_seconds * 1000)
-            return browser, await context.new_page()
+            return running, await running.open_page(state=state, timeout_seconds=settings.page_timeout_seconds)
         except BaseException:
-            await browser.close()
+            await running.close()
             raise
 
     async def _running_driver(self) -> Playwright:
@@ -307,6 +294,13 @@ class SessionHost:
         details = {"method": refusal.method, "origin": refusal.origin, "reason": refusal.code or refusal.reason.value}
         event = _REFUSAL_EVENTS.get(refusal.reason) or ("submit_refused" if refusal.final else "request_refused")
         self._later(self._ledger.note(authorization_id, event, details))
+        session = self._sessions.get(authorization_id)
+        if session is None:
+            return
+        if refusal.words:
+            session.screen.tell(refusal.words, refusal.code)
+        else:
+            session.screen.explain_refusal(refusal.reason.value, final=refusal.final)
 
     def _end_foreign(self, authorization_id: str, claim: SessionClaim) -> None:
         """Something tried to use the permit of this session for another request: it gets none any more."""

@@ -1,16 +1,16 @@
 """Access grants: addresses by which somebody without a key opens one case's live session, for a while.
 
 An address holds a secret that is computed from the grant's id and the server's key, so that none is stored. Whether a
-grant opens anything is never a fact of the grant alone: it is judged by the case and its session as they are now, at
-every opening and for as long as a view runs.
+grant opens anything is never a fact of the grant alone: it is judged by the case, its session, the key that minted the
+grant and the portal account as they are now, at every opening and for as long as a view runs.
 """
 
 import base64
 import hashlib
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from priorauth.domain.authorizations import Authorization
@@ -26,6 +26,7 @@ from priorauth.domain.handoffs import HandoffState
 from priorauth.domain.lifecycle import Status
 from priorauth.domain.live.views import Ending
 from priorauth.domain.live_sessions import AccessMode, SessionClaim, needs_session
+from priorauth.domain.organizations import ApiKey, Caller, Environment, Scope
 from priorauth.domain.reviews import SnapshotStatus
 
 
@@ -43,7 +44,7 @@ class AccessGrant:
     """A right to open a case's session.
 
     It is of one session, or of a review snapshot and then of whichever session is up. `minted_by` is the id of an API
-    key; None is the service itself.
+    key; None is the service itself, on behalf of every key of the organization that may see live views.
     """
 
     id: str
@@ -61,6 +62,19 @@ class AccessGrant:
     def actor(self) -> Actor:
         """Who stands behind whatever is done by this grant."""
         return Actor(ActorType.CUSTOMER, self.minted_by) if self.minted_by is not None else SERVICE
+
+    @property
+    def scope(self) -> Scope:
+        """The scope that the key behind the grant needs, as long as the grant is to open anything."""
+        if self.review_snapshot_id is not None:
+            return Scope.LIVE_VIEW
+        return Scope.CONFIRM if self.mode is AccessMode.INTERACTIVE else Scope.WRITE
+
+    def bounded(self, review_seconds: float) -> "AccessGrant":
+        """Return the grant with its end: a review snapshot's own grant ends when it is `review_seconds` old."""
+        if self.review_snapshot_id is None or self.expires_at is not None:
+            return self
+        return replace(self, expires_at=self.created_at + timedelta(seconds=review_seconds))
 
     def continues(self, other: "AccessGrant") -> bool:
         """Say whether a view of `other` may go on under this grant: it allows the very same."""
@@ -86,6 +100,41 @@ class Viewer:
     ended_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Basis:
+    """What a grant's right rests on beside its authorization, as it is now.
+
+    `keys`: the key that minted the grant, or all of its organization where the service did. `may_enter`: whether people
+    may enter the portal account that the session is signed in with.
+    """
+
+    claim: SessionClaim | None
+    keys: tuple[ApiKey, ...]
+    may_enter: bool
+
+    def keys_behind(self, grant: AccessGrant, authorization: Authorization, *, now: datetime) -> tuple[ApiKey, ...]:
+        """Return the keys that back the grant now."""
+        environment = Environment(authorization.environment)
+        return tuple(
+            key for key in self.keys if key.is_usable(environment=environment, now=now) and key.grants(grant.scope)
+        )
+
+    def end_of(self, grant: AccessGrant, authorization: Authorization, *, now: datetime) -> datetime:
+        """Return until when the grant opens the session if nothing changes; `now` when it opens nothing."""
+        keys = [key.expires_at for key in self.keys_behind(grant, authorization, now=now)]
+        ends = [grant.expires_at, self.claim.expires_at if self.claim is not None else now]
+        # Of several keys the last one counts, and one without an end backs the grant for ever.
+        ends.append(max((end for end in keys if end is not None), default=now) if None not in keys else None)
+        return min(end for end in ends if end is not None)
+
+
+def caller_of(key: ApiKey | None, *, now: datetime) -> Caller | None:
+    """Return who acts by a grant: its key's owner, with the key's scopes as they are now. None: the key is void."""
+    if key is None or not key.is_usable(environment=key.environment, now=now):
+        return None
+    return Caller(key.organization_id, key.environment, key.id, key.scopes)
+
+
 def secret_of(grant_id: str, *, key: bytes) -> str:
     """Return the secret of a grant's address: 256 bits that nobody can compute without the server's key."""
     digest = hmac.new(key, f"access grant:{grant_id}".encode(), hashlib.sha256).digest()
@@ -107,14 +156,16 @@ Shows = Callable[[SessionClaim], bool]
 
 
 def hindrance(
-    case: Authorization, claim: SessionClaim | None, shows: Shows | None, *, now: datetime
+    case: Authorization, claim: SessionClaim | None, shows: Shows | None, *, may_enter: bool, now: datetime
 ) -> Hindrance | None:
-    """Say why the case's session cannot be shown now; None when it can. Without `shows` nothing is."""
+    """Return why the session cannot be shown now; None when it can. Without `shows` nothing is, nor is an account that
+    people may not enter.
+    """
     if claim is None or not needs_session(case):
         return Hindrance.NO_ACTIVE_CHANNEL_SESSION
     if not claim.is_valid(now):
         return Hindrance.PORTAL_CLAIM_EXPIRED
-    if shows is None:
+    if shows is None or not may_enter:
         return Hindrance.LIVE_VIEW_NOT_AVAILABLE
     if not shows(claim):
         return Hindrance.CHANNEL_SESSION_LOST
@@ -122,22 +173,26 @@ def hindrance(
 
 
 def require_session(
-    case: Authorization, claim: SessionClaim | None, shows: Shows | None, *, now: datetime
+    case: Authorization, claim: SessionClaim | None, shows: Shows | None, *, may_enter: bool, now: datetime
 ) -> SessionClaim:
     """Return the claim on a session that can be shown. Raises LiveSessionNotAvailable with the reason."""
-    found = hindrance(case, claim, shows, now=now)
+    found = hindrance(case, claim, shows, may_enter=may_enter, now=now)
     if claim is None or found is not None:
         reason = found or Hindrance.NO_ACTIVE_CHANNEL_SESSION
         raise LiveSessionNotAvailable(details={"reason": reason.value})
     return claim
 
 
-def judge(grant: AccessGrant, case: Authorization, claim: SessionClaim | None, *, now: datetime) -> Ending | None:
-    """Say why the grant opens nothing now; None while it opens the session.
+def judge(grant: AccessGrant, case: Authorization, basis: Basis, *, now: datetime) -> Ending | None:
+    """Return why the grant opens nothing now; None while it opens the session.
 
-    What was closed or revoked says so for ever, whatever else is over by then.
+    What was closed or revoked says so for ever, whatever else is over by then; a grant whose key or account has ended
+    is revoked too.
     """
+    claim = basis.claim
     if grant.revoked_at is not None or not _is_wanted(grant, case):
+        return Ending.REVOKED
+    if not basis.may_enter or not basis.keys_behind(grant, case, now=now):
         return Ending.REVOKED
     if grant.expires_at is not None and grant.expires_at <= now:
         return Ending.EXPIRED
@@ -176,8 +231,11 @@ def is_active_handoff(case: Authorization, handoff_id: str) -> bool:
 
 
 def _is_reviewed(snapshot_id: str, case: Authorization) -> bool:
+    """Return True while the snapshot waits for its approval, and then until the package has been sent."""
     snapshot, approval = case.submission.review_snapshot, case.journal.approval
-    if snapshot is None or snapshot.id != snapshot_id:
+    if snapshot is None or snapshot.id != snapshot_id or snapshot.status is not SnapshotStatus.CURRENT:
         return False
+    if case.next_action is not None and case.next_action.review_snapshot_id == snapshot_id:
+        return True
     approved = approval is not None and approval.review_snapshot_id == snapshot_id
-    return approved or snapshot.status is SnapshotStatus.CURRENT
+    return approved and case.status is Status.PROCESSING

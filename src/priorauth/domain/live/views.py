@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from priorauth.domain.live.inputs import Input
+from priorauth.domain.live.statuses import ViewStatus
 from priorauth.domain.live_sessions import AccessMode
 
 
@@ -27,7 +28,8 @@ class View:
     """One viewer's right to a session, as it is now. It is used on one event loop.
 
     `may_submit`: the final submit may leave the browser while this view is in control. `next_ticket`: what opens the
-    viewer's next connection, should this one break; whoever opens or extends the view sets it.
+    viewer's next connection, should this one break; whoever opens or extends the view sets it. `status`: what the
+    viewer reads beside the picture. `has_reported`: its person has closed the handoff here, and waits for the result.
     """
 
     def __init__(
@@ -49,7 +51,10 @@ class View:
         self.expires_at = expires_at
         self.next_ticket = next_ticket
         self.ending: Ending | None = None
+        self.status: ViewStatus | None = None
+        self.has_reported = False
         self._told: list[Callable[[], None]] = []
+        self._told_status: list[Callable[[], None]] = []
 
     @property
     def may_act(self) -> bool:
@@ -70,6 +75,17 @@ class View:
     def on_change(self, tell: Callable[[], None]) -> None:
         """Call `tell` whenever the view ends or is extended."""
         self._told.append(tell)
+
+    def show_status(self, status: ViewStatus) -> None:
+        """Set what the viewer reads beside the picture. Repeats are free."""
+        if status != self.status:
+            self.status = status
+            for tell in self._told_status:
+                tell()
+
+    def on_status(self, tell: Callable[[], None]) -> None:
+        """Call `tell` whenever `status` has changed."""
+        self._told_status.append(tell)
 
     def _tell(self) -> None:
         for tell in self._told:
@@ -179,11 +195,16 @@ Overlay = Dialog | Picker | Chooser | Download
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """All that is shown beside the frames. `in_hand`: a human has the session, whether or not one is connected."""
+    """All that is shown beside the frames.
+
+    `in_hand`: a person has the session, whether or not one is connected. `submitted`: the final request of this
+    session has left.
+    """
 
     in_hand: bool
     tabs: tuple[Tab, ...]
     overlays: tuple[Overlay, ...]
+    submitted: bool = False
 
 
 class Watcher(Protocol):
@@ -199,6 +220,10 @@ class Watcher(Protocol):
 
     def select(self, text: str) -> None:
         """Take the text that is selected in the page now."""
+        ...
+
+    def refuse(self, *, code: str, words: str) -> None:
+        """Take why something that the person did was not sent: a code, and a sentence for the person."""
         ...
 
     def lose(self) -> None:
@@ -251,6 +276,10 @@ class Screen(Protocol):
 
     def let_go(self) -> None:
         """Lift what the human holds down, since they will not: buttons and keys."""
+        ...
+
+    def take_focus_away(self) -> None:
+        """Leave nothing on the portal's pages with the focus, and show their tops. For a person who begins to act."""
         ...
 
     def content(self, download_id: int) -> bytes | None:

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from priorauth.commands import access_grants as commands
 from priorauth.domain.errors import (
+    AccessGrantNotFound,
     AuthorizationNotFound,
     LiveSessionNotAvailable,
     ManualHandoffNotActive,
@@ -16,10 +17,10 @@ from priorauth.domain.live.grants import AccessGrant, secret_of
 from priorauth.domain.moment import Moment
 from priorauth.domain.organizations import Scope
 from priorauth.http.answers import Answer, answer
-from priorauth.http.edge import AuthenticatedCall, Secrets, Services, Writing, sees_authorization
-from priorauth.http.operations import AuthorizationId, HandoffId, describes
+from priorauth.http.edge import AuthenticatedCall, Secrets, See, Services, Writing, sees_authorization
+from priorauth.http.operations import AuthorizationId, GrantId, HandoffId, describes
 from priorauth.http.routes.handoffs import sees_handoff
-from priorauth.http.schemas.access_grants import AccessGrantView, ViewerListView, ViewerView
+from priorauth.http.schemas.access_grants import AccessGrantView, RevocableGrantView, ViewerListView, ViewerView
 from priorauth.http.schemas.base import NoBody, NoQuery
 from priorauth.queries import access_grants as queries
 from priorauth.store.transaction import Transaction
@@ -105,6 +106,34 @@ async def create_manual_handoff_access_grant(
     )
 
 
+@router.post(
+    "/{authorization_id}/live-session/access-grants/{grant_id}/revoke",
+    **describes(
+        gives=RevocableGrantView,
+        takes=NoBody,
+        idempotency=False,
+        errors=(AuthorizationNotFound, AccessGrantNotFound),
+    ),
+)
+async def revoke_access_grant(
+    call: AuthenticatedCall, authorization_id: AuthorizationId, grant_id: GrantId
+) -> Response:
+    """Revoke an access grant of the authorization, of either kind: its address opens nothing, and its views end.
+
+    An interactive grant's handoff goes on: create another grant for it, or close it. A grant that was revoked before
+    stays as it is. The key needs the scope `authorizations:write`.
+    """
+
+    def run(writing: Writing[NoBody]) -> Answer:
+        grant = commands.revoke(
+            writing.tx, writing.caller, writing.moment, authorization_id=authorization_id, grant_id=grant_id
+        )
+        bounded = grant.bounded(call.services.settings.review_view_seconds)
+        return answer(RevocableGrantView.model_validate(bounded))
+
+    return await call.write(run, body=NoBody, see=sees_grant(authorization_id, grant_id))
+
+
 @router.get(
     "/{authorization_id}/live-session/viewers", **describes(gives=ViewerListView, errors=(AuthorizationNotFound,))
 )
@@ -118,6 +147,11 @@ async def list_live_session_viewers(call: AuthenticatedCall, authorization_id: A
     return await call.read(query, parameters=NoQuery, see=sees_authorization(authorization_id))
 
 
+def sees_grant(authorization_id: str, grant_id: str) -> See:
+    """Return the check that the caller may see this grant; it raises Authorization- or AccessGrantNotFound."""
+    return lambda tx, caller: queries.one(tx, caller, authorization_id=authorization_id, grant_id=grant_id)
+
+
 def _answer(services: Services, grant: AccessGrant) -> Answer:
     url = services.settings.address_of(grant.id)
     shown = AccessGrantView.model_validate({"id": grant.id, "url": url, "expires_at": grant.expires_at})
@@ -129,7 +163,10 @@ def _address_secrets(services: Services) -> Secrets:
 
     def reveal(tx: Transaction, moment: Moment, body: bytes) -> bytes | None:
         found = _ADDRESS.search(body)
-        if found is None or queries.judged(tx, moment, grant_id=found[2].decode()) is not None:
+        if found is None:
+            return None
+        review_seconds = services.settings.review_view_seconds
+        if queries.judged(tx, moment, grant_id=found[2].decode(), review_seconds=review_seconds) is not None:
             return None
         secret = secret_of(found[2].decode(), key=services.settings.server_key)
         return _ADDRESS.sub(lambda address: address[1] + secret.encode(), body)

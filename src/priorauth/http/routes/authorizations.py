@@ -1,6 +1,7 @@
 """Authorizations: create, read, list, answer, confirm, cancel, and the timeline."""
 
 import asyncio
+from dataclasses import replace
 
 from fastapi import APIRouter
 from starlette.responses import Response
@@ -111,8 +112,7 @@ async def list_authorizations(call: AuthenticatedCall) -> Response:
         page, payers = queries.listed(
             tx, call.caller, narrowed=Filter(**filters), cursor=parameters.cursor, limit=parameters.limit
         )
-        address_of = call.services.settings.address_of
-        cases = (written(case, payers[case.payer_version], address_of=address_of) for case in page.data)
+        cases = (written(case, payers[case.payer_version]) for case in page.data)
         return Answer(written_page(cases, Pagination(next_cursor=page.next_cursor)))
 
     return await call.read(query, parameters=ListQuery)
@@ -129,7 +129,9 @@ async def read_authorization(call: AuthenticatedCall, authorization_id: Authoriz
         case = tx.authorizations.require(call.caller, authorization_id)
         if parameters.knows(case.version) or is_known(call.request, version=case.version):
             return Answer(b"", 304, case.version)
-        return rendered(call, tx, case)
+        # Keys that may watch are shown another body of the same version: nothing between may mix them up.
+        shown = rendered(call, tx, case, with_live_view=call.caller.has(Scope.LIVE_VIEW))
+        return replace(shown, headers={"Vary": "Authorization"})
 
     async def read() -> Response:
         return await call.read(query, parameters=ReadQuery, see=sees_authorization(authorization_id))
@@ -234,8 +236,10 @@ async def list_events(call: AuthenticatedCall, authorization_id: AuthorizationId
     return await call.read(query, parameters=PageQuery, see=sees_authorization(authorization_id))
 
 
-def rendered(call: Call, tx: Transaction, case: Authorization, *, status_code: int = 200) -> Answer:
-    """Return a case as an answer with its ETag."""
+def rendered(
+    call: Call, tx: Transaction, case: Authorization, *, status_code: int = 200, with_live_view: bool = False
+) -> Answer:
+    """Return a case as an answer with its ETag; `with_live_view` shows where its review can be watched, a secret."""
     payer = tx.catalog.payer_version(case.payer_version)
-    address_of = call.services.settings.address_of
+    address_of = call.services.settings.address_of if with_live_view else None
     return Answer(written(case, payer, address_of=address_of), status_code, case.version)

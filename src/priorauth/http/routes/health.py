@@ -23,7 +23,9 @@ async def read_readiness(request: Request) -> Response:
     """Say whether the server can serve: send it requests only while it can."""
     services: Services = request.app.state.services
     try:
-        await services.database.read(lambda tx: tx.organizations.named(""))
+        await services.database.read(lambda tx: tx.submission_claims.require_acknowledged())
+    except TemporarilyUnavailable:
+        raise
     except Exception as error:
         raise TemporarilyUnavailable from error
     return answer(ReadinessView()).response()

@@ -69,7 +69,13 @@ async def attend_viewer(socket: WebSocket) -> None:
 async def _open(services: Services, target: str, *, network_address: str) -> str:
     grant_id = _proven(services, target)
     opened = await services.database.write(
-        lambda tx: commands.open_view(tx, services.present(), grant_id=grant_id, network_address=network_address)
+        lambda tx: commands.open_view(
+            tx,
+            services.present(),
+            grant_id=grant_id,
+            network_address=network_address,
+            review_seconds=services.settings.review_view_seconds,
+        )
     )
     if isinstance(opened, Ending):
         raise refusal(opened)
@@ -78,7 +84,10 @@ async def _open(services: Services, target: str, *, network_address: str) -> str
 
 async def _look(services: Services, target: str) -> None:
     grant_id = _proven(services, target)
-    ending = await services.database.read(lambda tx: judged(tx, services.present(), grant_id=grant_id))
+    review_seconds = services.settings.review_view_seconds
+    ending = await services.database.read(
+        lambda tx: judged(tx, services.present(), grant_id=grant_id, review_seconds=review_seconds)
+    )
     if ending is not None:
         raise refusal(ending)
 

@@ -20,6 +20,17 @@ class AccessGrantView(View):
     )
 
 
+class RevocableGrantView(View):
+    """An access grant as it is now, without its address."""
+
+    id: str = Field(description="The grant's id.", examples=["rag_123"])
+    mode: AccessMode = Field(description="What its views may do.")
+    manual_handoff_id: str | None = Field(description="The handoff in which its views act; null when they only watch.")
+    created_at: Timestamp = Field(description="When it was created.")
+    expires_at: Timestamp = Field(description="Until when it could be opened.")
+    revoked_at: Timestamp | None = Field(description="When it was revoked; null before.")
+
+
 class ViewerView(View):
     """One open window on a live session."""
 

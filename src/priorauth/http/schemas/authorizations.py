@@ -308,8 +308,11 @@ _RESOLUTIONS: dict[ActionType, tuple[Literal["update_authorization", "confirm", 
 _pinned: dict[tuple[str, str], bytes] = {}
 
 
-def written(case: Authorization, payer: Payer, *, address_of: AddressOf) -> bytes:
-    """Return a case and its pinned payer as a client sees them: the JSON of an `AuthorizationView`."""
+def written(case: Authorization, payer: Payer, *, address_of: AddressOf | None = None) -> bytes:
+    """Return a case and its pinned payer as a client sees them: the JSON of an `AuthorizationView`.
+
+    `address_of` is for whoever may watch the case's review; without it nobody learns where.
+    """
     own = _own(case, address_of).model_dump_json().encode()
     shown = _once(case.payer_version, "", lambda: PayerView.model_validate(payer))
     asked = b",".join(_questionnaires(case, payer))
@@ -336,7 +339,7 @@ def _once(version: str, name: str, view: Callable[[], View]) -> bytes:
     return _pinned[version, name]
 
 
-def _own(case: Authorization, address_of: AddressOf) -> OwnView:
+def _own(case: Authorization, address_of: AddressOf | None) -> OwnView:
     return OwnView(
         id=case.id,
         version=case.version,
@@ -363,7 +366,7 @@ def _own(case: Authorization, address_of: AddressOf) -> OwnView:
     )
 
 
-def _submission(case: Authorization, address_of: AddressOf) -> SubmissionView:
+def _submission(case: Authorization, address_of: AddressOf | None) -> SubmissionView:
     view = SubmissionView.model_validate(case.submission, context=address_of)
     snapshot = case.submission.review_snapshot
     if snapshot is None or snapshot.picture is None or view.review_snapshot is None:

@@ -158,7 +158,9 @@ class ReviewSnapshotView(View):
     attachments: list[AttachmentView] = Field(description="All documents in it.")
     warnings: list[WarningView] = Field(description="What the reviewer should look at before approving.")
     live_view_url: str | None = Field(
-        description="Where a customer who signs in at the portal in person can watch; null for every other route."
+        description="Where the review of a customer who signs in at the portal in person can be watched: the same "
+        "address for as long as the snapshot is there. Shown only where one authorization is read (GET) by a key with "
+        "the scope `live:view`; else null, and null for every other route. A 304 does not show it."
     )
     package: PackageView | None = Field(
         description="The content as the payer's form words it, replies included; null while it was not read there, as "

@@ -15,6 +15,7 @@ export class Connection {
 
   connect() {
     this.over = false;
+    this.saidGoodbye = false;
     const address = new URL("live/socket", location.href);
     address.protocol = address.protocol.replace("http", "ws");
     address.hash = "";
@@ -46,6 +47,7 @@ export class Connection {
       this.tries = 0;
       if (message.nextTicket) this.ticket = message.nextTicket;
     }
+    if (message.type === "end") this.saidGoodbye = true;
     this.told.text(message);
   }
 
@@ -53,6 +55,7 @@ export class Connection {
     this.socket = null;
     if (this.over) return;
     if (ENDINGS[code]) this.end(ENDINGS[code]);
+    else if (this.saidGoodbye) this.end("revoked");
     else if (++this.tries > TRIES) this.end("unreachable");
     else {
       this.told.broken();

@@ -92,7 +92,8 @@ export class Overlays {
       return cancel;
     });
     element.append(make("div", { className: "answers" }, ...cancels, accept));
-    return field || accept;
+    // What a key does that was under way is asked about first, and not done.
+    return field || (overlay.dialog === "alert" ? accept : cancels[0]);
   }
 
   picker(overlay, element, title) {

@@ -1,18 +1,23 @@
 // The page as a whole: who is in control, what may be done and until when, and plain words when it is over.
 
+import { othersOf, setText, submitOf, taskOf, whichOf, whoOf } from "./bar.js";
 import { Connection } from "./connection.js";
 import { Savings } from "./files.js";
+import { Handback } from "./handback.js";
 import { Keyboard } from "./keyboard.js";
 import { Overlays, make } from "./overlays.js";
 import { Screen } from "./screen.js";
 
 const at = (id) => document.getElementById(id);
-const state = { view: null, clock: 0, holder: "nobody", scene: { inHand: false, tabs: [], overlays: [] }, broken: true };
+const state = {
+  view: null, status: null, clock: 0, holder: "nobody", interactive: 0, watching: 0, reach: "start", asked: null,
+  scene: { inHand: false, tabs: [], overlays: [], submitted: false }, broken: true, words: null,
+};
 
 const ENDS = {
   expired: ["Your access has run out", "Open the session again from the application that showed it to you."],
   revoked: ["Your access was closed", "The handoff is over, or access was withdrawn. Nothing that you do here reaches the portal any more."],
-  lost: ["The session has ended", "The portal session is gone. The case itself is safe: see its status in your application."],
+  lost: ["This session has ended", "The portal session is gone. The authorization itself is safe: see its status in your application."],
   refused: ["This page did not understand the server", "Reload the application that showed it to you."],
   unreachable: ["The server cannot be reached", "Check your connection, then open the session again from your application."],
   missing: ["This address opens nothing", "Open the session from your application: it gives you a fresh address."],
@@ -22,21 +27,42 @@ function tellParent(shown, reason) {
   if (window.parent !== window) window.parent.postMessage({ type: "priorauth.view", state: shown, reason }, "*");
 }
 
-const send = (message) => connection && connection.send(message);
-const may = () => !state.broken && state.holder === "you";
+const inControl = () => !state.broken && state.holder === "you";
+// The server asks for the same; this only spares what it would drop.
+const mayPoint = () => inControl() && state.reach !== "start";
+const mayType = () => inControl() && state.reach === "open";
+
+function send(message) {
+  if (!connection) return;
+  connection.send(message);
+  if (message.type === "pointer" && message.motion === "down" && state.reach === "click") opened();
+}
+
+// A click into the page: from now on keys go there.
+function opened() {
+  state.reach = "open";
+  render();
+}
+
+const focusKeys = () => at("keys").focus({ preventScroll: true });
 
 const screen = new Screen({
-  canvas: at("screen"), stage: at("stage"), send, may,
+  canvas: at("screen"), stage: at("stage"), send, may: mayPoint,
   touched: (event) => {
     overlays.pressedBeside();
-    if (event.pointerType !== "touch") at("keys").focus({ preventScroll: true });
+    if (event.pointerType === "touch" || !mayPoint()) return;
+    if (state.reach === "click") opened();
+    focusKeys();
   },
 });
-const keyboard = new Keyboard({ field: at("keys"), send, may, leave });
+const keyboard = new Keyboard({ field: at("keys"), send, may: mayType, leave });
 const savings = new Savings(send);
 const overlays = new Overlays({
   room: at("overlays"), screen, send, connection: () => connection, save: (overlay) => savings.save(overlay),
-  focusBack: () => at("keys").focus({ preventScroll: true }),
+  focusBack: focusKeys,
+});
+const handback = new Handback({
+  send, notice, shown: () => ({ status: state.status, submitted: state.scene.submitted }), focusBack: () => at("who").focus(),
 });
 
 // Out of the portal, for who has no mouse: to the tabs, to a button, or to the line that says who is in control.
@@ -47,99 +73,144 @@ function leave() {
 
 let hadKeyboard = false;
 
-const told = {
-  text(message) {
-    if (message.type === "view") {
-      state.view = message;
-      // How far the server's clock is ahead of this machine's.
-      state.clock = message.now ? Date.parse(message.now) - Date.now() : 0;
-    } else if (message.type === "control") state.holder = message.holder;
-    else if (message.type === "scene") state.scene = message;
-    else if (message.type === "selected") keyboard.selected = message.text;
-    if (state.broken && message.type === "view") {
+const TAKERS = {
+  view(message) {
+    state.view = message;
+    // How far the server's clock is ahead of this machine's.
+    state.clock = message.now ? Date.parse(message.now) - Date.now() : 0;
+    if (state.broken) {
       state.broken = false;
-      renderTime();
       at("dark").hidden = true;
       tellParent("live", "connected");
     }
-    render();
+    renderTime();
   },
-  frame: (frame) => screen.show(frame),
+  control(message) {
+    if (state.holder === "you" && message.holder !== "you") handback.close();
+    Object.assign(state, { holder: message.holder, interactive: message.interactive, watching: message.watching });
+  },
+  scene: (message) => (state.scene = message),
+  status: (message) => (state.status = message),
+  input: (message) => (state.reach = message.state),
+  selected: (message) => (keyboard.selected = message.text),
+  refused: (message) => notice(message.message),
+  report: (message) => handback.answered(message),
+  takeover(message) {
+    state.asked = message.state === "asked" ? Date.now() + message.seconds * 1000 : null;
+    if (message.state === "waiting") notice(`The person in control is asked. You get control in ${message.seconds} seconds, unless they keep it.`);
+    else if (message.state === "refused") notice("The person in control keeps it for now.");
+    else at("notice").hidden = true;
+    renderAsked();
+  },
+  end(message) {
+    state.words = message;
+    dark(message.headline, message.detail, message.referenceNumber, !message.settled);
+  },
+};
+
+const told = {
+  text(message) {
+    if (state.words !== null && message.type !== "end") return;
+    TAKERS[message.type]?.(message);
+    if (state.words === null) render();
+  },
+  frame: (frame) => state.words === null && screen.show(frame),
   piece: (id, bytes) => savings.take(id, bytes),
   broken() {
     hadKeyboard ||= document.activeElement === at("keys");
     state.broken = true;
     state.holder = "nobody";
     savings.clear();
+    handback.close();
     render();
   },
   ended(reason) {
-    told.broken();
-    screen.clear();
-    keyboard.selected = "";
-    overlays.clear();
-    [at("dark-title").textContent, at("dark-text").textContent] = ENDS[reason];
-    at("dark").hidden = false;
-    at("dark-title").focus();
-    announce(`${ENDS[reason][0]}. ${ENDS[reason][1]}`);
+    if (state.words === null) dark(...ENDS[reason], null, false);
+    else at("dark-wait").hidden = true;
     tellParent("dark", reason);
   },
 };
 
-let wasYours = false;
+// The view is over: its picture goes, and words of what comes next stay.
+function dark(headline, detail, number, waits) {
+  told.broken();
+  screen.clear();
+  keyboard.selected = "";
+  overlays.clear();
+  setText("dark-title", headline);
+  setText("dark-text", detail);
+  setText("dark-number", number ? `Receipt ${number}` : "");
+  at("dark-number").hidden = !number;
+  at("dark-wait").hidden = !waits;
+  at("notice").hidden = at("asked").hidden = true;
+  const wasHidden = at("dark").hidden;
+  at("dark").hidden = false;
+  if (wasHidden) at("dark-title").focus();
+  announce([headline, number ? `Receipt ${number}` : "", detail].filter(Boolean).join(". "));
+}
+
+let arrived = false;
 
 function render() {
-  const { view, holder, scene, broken } = state;
+  const { view, status, scene, broken, reach } = state;
   const interactive = view !== null && view.mode === "interactive";
-  const yours = may();
+  const yours = inControl();
+  const all = { ...state, yours, interactive };
   document.body.dataset.holder = yours ? "you" : "other";
-  const who = broken ? "Connecting…"
-    : yours ? "You are in control"
-    : holder === "person" ? "Another person is in control"
-    : scene.inHand ? "A person has the session, and is not connected"
-    : "The service is working; you are watching";
+  document.body.dataset.reach = reach;
+  document.body.dataset.submitted = scene.submitted || Boolean(status && status.referenceNumber);
+  const who = whoOf(all);
   if (at("who").textContent !== who) {
     at("who").textContent = who;
     announce(who);
   }
-  at("submit").textContent = view === null ? ""
-    : !interactive ? "You can look, and change nothing."
-    : yours && view.maySubmit ? "You can submit this case to the payer."
-    : view.maySubmit ? "Only who is in control can submit this case." : "Nothing can be submitted to the payer from here.";
-  // Who may act can type at once, where the portal's own cursor stands.
-  if (yours && !wasYours && document.activeElement === document.body && !matchMedia("(pointer: coarse)").matches) {
-    at("keys").disabled = false;
-    at("keys").focus({ preventScroll: true });
-  }
-  wasYours = yours;
+  setText("others", othersOf(state));
+  setText("which", whichOf(status));
+  setText("task", interactive ? taskOf(status) : "");
+  const submit = submitOf(all);
+  if (scene.submitted && at("submit").textContent !== submit) announce(submit);
+  setText("submit", submit);
   at("take").hidden = !interactive || yours || broken;
-  at("keyboard").hidden = !yours || !matchMedia("(pointer: coarse)").matches;
-  at("keys").disabled = !yours;
-  at("leave").hidden = !yours;
-  if (yours && hadKeyboard) {
-    at("keys").focus({ preventScroll: true });
+  at("keyboard").hidden = !yours || reach !== "open" || !matchMedia("(pointer: coarse)").matches;
+  at("keys").disabled = !mayType();
+  at("leave").hidden = !mayType();
+  at("click").hidden = !yours || reach !== "click";
+  for (const id of ["more", "unable", "done"]) at(id).hidden = !yours || !(status && status.mayReport);
+  renderArrival(yours && reach === "start", { which: whichOf(status), task: taskOf(status), submit });
+  if (mayType() && hadKeyboard) {
+    focusKeys();
     hadKeyboard = false;
   }
-  renderTabs(yours);
-  overlays.show(broken ? [] : scene.overlays, yours);
+  renderTabs(yours && reach !== "start");
+  overlays.show(broken ? [] : scene.overlays, yours && reach !== "start");
+}
+
+// Before the start a card lies over the page. It has no key of its own: the focus is on its heading.
+function renderArrival(shown, words) {
+  setText("arrival-which", words.which);
+  setText("arrival-task", words.task);
+  setText("arrival-submit", words.submit);
+  at("arrival").hidden = !shown;
+  if (shown && !arrived) at("arrival-title").focus();
+  arrived = shown;
 }
 
 let drawnTabs = "";
 
-function renderTabs(yours) {
+function renderTabs(may) {
   const { tabs } = state.scene;
-  const drawn = JSON.stringify([tabs, yours]);
+  const drawn = JSON.stringify([tabs, may]);
   if (drawn === drawnTabs) return;
   drawnTabs = drawn;
   at("tabs").hidden = tabs.length < 2;
   at("tabs").replaceChildren(...tabs.map((tab) => {
     const name = tab.title || "Untitled page";
-    const show = make("button", { type: "button", disabled: !yours }, name);
+    const show = make("button", { type: "button", disabled: !may }, name);
     show.setAttribute("role", "tab");
     show.setAttribute("aria-selected", String(tab.active));
     show.onclick = () => send({ type: "tab", tab: tab.id });
     const parts = [show];
-    if (tab.closable && yours) {
+    if (tab.closable && may) {
       const close = make("button", { type: "button", className: "close" }, "×");
       close.setAttribute("aria-label", `Close ${name}`);
       close.onclick = () => send({ type: "close", tab: tab.id });
@@ -151,23 +222,50 @@ function renderTabs(yours) {
   }));
 }
 
-let lastMinuteTold = false;
+let lastMinutesTold = false;
 
 function renderTime() {
   const until = state.view && state.view.expiresAt;
   const left = until ? Math.max(0, Math.round((Date.parse(until) - Date.now() - state.clock) / 1000)) : null;
   const two = (number) => String(number).padStart(2, "0");
-  at("until").textContent = left === null ? "" : `Access ends in ${Math.floor(left / 60)}:${two(left % 60)}`;
-  if (left !== null && left <= 60 && !lastMinuteTold) announce("Your access ends in less than a minute.");
-  lastMinuteTold = left !== null && left <= 60;
+  setText("until", left === null ? "" : `Access ends in ${Math.floor(left / 60)}:${two(left % 60)}`);
+  const soon = left !== null && left <= 90;
+  document.body.dataset.soon = soon;
+  if (soon && !lastMinutesTold && state.words === null) {
+    announce(at("more").hidden ? "Your access ends soon." : "Your access ends soon. Press “More time” to keep it.");
+  }
+  lastMinutesTold = soon;
+  renderAsked();
+}
+
+// Somebody asks for control. The question takes no focus: a key that is under way must not answer it.
+function renderAsked() {
+  const shown = state.asked !== null && inControl();
+  if (shown) {
+    const left = Math.max(0, Math.ceil((state.asked - Date.now()) / 1000));
+    setText("asked-text", `Another person asks to act here. They get control in ${left} seconds, unless you keep it.`);
+  }
+  at("asked").hidden = !shown;
+}
+
+function notice(text) {
+  setText("notice-text", text);
+  at("notice").hidden = false;
 }
 
 function announce(text) {
   at("announce").textContent = text;
 }
 
+at("start").onclick = () => {
+  send({ type: "start" });
+  at("who").focus();
+};
 at("take").onclick = () => send({ type: "control" });
-at("keyboard").onclick = () => at("keys").focus();
+at("keyboard").onclick = focusKeys;
+at("notice-close").onclick = () => (at("notice").hidden = true);
+at("asked-keep").onclick = () => send({ type: "takeover", allow: false });
+at("asked-allow").onclick = () => send({ type: "takeover", allow: true });
 setInterval(renderTime, 1000);
 
 // A fresh grant, from the page that embeds this one and from nobody else.
@@ -178,6 +276,7 @@ addEventListener("message", async (event) => {
   const answer = await fetch(url, { headers: { Accept: "application/json" }, credentials: "omit", cache: "no-store" });
   if (!answer.ok) return;
   const { ticket } = await answer.json();
+  state.words = null;
   if (connection) connection.renew(ticket);
   else connection = new Connection(ticket, told);
 });

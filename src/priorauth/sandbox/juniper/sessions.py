@@ -34,9 +34,14 @@ async def sign_in(request: Request) -> Response:
     if request.headers.get("content-type", "").partition(";")[0] != "application/json":
         raise Refused(415, "bad_request", "JSON is expected.")
     portal = portal_of(request)
-    account = account_of(portal.accounts, entered.get("userName", "").strip(), entered.get("password", ""))
+    user_name = entered.get("userName", "").strip()
+    account = account_of(portal.accounts, user_name, entered.get("password", ""))
+    accepted = account is not None and not account.locked
+    portal.records.note_sign_in(user_name, accepted=accepted, now=portal.clock())
     if account is None:
         raise Refused(403, "wrong_credentials", "We don't recognize this user name and password.")
+    if account.locked:
+        raise Refused(403, "account_locked", "This account is locked. Ask your practice administrator to unlock it.")
     return _enter(portal, account.user_name, verified=not account.has_second_factor)
 
 

@@ -32,6 +32,7 @@ from priorauth.sandbox.larkspur.pages import (
 from priorauth.sandbox.larkspur.records import Records
 
 _WRONG_CREDENTIALS = "The user name or password is not correct."
+_LOCKED = "Your account is locked. Call provider services to unlock it."
 _NO_MEMBER = "No member matches these details."
 
 
@@ -73,8 +74,11 @@ async def sign_in(request: Request) -> Response:
         if not form_is_of(session, form):
             return expired_form(session)
     account = account_of(portal.accounts, user_name, password)
-    if account is None:
-        return render("login.html", session=session, user_name=user_name, alert=_WRONG_CREDENTIALS)
+    accepted = account is not None and not account.locked
+    portal.records.note_sign_in(user_name, accepted=accepted, now=portal.clock())
+    if account is None or account.locked:
+        alert = _WRONG_CREDENTIALS if account is None else _LOCKED
+        return render("login.html", session=session, user_name=user_name, alert=alert)
     return verification.admit(request, session, account)
 
 

@@ -98,6 +98,11 @@ class Pool:
         with self.reading.connect() as connection, connection.begin():
             return body(connection).result
 
+    @property
+    def is_replaced(self) -> bool:
+        """A server's database has no file that anybody could replace."""
+        return False
+
     def close(self) -> None:
         """Finish the writes that are waiting, then close every connection."""
         self._writers.shutdown()

@@ -28,6 +28,10 @@ class TransactionLost(Exception):
     """The database has undone the whole transaction by itself, the writes before this one included."""
 
 
+class DatabaseReplaced(Exception):
+    """Another file has the name of the database that this process has open."""
+
+
 class Runner(Protocol):
     """One database: `engine` writes, `reading` never does."""
 
@@ -51,6 +55,11 @@ class Runner(Protocol):
         """The same for callers without an event loop."""
         ...
 
+    @property
+    def is_replaced(self) -> bool:
+        """Whether another database has taken this one's place under this process."""
+        ...
+
     def close(self) -> None:
         """Finish the writes that are waiting, then close every connection."""
         ...
@@ -58,7 +67,10 @@ class Runner(Protocol):
 
 def is_outage(error: Exception) -> bool:
     """Say whether the database could not do its part: nothing was acknowledged, and another time it may be."""
-    if isinstance(error, TransactionLost | sa.exc.OperationalError | sa.exc.InterfaceError | sa.exc.TimeoutError):
+    if isinstance(
+        error,
+        DatabaseReplaced | TransactionLost | sa.exc.OperationalError | sa.exc.InterfaceError | sa.exc.TimeoutError,
+    ):
         return True
     # What is no database file, or a broken one, has no class of its own.
     if type(error) is sa.exc.DatabaseError:

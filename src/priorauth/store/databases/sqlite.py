@@ -2,23 +2,33 @@
 
 Writes that arrive while a commit is under way share the next one; each runs in a savepoint of its own, so that a
 refused command undoes itself and nobody else. Reads run at once on the caller's thread, on a connection that never
-writes.
+writes. Commands of an operator run beside the server, in processes of their own: what those commit is announced in a
+table, which the server reads several times a second.
 """
 
 import threading
+import uuid
+from collections.abc import Callable, Collection
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from priorauth import faultpoints
+from priorauth.domain.errors import whereabouts
+from priorauth.store import tables
 from priorauth.store.changes import Changes
-from priorauth.store.databases.runner import Body, Done, Result, TransactionLost
+from priorauth.store.databases.runner import Body, DatabaseReplaced, Done, Result, TransactionLost
 
 _BATCH = 64
+_LISTENING_SECONDS = 0.1
+_announcements = tables.announcements
+
+_log = structlog.get_logger(__name__)
 
 
 def database_url(data_dir: Path) -> str:
@@ -106,15 +116,19 @@ class _Write:
 
 
 class OneWriter:
-    """The `Runner` over SQLite."""
+    """The `Runner` over SQLite. One that is `beside` a server tells it what was changed here, and hears nothing."""
 
-    def __init__(self, url: str, changes: Changes) -> None:
+    def __init__(self, url: str, changes: Changes, *, beside: bool = False) -> None:
         self._changes = changes
+        self._path = Path(str(sa.make_url(url).database))
+        self._identity = _identity(self._path)
+        self._beside = beside
         self.engine = create_engine(url, writing=True)
         self.reading = create_engine(url, writing=False)
         self._waiting: SimpleQueue[_Write | None] = SimpleQueue()
         self._writer = threading.Thread(target=self._write_all, name="priorauth-writer", daemon=True)
         self._writer.start()
+        self._listener = None if beside else _Listener(self.reading, self._heard)
 
     @property
     def waiting(self) -> int:
@@ -131,13 +145,28 @@ class OneWriter:
         """Read at once: a thread would cost more than the read."""
         return self.read_now(body)
 
+    @property
+    def is_replaced(self) -> bool:
+        """Whether the file's name leads to another file, or to none: the one that is open has no name any more.
+
+        A connection that was opened now would read the other file beside this one's log.
+        """
+        return self._identity is not None and _identity(self._path) != self._identity
+
     def read_now(self, body: Body[Result]) -> Result:
-        """Read on the caller's thread."""
+        """Read on the caller's thread. Raises DatabaseReplaced."""
+        self._require_in_place()
         with self.reading.connect() as connection, connection.begin():
             return body(connection).result
 
+    def _require_in_place(self) -> None:
+        if self.is_replaced:
+            raise DatabaseReplaced
+
     def close(self) -> None:
         """Finish the writes that are waiting, then close every connection."""
+        if self._listener is not None:
+            self._listener.close()
         self._waiting.put(None)
         self._writer.join()
         self.engine.dispose()
@@ -159,9 +188,13 @@ class OneWriter:
 
     def _commit(self, batch: list[_Write]) -> None:
         try:
+            self._require_in_place()
             with self.engine.connect() as connection, connection.begin():
                 written = [write for write in batch if write.run(connection)]
                 done = [(write, write.done) for write in written if write.done is not None]
+                touched = {case for _, each in done for case in each.touched}
+                if self._beside:
+                    _announce(connection, touched)
                 faultpoints.before_commit([name for _, each in done for name in each.written])
             faultpoints.after_commit([name for _, each in done for name in each.written])
         except Exception as error:  # noqa: BLE001 - a failed COMMIT is every waiting caller's failure
@@ -169,6 +202,60 @@ class OneWriter:
                 write.fail(error)
             return
         # Before its caller goes on: who begins to wait after a write must not hear of it any more.
-        self._changes.announce({touched for _, each in done for touched in each.touched})
+        self._changes.announce(touched)
         for write, each in done:
             write.outcome.set_result(each.result)
+
+    def _heard(self, ids: Collection[str], authorization_ids: Collection[str]) -> None:
+        """Tell those who wait here, and delete what they were told: the next server need not hear it."""
+
+        def forget(connection: sa.Connection) -> Done[None]:
+            connection.execute(_announcements.delete().where(_announcements.c.id.in_(ids)))
+            return Done(None, frozenset(), ())
+
+        self.write(forget)
+        self._changes.announce(authorization_ids)
+
+
+class _Listener:
+    """Hears what processes beside this one have committed, on a connection and a thread of its own."""
+
+    def __init__(self, engine: sa.Engine, heard: Callable[[Collection[str], Collection[str]], None]) -> None:
+        self._engine = engine
+        self._heard = heard
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._listen_on, name="priorauth-listener", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._closed.set()
+        self._thread.join()
+
+    def _listen_on(self) -> None:
+        while not self._closed.wait(_LISTENING_SECONDS):
+            try:
+                self._listen()
+            except sa.exc.SQLAlchemyError as error:
+                # The server goes on; what was said meanwhile is still there when the database is.
+                _log.warning("changes_not_heard", **whereabouts(error))
+
+    def _listen(self) -> None:
+        with self._engine.connect() as connection, connection.begin():
+            found = {row.id: row.authorization_id for row in connection.execute(sa.select(_announcements))}
+        if found:
+            self._heard(list(found), set(found.values()))
+
+
+def _announce(connection: sa.Connection, touched: Collection[str]) -> None:
+    rows = [{"id": uuid.uuid4().hex, "authorization_id": each} for each in touched]
+    if rows:
+        connection.execute(_announcements.insert(), rows)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino

@@ -28,5 +28,5 @@ def require_here(folder: Path) -> None:
     if destination is not None:
         raise Moved(
             f"What was in {folder} has moved to {destination}. Set PRIORAUTH_DATABASE_URL to it. To give that up and "
-            f"go on from {folder} as it was then, delete its file {_MARK} and run `priorauth doubt`."
+            f"go on from {folder} as it was then, delete its file {_MARK} and run `priorauth mark-restored`."
         )

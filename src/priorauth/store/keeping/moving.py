@@ -12,12 +12,13 @@ import sqlalchemy as sa
 from obstore.store import ObjectStore
 
 from priorauth.store import tables
+from priorauth.store.claims.objects import is_claim
 from priorauth.store.encryption.rotation import sealed_values
 from priorauth.store.encryption.sealing import Sealer
 
 _BATCH = 500
 _STREAMED = {"yield_per": _BATCH}
-_LEFT = (tables.workers, tables.chores, tables.places, tables.installation)
+_LEFT = (tables.workers, tables.chores, tables.places, tables.installation, tables.announcements)
 MOVED = tuple(table for table in tables.metadata.sorted_tables if table not in _LEFT)
 
 
@@ -72,7 +73,13 @@ async def copy_files(source: ObjectStore, target: ObjectStore) -> int:
         for each in listed:
             name = each["path"]
             content = bytes(await (await source.get_async(name)).bytes_async())
-            if await _bytes_of(target, name) != content:
+            there = await _bytes_of(target, name)
+            if there != content:
+                if there is not None and is_claim(name):
+                    raise CannotMove(
+                        "The file store that is named holds submissions of another database. Name another prefix for "
+                        "--files, or make sure that nothing uses this one and empty it."
+                    )
                 await target.put_async(name, content)
                 if await _bytes_of(target, name) != content:
                     raise CannotMove(

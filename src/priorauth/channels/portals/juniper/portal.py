@@ -15,9 +15,9 @@ from priorauth.channels.portals.juniper.boundary import (
 )
 from priorauth.channels.portals.juniper.requests import RequestForm
 from priorauth.channels.portals.juniper.status import read_status, receipt_of
-from priorauth.channels.portals.juniper.verification import asks_for_code, pass_by
+from priorauth.channels.portals.juniper.verification import asks_for_code, pass_by, require_not_refused
 from priorauth.channels.portals.juniper.views import open_view, press, settled
-from priorauth.channels.portals.one_time_codes import OneTimeCodes
+from priorauth.channels.portals.one_time_codes import BeforeOffer, OneTimeCodes, unlimited
 from priorauth.channels.portals.pages import portal_faults
 from priorauth.domain.credentials import Credential
 from priorauth.domain.handoffs import OfferReason
@@ -71,19 +71,23 @@ class JuniperPortal:
             interstitials=interstitials,
         )
 
-    async def sign_in(self, page: Page, *, base_url: str, credential: Credential) -> HumanNeeded | None:
+    async def sign_in(
+        self, page: Page, *, base_url: str, credential: Credential, before_offer: BeforeOffer = unlimited
+    ) -> HumanNeeded | None:
         """Sign in with user name and password, and with the code of an authenticator app where that is asked for."""
         await self.open_sign_in(page, base_url=base_url)
         async with portal_faults():
             await page.get_by_label("User name").fill(credential.user_name)
             await page.get_by_label("Password").fill(credential.password)
+        await before_offer()
         await press(page, "Sign in")
+        await require_not_refused(page)
         if await asks_for_code(page):
-            needed = await pass_by(page, credential, self._codes)
+            needed = await pass_by(page, credential, self._codes, before_offer=before_offer)
             if needed is not None:
                 return needed
         if not await self.is_signed_in(page):
-            raise ChannelFault("sign_in_refused", "The portal did not accept the service's credentials.")
+            raise ChannelFault("unexpected_page", "The portal showed another page than its home after the sign-in.")
         return None
 
     async def open_sign_in(self, page: Page, *, base_url: str) -> None:

@@ -17,8 +17,8 @@ from priorauth.channels.portals.larkspur.boundary import (
 from priorauth.channels.portals.larkspur.replies import ReplyForm
 from priorauth.channels.portals.larkspur.requests import RequestForm
 from priorauth.channels.portals.larkspur.status import read_status, receipt_at, request_address
-from priorauth.channels.portals.larkspur.verification import asks_for_code, pass_by
-from priorauth.channels.portals.one_time_codes import OneTimeCodes
+from priorauth.channels.portals.larkspur.verification import asks_for_code, pass_by, require_not_refused
+from priorauth.channels.portals.one_time_codes import BeforeOffer, OneTimeCodes, unlimited
 from priorauth.channels.portals.pages import portal_faults, press, visit
 from priorauth.domain.credentials import Credential
 from priorauth.domain.handoffs import OfferReason
@@ -73,7 +73,9 @@ class LarkspurPortal:
             interstitials=interstitials,
         )
 
-    async def sign_in(self, page: Page, *, base_url: str, credential: Credential) -> HumanNeeded | None:
+    async def sign_in(
+        self, page: Page, *, base_url: str, credential: Credential, before_offer: BeforeOffer = unlimited
+    ) -> HumanNeeded | None:
         """Sign in with user name and password, and with the code of an authenticator app where that is asked for."""
         await visit(page, f"{base_url}/login")
         if await self.is_signed_in(page):
@@ -82,13 +84,15 @@ class LarkspurPortal:
         async with portal_faults():
             await page.get_by_label("User name").fill(credential.user_name)
             await page.get_by_label("Password").fill(credential.password)
+        await before_offer()
         await press(page, "Sign in")
+        await require_not_refused(page)
         if await asks_for_code(page):
-            needed = await pass_by(page, credential, self._codes)
+            needed = await pass_by(page, credential, self._codes, before_offer=before_offer)
             if needed is not None:
                 return needed
         if not await self.is_signed_in(page):
-            raise ChannelFault("sign_in_refused", "The portal did not accept the service's credentials.")
+            raise ChannelFault("unexpected_page", "The portal showed another page than its home after the sign-in.")
         return None
 
     async def open_sign_in(self, page: Page, *, base_url: str) -> None:

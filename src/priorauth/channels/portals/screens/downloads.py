@@ -32,7 +32,12 @@ def new_folder(place: Path) -> Path:
         if owner.isdecimal() and not _runs(int(owner)):
             # Another user's folder stays: it is not ours to remove.
             shutil.rmtree(left, ignore_errors=True)
-    return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=place))
+    folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=place))
+    owner_of_place = place.stat()
+    if os.geteuid() == 0 and owner_of_place.st_uid != 0:
+        # A browser with a user id of its own writes there.
+        os.chown(folder, owner_of_place.st_uid, owner_of_place.st_gid)
+    return folder
 
 
 def _runs(process: int) -> bool:
@@ -48,9 +53,10 @@ def _runs(process: int) -> bool:
 class Downloads:
     """Takes the downloads of the browser context behind `cdp`: `offer` gets each one's name and bytes."""
 
-    def __init__(self, cdp: CDPSession, offer: Callable[[str, bytes], None]) -> None:
+    def __init__(self, cdp: CDPSession, offer: Callable[[str, bytes], None], *, place: Path) -> None:
         self._cdp = cdp
         self._offer = offer
+        self._place = place
         self._folder: Path | None = None
         self._context_id = ""
         self._names: dict[str, str] = {}
@@ -64,7 +70,7 @@ class Downloads:
             return
         info = await self._cdp.send("Target.getTargetInfo")
         self._context_id = info["targetInfo"]["browserContextId"]
-        self._folder = await asyncio.to_thread(new_folder, Path(tempfile.gettempdir()))
+        self._folder = await asyncio.to_thread(new_folder, self._place)
         await self._behave("allowAndName", downloadPath=str(self._folder), eventsEnabled=True)
 
     async def end(self) -> None:

@@ -40,6 +40,11 @@ class FramePickers:
             # A frame that has gone took its session along.
             await each.end()
 
+    async def rest(self) -> None:
+        """Leave nothing in the distant frames with the focus."""
+        for each in tuple(self._pickers.values()):
+            await each.rest()
+
     async def reach(self, frame: Frame) -> None:
         """Watch a frame that has navigated, perhaps into another process. The page's own process is watched already."""
         if not self._is_on or frame.parent_frame is None or frame in self._pickers:

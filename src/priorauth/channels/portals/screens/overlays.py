@@ -18,6 +18,7 @@ from priorauth.domain.live.views import Chooser, Dialog, DialogKind, Download, O
 
 # What a page writes into a dialog is shown up to here.
 _MESSAGE_LIMIT: Final = 4_000
+_ACCEPT_LIMIT: Final = 500
 _DOWNLOADS_LIMIT: Final = 5
 
 
@@ -54,7 +55,7 @@ class Overlays:
             id=self._new_id(),
             dialog=DialogKind(dialog.type),
             message=dialog.message[:_MESSAGE_LIMIT],
-            default=dialog.default_value,
+            default=dialog.default_value[:_MESSAGE_LIMIT],
         )
         self._dialogs[overlay.id] = overlay, dialog
         self._changed()
@@ -66,7 +67,7 @@ class Overlays:
     def ask_for_files(self, chooser: FileChooser, *, accept: str) -> None:
         """Ask for files, in place of an earlier question."""
         self._choosers.clear()
-        overlay = Chooser(id=self._new_id(), multiple=chooser.is_multiple(), accept=accept)
+        overlay = Chooser(id=self._new_id(), multiple=chooser.is_multiple(), accept=accept[:_ACCEPT_LIMIT])
         self._choosers[overlay.id] = overlay, chooser
         self._changed()
 

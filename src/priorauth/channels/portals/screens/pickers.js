@@ -1,13 +1,17 @@
 // Runs in a world of its own in each document: the page's scripts see neither it nor its binding. It tells of lists, dates
-// and colours that are about to open, whose popups no frame would show, and of the text that is selected.
+// and colours that are about to open, whose popups no frame would show, and of the text that is selected. And it takes the
+// focus away that a page gives itself: only what the person presses, or reaches by Tab, gets it.
 (() => {
   if (globalThis.priorauthPickers) {
     globalThis.priorauthPickers.on = true;
+    globalThis.priorauthPickers.rest();
     tell({ type: "here" });
     return;
   }
   const TYPED = ["date", "time", "month", "week", "datetime-local", "color"];
-  const pickers = { on: true, fields: new Map(), next: 1 };
+  // A page that takes the focus back each time gets it in the end: it must not hang over it.
+  const AT_MOST = 200;
+  const pickers = { on: true, fields: new Map(), next: 1, touched: false, taken: 0 };
   globalThis.priorauthPickers = pickers;
 
   function tell(message) {
@@ -24,25 +28,26 @@
 
   function labelOf(field) {
     const label = field.labels && field.labels[0];
-    return (field.getAttribute("aria-label") || (label && label.innerText) || field.name || "").trim().slice(0, 200);
+    return (field.getAttribute("aria-label") || (label && label.innerText) || field.name || "").slice(0, 1000).trim().slice(0, 200);
   }
 
   function offer(field) {
     const ref = pickers.next++;
     pickers.fields.clear();
     pickers.fields.set(ref, field);
-    const message = { type: "pick", ref, label: labelOf(field), value: field.value };
+    const message = { type: "pick", ref, label: labelOf(field), value: field.value.slice(0, 500) };
     if (field.localName === "select") {
       message.kind = "select";
       message.multiple = field.multiple;
-      message.options = [...field.options].slice(0, 5000).map((option) => ({
-        label: option.label.slice(0, 500),
-        group: option.parentElement.localName === "optgroup" ? option.parentElement.label : "",
+      message.options = [...field.options].slice(0, 2000).map((option) => ({
+        label: option.label.slice(0, 200),
+        group: option.parentElement.localName === "optgroup" ? option.parentElement.label.slice(0, 200) : "",
         disabled: option.disabled || option.parentElement.disabled === true,
         selected: option.selected,
       }));
     } else {
-      Object.assign(message, { kind: field.type, min: field.min, max: field.max, step: field.step });
+      const [min, max, step] = [field.min, field.max, field.step].map((bound) => bound.slice(0, 64));
+      Object.assign(message, { kind: field.type, min, max, step });
     }
     tell(message);
   }
@@ -72,7 +77,26 @@
     return true;
   };
 
+  // Nothing has the focus, and the top of the page shows.
+  pickers.rest = () => {
+    pickers.touched = false;
+    pickers.taken = 0;
+    let held = document.activeElement;
+    while (held && held.shadowRoot && held.shadowRoot.activeElement) held = held.shadowRoot.activeElement;
+    if (held && held !== document.body) held.blur();
+    scrollTo({ left: 0, top: 0, behavior: "instant" });
+  };
+
+  function onFocus(event) {
+    if (!pickers.on || pickers.touched || pickers.taken >= AT_MOST) return;
+    const at = event.composedPath()[0];
+    if (!at || typeof at.blur !== "function" || at === window) return;
+    pickers.taken += 1;
+    at.blur();
+  }
+
   function onPress(event) {
+    if (event.isTrusted && event.type === "mousedown") pickers.touched = true;
     if (!pickers.on || !event.isTrusted || event.button !== 0) return;
     const field = fieldOf(event);
     if (!field) return;
@@ -85,6 +109,7 @@
   }
 
   function onKey(event) {
+    if (event.isTrusted && event.key === "Tab") pickers.touched = true;
     if (!pickers.on || !event.isTrusted || event.ctrlKey || event.metaKey) return;
     const opens = event.altKey ? ["ArrowDown", "ArrowUp"].includes(event.key) : [" ", "F4"].includes(event.key);
     const field = opens || event.key === "Enter" ? fieldOf(event) : null;
@@ -117,6 +142,8 @@
   addEventListener("mousedown", onPress, true);
   addEventListener("click", onPress, true);
   addEventListener("keydown", onKey, true);
+  addEventListener("focusin", onFocus, true);
   document.addEventListener("selectionchange", onSelection, true);
+  if (document.body) pickers.rest();
   tell({ type: "here" });
 })();

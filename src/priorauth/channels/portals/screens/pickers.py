@@ -103,14 +103,28 @@ class Pickers:
         if self._script is not None:
             await self._cdp.send("Page.removeScriptToEvaluateOnNewDocument", {"identifier": self._script})
             self._script = None
-        off: list[Coroutine[Any, Any, Any]] = [
-            self._cdp.send("Runtime.evaluate", {"expression": "priorauthPickers.on = false", "contextId": context})
+        await self._everywhere("priorauthPickers.on = false")
+        self._documents.clear()
+        await self._cdp.send("Runtime.disable")
+
+    async def rest(self) -> None:
+        """Leave nothing in the documents with the focus, and show their tops."""
+        await self._everywhere("priorauthPickers.rest()")
+
+    async def mind_focus(self) -> None:
+        """Take away what focus a page gives itself from now on, until the person presses something: it shows another.
+
+        What has the focus already keeps it, for a page may change its address while somebody types.
+        """
+        await self._everywhere("priorauthPickers.touched = false")
+
+    async def _everywhere(self, expression: str) -> None:
+        done: list[Coroutine[Any, Any, Any]] = [
+            self._cdp.send("Runtime.evaluate", {"expression": expression, "contextId": context})
             for context in self._documents
         ]
-        self._documents.clear()
         # Documents that have gone meanwhile answer with an error.
-        await asyncio.gather(*off, return_exceptions=True)
-        await self._cdp.send("Runtime.disable")
+        await asyncio.gather(*done, return_exceptions=True)
 
     def _told(self, event: dict[str, Any]) -> None:
         if event["name"] != _BINDING:

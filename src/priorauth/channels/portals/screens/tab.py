@@ -41,6 +41,7 @@ class Listener:
 
 
 _TITLE_SECONDS = 0.25
+_TITLE_LIMIT = 200
 
 
 class ScreenTab:
@@ -74,6 +75,11 @@ class ScreenTab:
         self._wants_cast, self._wants_hands = cast, hands
         if self._settling is None and not self._is_settled:
             self._settling = asyncio.create_task(self._settle(), name="screen-tab")
+
+    def rest(self) -> None:
+        """Leave nothing in the tab with the focus, and show its top: as it is when somebody takes hold of it."""
+        if self._has_hands:
+            self._run(self._rest())
 
     @property
     def is_cast(self) -> bool:
@@ -111,6 +117,11 @@ class ScreenTab:
         await pickers.begin()
         await self._distant.begin()
 
+    async def _rest(self) -> None:
+        if self._pickers is not None:
+            await self._pickers.rest()
+        await self._distant.rest()
+
     async def _let_off(self, pickers: Pickers, hands: Hands) -> None:
         await pickers.end()
         await self._distant.end()
@@ -134,6 +145,9 @@ class ScreenTab:
     def _reach(self, frame: PageFrame) -> None:
         if self._has_hands:
             self._run(self._distant.reach(frame))
+        if self._has_hands and self._pickers is not None and frame.parent_frame is None:
+            # A portal of one document shows its next page without loading one.
+            self._run(self._pickers.mind_focus())
 
     def _framed(self, jpeg: bytes, width: int, height: int) -> None:
         self._told.on_frame(Frame(tab=self.id, width=width, height=height, jpeg=jpeg))
@@ -158,7 +172,7 @@ class ScreenTab:
     async def _read_title(self) -> None:
         # Of a page without a title the history says so; elsewhere it goes by its address, which must not be shown.
         history = await self._cdp.send("Page.getNavigationHistory")
-        title = history["entries"][history["currentIndex"]]["title"]
+        title = history["entries"][history["currentIndex"]]["title"][:_TITLE_LIMIT]
         if title != self.title:
             self.title = title
             self._told.on_title()

@@ -24,7 +24,7 @@ export function signIn(app) {
   }
 
   function refused(error) {
-    if (error.code !== "wrong_credentials") throw error;
+    if (!["wrong_credentials", "account_locked"].includes(error.code)) throw error;
     showProblems(form, { credentials: error.message });
     return {};
   }

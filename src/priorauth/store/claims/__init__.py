@@ -1,0 +1,1 @@
+"""Claims of submissions outside the database, and the comparison by which a restored database is found."""
