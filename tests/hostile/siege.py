@@ -106,6 +106,16 @@ class Siege:
             self._clinic.call("POST", f"{path_of(case)}/cancel")
         return verdict
 
+    def offer(self, *kinds: str) -> Case:
+        """Carry one authorization to where a person has to submit it, through a hostile portal."""
+        self.hostile(*kinds)
+        case = self._create(self._clinic, self._plan.handoff)
+        return self._drive(self._clinic, case, self._plan.handoff, _is_over)
+
+    def reconciled(self, case: Case) -> Case:
+        """Return an authorization after the service has found out what a person did."""
+        return self._drive(self._clinic, case, self._plan.handoff, _is_over)
+
     def judge(
         self, case: Case, *, kinds: tuple[str, ...], policy: str, approved: Iterable[dict[str, Any]] = ()
     ) -> Verdict:
@@ -126,6 +136,8 @@ class Siege:
         receipt = case["submission"]["payerReceipt"]
         if receipt is not None and receipt["referenceNumber"] not in {each["referenceNumber"] for each in taken}:
             problems.append("a receipt is recorded that the payer never gave")
+        if "receipt_of_another" in kinds and taken and receipt is not None:
+            problems.append("a receipt that names another member was recorded")
         if NOTICED & set(kinds) and not attempts:
             problems.append("the attempt is not on the timeline")
         if attempts and not self.counted_attempts():

@@ -11,13 +11,14 @@ from priorauth.sandbox.hostile.kinds import WAYS
 from tests.factories.servers import ServerProcess
 from tests.hostile.siege import PLANS, Siege
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
 
 ALL_WAYS = tuple(f"other_{way}" for way in WAYS)
 ATTACKS = [
     ("larkspur", ALL_WAYS),
     ("larkspur", ("rewrite_loop",)),
     ("larkspur", ("fake_received",)),
+    ("larkspur", ("receipt_of_another",)),
     ("juniper", ALL_WAYS),
     ("juniper", ("swap_draft",)),
 ]
