@@ -191,6 +191,20 @@ class Siege:
         return httpx.get(f"{self._url}/sandbox/{what}", trust_env=False).raise_for_status().json()["data"]
 
 
+class Sieges:
+    """The sieges of one server, each laid when it is asked for."""
+
+    def __init__(self, server: ServerProcess) -> None:
+        self._server = server
+        self._laid: dict[str, Siege] = {}
+
+    def at(self, portal: str) -> Siege:
+        """Return the siege of a portal."""
+        if portal not in self._laid:
+            self._laid[portal] = Siege(self._server, PLANS[portal])
+        return self._laid[portal]
+
+
 def _at_approval(case: Case) -> bool:
     return bool(case["nextAction"]) and case["nextAction"]["type"] == "approve_submission"
 
