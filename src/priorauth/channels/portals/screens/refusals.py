@@ -10,7 +10,7 @@ from typing import Final
 
 from playwright.async_api import BrowserContext, Request, Response
 
-from priorauth.channels.portals.guard import READS
+from priorauth.channels.portals.submit_guard.boundary import READ_METHODS
 
 # What a page asks for so long after a person's last input, it asks for by itself.
 _OF_A_PERSON_SECONDS: Final = 5.0
@@ -83,7 +83,7 @@ class Explanations:
         if time.monotonic() - self._acted_at > _OF_A_PERSON_SECONDS:
             return
         words = words_for(reason, final=final, submitted=self._is_submitted())
-        if final or method not in READS | {"CONNECT"}:
+        if final or method not in READ_METHODS | {"CONNECT"}:
             self._tell(words, reason)
             return
         self._reads[address] = words, reason
