@@ -19,7 +19,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from websockets.asyncio.client import ClientConnection, connect
 
 from priorauth.channels.portals.chromium import find_chromium
-from priorauth.channels.portals.guard import Boundary, SubmitGuard
+from priorauth.channels.portals.guard import Boundary, FinalRule, SubmitGuard
 from priorauth.channels.portals.screen import PortalScreen
 from priorauth.domain.errors import PriorAuthError
 from priorauth.domain.handoffs import Report
@@ -270,7 +270,7 @@ class Session:
         context = await browser.new_context(viewport={"width": 1280, "height": 800}, accept_downloads=False)
         page = await context.new_page()
         await page.goto(url)
-        guard = SubmitGuard(Boundary(origins=(), writes=(), final=()))
+        guard = SubmitGuard(Boundary(origins=(), writes=(), final=(FinalRule(frozenset({"POST"}), "/submit"),)))
         return cls(context, page, guard, PortalScreen(context=context, page=page, guard=guard))
 
     async def close(self) -> None:

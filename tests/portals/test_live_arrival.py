@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.async_api import Page, Route
 
+from priorauth.channels.portals.guard import FinalRequest, Format, PermittedRequest
 from priorauth.domain.errors import ManualHandoffNotActive
 from priorauth.domain.handoffs import HandoffResult, OfferReason, Report, ReportedOutcome, UnableReason
 from priorauth.domain.live.statuses import Farewell, Phase, ViewStatus
@@ -14,6 +15,8 @@ from tests.portals.live_world import World, click, in_control, place
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
+PERMITTED = PermittedRequest("https://portal.example:443", "POST", "/submit")
+SUBMITTED = FinalRequest("https://portal.example:443", "POST", "/submit", "", Format.FORM, (), frozenset())
 # A portal that gives the focus to its last button, and does so again and again.
 _FOCUSES = """() => {
     window.submitted = 0;
@@ -247,10 +250,7 @@ def explain(world: World, address: str, *, method: str) -> None:
 
 async def test_the_bar_says_that_it_was_submitted(world: World) -> None:
     viewer, _ = await shown(world)
-    guard = world.session.guard
-    guard.release()
-
-    guard.begin_sending()
+    assert world.session.guard.begin_held(PERMITTED, SUBMITTED)
     await click(viewer, 60, 595)
 
     await viewer.locator("#submit", has_text="Submitted. Press “Done…”").wait_for()
