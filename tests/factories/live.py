@@ -19,7 +19,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from websockets.asyncio.client import ClientConnection, connect
 
 from priorauth.channels.portals.chromium import find_chromium
-from priorauth.channels.portals.guard import Boundary, SubmitGuard
+from priorauth.channels.portals.guard import SubmitGuard
 from priorauth.channels.portals.screen import PortalScreen
 from priorauth.domain.live.views import Screen, View
 from priorauth.domain.live_sessions import AccessMode
@@ -238,8 +238,9 @@ class Session:
         context = await browser.new_context(viewport={"width": 1280, "height": 800}, accept_downloads=False)
         page = await context.new_page()
         await page.goto(url)
-        guard = SubmitGuard(Boundary(origins=(), writes=(), final=()))
-        return cls(context, page, guard, PortalScreen(context=context, page=page, guard=guard))
+        guard = SubmitGuard(BOUNDARY)
+        screen = PortalScreen(context=context, page=page, guard=guard, permitted=lambda _: SUBMIT)
+        return cls(context, page, guard, screen)
 
     async def close(self) -> None:
         await self.screen.close()
