@@ -26,6 +26,7 @@ from priorauth.domain.live_sessions import AccessMode
 from priorauth.live import messages
 from priorauth.live.hub import Hub
 from priorauth.live.viewer import viewer_file
+from tests.factories.boundaries import BOUNDARY, SUBMIT
 
 # As strict as any server would send it with the viewer's page.
 POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' blob:"

@@ -7,9 +7,10 @@ import pytest
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import async_playwright
 
-from priorauth.channels.portals.guard import PermitState
+from priorauth.channels.portals.guard import PermitState, judge
 from priorauth.domain.live.inputs import Text
 from priorauth.domain.live.views import Ending
+from tests.factories.boundaries import BOUNDARY, request
 from tests.factories.live import INTERACTIVE, READ_ONLY, RawViewer, Session, launch, portal, within
 from tests.portals.live_world import World, in_control, place
 
@@ -103,7 +104,9 @@ async def test_a_screen_is_handed_over_with_its_permit_and_taken_back_with_it(wo
     screen.hand_over(may_submit=True)
     screen.hand_over(may_submit=True)
     states.append(guard.state)
-    guard.begin_sending()
+    final = judge(BOUNDARY, request(path="/cases/1/submit")).request
+    assert final is not None
+    assert guard.begin_sending(final)
 
     assert states == [PermitState.ARMED, PermitState.RELEASED]
     assert screen.take_back() is False
