@@ -5,18 +5,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.async_api import Page, Route
 
-from priorauth.channels.portals.guard import FinalRequest, Format, PermittedRequest
+from priorauth.channels.portals.guard import judge
 from priorauth.domain.errors import ManualHandoffNotActive
 from priorauth.domain.handoffs import HandoffResult, OfferReason, Report, ReportedOutcome, UnableReason
 from priorauth.domain.live.statuses import Farewell, Phase, ViewStatus
 from priorauth.domain.live.views import View
+from tests.factories.boundaries import BOUNDARY, SUBMIT, request
 from tests.factories.live import INTERACTIVE, READ_ONLY, within
 from tests.portals.live_world import World, click, in_control, place
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
-PERMITTED = PermittedRequest("https://portal.example:443", "POST", "/submit")
-SUBMITTED = FinalRequest("https://portal.example:443", "POST", "/submit", "", Format.FORM, (), frozenset())
 # A portal that gives the focus to its last button, and does so again and again.
 _FOCUSES = """() => {
     window.submitted = 0;
@@ -250,7 +249,9 @@ def explain(world: World, address: str, *, method: str) -> None:
 
 async def test_the_bar_says_that_it_was_submitted(world: World) -> None:
     viewer, _ = await shown(world)
-    assert world.session.guard.begin_held(PERMITTED, SUBMITTED)
+    final = judge(BOUNDARY, request(path="/cases/1/submit")).request
+    assert final is not None
+    assert world.session.guard.begin_held(SUBMIT, final)
     await click(viewer, 60, 595)
 
     await viewer.locator("#submit", has_text="Submitted. Press “Done…”").wait_for()

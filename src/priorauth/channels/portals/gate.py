@@ -335,11 +335,12 @@ class Gate:
         if verdict.request is None:
             return False
         declared = self._guard.boundary.headers
-        may_be_held = verdict.reason is RefusalReason.FINAL_NOT_RELEASED and not self._guard.is_barred
+        may_be_held = self._finals.is_holding and not (self._guard.is_barred or self._guard.is_spent)
+        joins = self._finals.is_under_way(verdict.request)
         try:
             if verdict.kind is Kind.FINAL:
                 answer = await self._finals.send(message, request.url, verdict.request, declared=declared)
-            elif may_be_held and self._finals.is_holding and not self._guard.is_spent:
+            elif verdict.reason is RefusalReason.FINAL_NOT_RELEASED and (may_be_held or joins):
                 answer = await self._finals.send_held(client, message, request, verdict.request, declared=declared)
             else:
                 return False

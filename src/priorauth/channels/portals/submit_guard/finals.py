@@ -98,6 +98,10 @@ class Finals:
         """Whether one is held now."""
         return self._press is not None and not self._press.is_sending
 
+    def is_under_way(self, request: FinalRequest) -> bool:
+        """Return whether the same request is held or being sent now, so that a second press can join it."""
+        return self._press is not None and self._press.request.is_same_as(request)
+
     def hold(self, judge: HoldJudge | None) -> None:
         """Hold final requests from now on and ask `judge`; None: no more."""
         self._judge = judge
@@ -139,7 +143,7 @@ class Finals:
         self, client: ClientWire, message: Message, outgoing: OutgoingRequest, request: FinalRequest,
         *, declared: tuple[str, ...],
     ) -> Answer:  # fmt: skip
-        """Hold the request until it was judged, or join one that is held and the same.
+        """Hold the request until it was judged, or join one that is the same and held or being sent.
 
         Raises:
             ForeignFinal: another one is held; it was dropped.
