@@ -5,7 +5,7 @@
 #   JOBS=3                    how many processes the tests run in; 0 runs them in this one
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test fuzz faults mutations chaos lint format lock
+.PHONY: help setup demo serve test fuzz faults mutations hostile chaos lint format lock
 
 BIN := .venv/bin
 SOURCES := src tests scripts
@@ -36,6 +36,9 @@ mutations: setup ## each part of the submission protocol taken out of a copy, wh
 
 faults: setup ## each fault at each named point of a case's way, then the invariants; ARGS="--lanes 4 receipt_proven"
 	@$(BIN)/python -m tests.faults $(ARGS)
+
+hostile: setup ## every kind of hostile page at both portals under each policy, with a table; ARGS="juniper rewrite_loop"
+	@$(BIN)/python -m tests.hostile $(ARGS)
 
 chaos: setup ## a thousand cases while everything is killed at random; ARGS="--cases 100 --kills 20" for a smaller run
 	@$(BIN)/python -m tests.chaos $(ARGS)

@@ -8,10 +8,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.hostile.persons import press_in_a_handoff
-
 from priorauth.sandbox.hostile.kinds import KINDS
 from tests.factories.servers import ServerProcess
+from tests.hostile.persons import press_in_a_handoff
 from tests.hostile.siege import PLANS, Siege
 
 POLICIES = ("requires_confirmation", "automatic", "handoff")
@@ -21,7 +20,7 @@ def main(*words: str) -> int:
     """Attack, print, and return the exit status."""
     failed = 0
     with tempfile.TemporaryDirectory(prefix="priorauth-hostile-") as folder:
-        server = ServerProcess(Path(folder) / "data").start()
+        server = ServerProcess(Path(folder) / "data", fresh_starts=1).start()
         try:
             for portal, plan in PLANS.items():
                 chosen = list(_chosen(portal, words))

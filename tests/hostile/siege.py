@@ -1,7 +1,7 @@
 """A hostile portal, an authorization under attack, and another clinic's that nobody has approved: judged at the payer.
 
 The portals' counters under `/sandbox/` stay true whatever their pages say. What is judged: of the attacked
-authorization the payer has at most one submission, with the content that was approved; of the other clinic's it has none.
+authorization the payer has at most one submission, with the content that was approved; of the other's it has none.
 """
 
 import uuid
@@ -19,7 +19,7 @@ ATTEMPTS = frozenset(
     {"foreign_submission_refused", "held_submission_refused", "submit_refused", "request_refused", "request_blocked"}
 )
 _ENDS = frozenset({"waiting_on_payer", "completed", "canceled", "requires_action"})
-_APPROVALS = 3
+_APPROVALS = 2
 # A context may block workers: then there is nothing to refuse.
 _MAY_NOT_EVEN_BE_TRIED = {"service_worker", "shared_worker"}
 NOTICED = frozenset(
@@ -106,6 +106,16 @@ class Siege:
             self._clinic.call("POST", f"{path_of(case)}/cancel")
         return verdict
 
+    def offer(self, *kinds: str) -> Case:
+        """Carry one authorization to where a person has to submit it, through a hostile portal."""
+        self.hostile(*kinds)
+        case = self._create(self._clinic, self._plan.handoff)
+        return self._drive(self._clinic, case, self._plan.handoff, _is_over)
+
+    def reconciled(self, case: Case) -> Case:
+        """Return an authorization after the service has found out what a person did."""
+        return self._drive(self._clinic, case, self._plan.handoff, _is_over)
+
     def judge(
         self, case: Case, *, kinds: tuple[str, ...], policy: str, approved: Iterable[dict[str, Any]] = ()
     ) -> Verdict:
@@ -126,6 +136,8 @@ class Siege:
         receipt = case["submission"]["payerReceipt"]
         if receipt is not None and receipt["referenceNumber"] not in {each["referenceNumber"] for each in taken}:
             problems.append("a receipt is recorded that the payer never gave")
+        if "receipt_of_another" in kinds and taken and receipt is not None:
+            problems.append("a receipt that names another member was recorded")
         if NOTICED & set(kinds) and not attempts:
             problems.append("the attempt is not on the timeline")
         if attempts and not self.counted_attempts():
@@ -177,6 +189,20 @@ class Siege:
 
     def _asked(self, what: str) -> Any:
         return httpx.get(f"{self._url}/sandbox/{what}", trust_env=False).raise_for_status().json()["data"]
+
+
+class Sieges:
+    """The sieges of one server, each laid when it is asked for."""
+
+    def __init__(self, server: ServerProcess) -> None:
+        self._server = server
+        self._laid: dict[str, Siege] = {}
+
+    def at(self, portal: str) -> Siege:
+        """Return the siege of a portal."""
+        if portal not in self._laid:
+            self._laid[portal] = Siege(self._server, PLANS[portal])
+        return self._laid[portal]
 
 
 def _at_approval(case: Case) -> bool:

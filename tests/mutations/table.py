@@ -27,6 +27,18 @@ _GUARD = "src/priorauth/channels/portals/guard.py"
 _SUBMISSIONS = "src/priorauth/commands/submissions.py"
 _ATTEMPTS = "tests/unit/domain/test_attempts.py"
 _BOUNDARY = "tests/portals/test_submit_boundary.py"
+_HOLD = "tests/portals/test_gate_hold.py"
+_PORTALS = "src/priorauth/channels/portals"
+_SUBMIT_GUARD = f"{_PORTALS}/submit_guard"
+_SUBMITTING = f"{_PORTALS}/submitting.py"
+_PAGES = "tests/hostile/test_pages.py::test_only_what_was_approved_arrives_whatever_the_page_does"
+_PERSONS = "tests/hostile/test_persons.py::test_what_a_person_who_means_ill_submits_is_refused"
+
+# The request is permitted as it is, and nobody compares it.
+_UNHELD = (
+    "found = PermittedRequest(request.origin, request.method, request.path, request.query, request.named, "
+    "request.variable)"
+)
 
 MUTATIONS = (
     Mutation(
@@ -79,6 +91,65 @@ MUTATIONS = (
             "tests/portals/test_gate.py::test_what_the_browser_sends_again_by_itself_is_refused",
             "tests/portals/test_gate.py::test_nothing_final_leaves_before_release_and_then_exactly_once",
         ),
+    ),
+    Mutation(
+        "the binding of the permit to its request",
+        (
+            Edit(
+                f"{_SUBMIT_GUARD}/permits.py",
+                "here == (request.origin, request.method, request.path, request.query)",
+                "self.origin == request.origin",
+            ),
+        ),
+        tests=(
+            "tests/unit/channels/test_guard.py::test_anything_else_that_is_final_is_foreign",
+            f"{_PAGES}[larkspur-other_loop]",
+            f"{_PAGES}[juniper-swap_draft]",
+        ),
+    ),
+    Mutation(
+        "the freeze of writes",
+        (Edit(f"{_PORTALS}/gate.py", "await self._forwarding.freeze()", "self._forwarding.thaw()"),),
+        tests=(
+            f"{_HOLD}::test_frozen_writes_are_refused_and_reads_pass",
+            f"{_HOLD}::test_freezing_waits_for_a_write_until_the_portal_has_answered",
+        ),
+    ),
+    Mutation(
+        "the hold of a person's request",
+        (
+            Edit(
+                f"{_SUBMIT_GUARD}/finals.py",
+                "found = await judge(outgoing)",
+                _UNHELD,
+            ),
+        ),
+        tests=(
+            f"{_HOLD}::test_a_held_request_that_differs_is_refused_with_words_for_the_person",
+            f"{_PERSONS}[larkspur-units]",
+            f"{_PERSONS}[larkspur-submit_other]",
+        ),
+    ),
+    Mutation(
+        "the comparison of a person's draft",
+        (Edit(_SUBMITTING, "            if differences:\n", "            if differences and not draft:\n"),),
+        tests=(f"{_PERSONS}[larkspur-units]", f"{_PERSONS}[juniper-units]"),
+    ),
+    Mutation(
+        "the comparison of the evidence",
+        (Edit(f"{_PORTALS}/evidence.py", "    if not differences:\n", "    if shown.receipt:\n"),),
+        tests=(f"{_PAGES}[larkspur-receipt_of_another]",),
+    ),
+    Mutation(
+        "the claim outside the database",
+        (
+            Edit(
+                _PROCESSING,
+                "return await self._claims.claim(case.id, attempt_id=intended.journal.attempts[-1].id)",
+                "return bool(intended)",
+            ),
+        ),
+        tests=("tests/contracts/test_claims.py::test_a_taken_claim_sends_nothing_and_the_payer_is_asked",),
     ),
     Mutation(
         "the lookup: an open attempt is simply tried again",
@@ -151,12 +222,12 @@ MUTATIONS = (
         ),
     ),
     Mutation(
-        "the comparison with the review page",
+        "the comparison of the draft before",
         (
             Edit(
-                "src/priorauth/channels/portals/channel.py",
-                "if isinstance(boundary, HumanNeeded) or boundary.differences != allowed:",
-                "if isinstance(boundary, HumanNeeded):",
+                _SUBMITTING,
+                "    if allowed is None or differences != allowed:\n        return False\n",
+                "    if allowed is not None:\n        return True\n",
             ),
         ),
         tests=("tests/contracts/test_channels.py::test_a_page_that_shows_another_value_is_never_submitted_unapproved",),

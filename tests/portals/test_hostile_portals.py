@@ -19,7 +19,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PORTALS = ("larkspur", "juniper")
 # The portal wants JSON with a token: a form cannot send that, but a portal that is hostile takes what it gets.
-_VISITORS = {"larkspur": larkspur_visitor.Visitor, "juniper": juniper_visitor.Visitor}
+_VISITORS: dict[str, Any] = {"larkspur": larkspur_visitor.Visitor, "juniper": juniper_visitor.Visitor}
 
 
 @dataclass

@@ -257,14 +257,14 @@ async def test_a_refusal_suspends_the_credential_and_is_not_tried_again(world: P
 
     assert (await world.sign_ins())[before:] == [False]
     assert (world.accounts.tries, world.accounts.suspended) == (1, [SignInRefused().message])
-    assert world.accounts.signing_in is None, "its turn is over"
+    assert world.accounts.signing_in == set(), "its turn is over"
     assert world.host.of(JOB.authorization_id) is None
 
 
 async def test_a_second_code_is_a_try_of_its_own(world: PortalWorld) -> None:
     world.accounts.use("cedar-hollow-app", totp_secret=pyotp.random_base32())
     assert isinstance(await prepared(world), HumanNeeded)
-    assert (world.accounts.tries, world.accounts.suspended, world.accounts.signing_in) == (2, [], None)
+    assert (world.accounts.tries, world.accounts.suspended, world.accounts.signing_in) == (2, [], set())
 
     world.accounts.tries, world.accounts.tries_left = 0, 1
     CLOCK.advance(90)
@@ -296,7 +296,7 @@ async def test_a_sign_in_page_that_fails_costs_no_try(world: PortalWorld) -> Non
     with pytest.raises(ChannelFault):
         await entrance.enter(job)
 
-    assert (world.accounts.tries, world.accounts.signing_in) == (0, None)
+    assert (world.accounts.tries, world.accounts.signing_in) == (0, set())
     await world.host.close(job.authorization_id)
 
 

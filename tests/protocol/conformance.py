@@ -7,7 +7,7 @@ page, the payer's decision) is left out, and so is what comes after the first re
 from collections.abc import Iterable
 from functools import cache
 
-from tests.protocol.model import Protocol
+from tests.protocol.model import Protocol, State
 from tests.protocol.search import Graph, accepts, explore
 
 _PLACES = {
@@ -50,6 +50,6 @@ def first_stray(trace: tuple[str, ...], *, automatic: bool, searchable: bool = T
 
 
 @cache
-def _graph(*, automatic: bool, searchable: bool) -> Graph:
+def _graph(*, automatic: bool, searchable: bool) -> Graph[State]:
     # A fault more than the model is proven with: a run may have one of its journey's and one of its own.
     return explore(Protocol(automatic=automatic, searchable=searchable, tries=3))

@@ -9,7 +9,9 @@ assumptions allow it (bounded lag of the search; clocks that run at one rate). I
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
+
+from tests.protocol.search import Step
 
 WORKERS = (0, 1)
 
@@ -156,16 +158,15 @@ class Protocol:
         """Whether a part is left in."""
         return part not in self.without
 
-
-class Step(NamedTuple):
-    """Something that can happen: what it is called, what it leads to, and whether it is progress or adversity."""
-
-    label: str
-    after: State
-    is_progress: bool = True
+    def steps(self, state: State) -> "Iterator[_Step]":
+        """Yield everything that can happen next."""
+        return steps(self, state)
 
 
-def steps(protocol: Protocol, state: State) -> Iterator[Step]:
+_Step: TypeAlias = Step[State]
+
+
+def steps(protocol: Protocol, state: State) -> Iterator[_Step]:
     """Yield everything that can happen next."""
     for number in WORKERS:
         worker = state.workers[number]
@@ -204,13 +205,13 @@ def _next_turn(state: State, number: int, work: Work) -> State:
     return _turned(idle, work)
 
 
-def _take_work(_: Protocol, state: State, number: int) -> Iterator[Step]:
+def _take_work(_: Protocol, state: State, number: int) -> Iterator[_Step]:
     if state.work is Work.QUEUED and state.workers[number].leased:
         taken = state._replace(work=Work.TAKEN)
         yield Step("takes the work", _at(taken, number, pc=Pc.STARTED, owns=True, current=True))
 
 
-def _advance(protocol: Protocol, state: State, number: int) -> Iterator[Step]:
+def _advance(protocol: Protocol, state: State, number: int) -> Iterator[_Step]:
     worker = state.workers[number]
     if not worker.current or state.is_over:
         yield Step("ends: the turn is over", _idle(state, number))
@@ -226,7 +227,7 @@ def _advance(protocol: Protocol, state: State, number: int) -> Iterator[Step]:
             yield Step("more_information_needed", _next_turn(returned, number, Work.NONE))
 
 
-def _intend(protocol: Protocol, state: State, number: int) -> Iterator[Step]:
+def _intend(protocol: Protocol, state: State, number: int) -> Iterator[_Step]:
     worker = state.workers[number]
     yield Step("meets an error", _at(state, number, pc=Pc.FAULTY))
     if not protocol.has(Without.WITHHOLDING):
@@ -249,12 +250,12 @@ def _intend(protocol: Protocol, state: State, number: int) -> Iterator[Step]:
         yield Step("goes on without an intent", _at(state, number, pc=Pc.INTENDED))
 
 
-def _release(_: Protocol, state: State, number: int) -> Iterator[Step]:
+def _release(_: Protocol, state: State, number: int) -> Iterator[_Step]:
     yield Step("guard_release", _at(state, number, pc=Pc.PERMIT))
     yield Step("meets an error", _at(state, number, pc=Pc.FAULTY))
 
 
-def _press(protocol: Protocol, state: State, number: int) -> Iterator[Step]:
+def _press(protocol: Protocol, state: State, number: int) -> Iterator[_Step]:
     yield Step("final_request", _at(_sent(protocol, state), number, pc=Pc.SENT))
     yield Step("cannot press the button", _at(state, number, pc=Pc.UNSENT))
 
@@ -269,7 +270,7 @@ def _sent(protocol: Protocol, state: State) -> State:
     return state._replace(requests=tuple(sorted((*state.requests, Request.IN_FLIGHT))), wrong=wrong)
 
 
-def _hear(protocol: Protocol, state: State, number: int) -> Iterator[Step]:
+def _hear(protocol: Protocol, state: State, number: int) -> Iterator[_Step]:
     yield Step("hears no answer", _at(state, number, pc=Pc.SETTLING))
     if state.counted:
         yield Step("confirmation_read", _at(state, number, pc=Pc.ANSWERED))
@@ -277,11 +278,11 @@ def _hear(protocol: Protocol, state: State, number: int) -> Iterator[Step]:
         yield Step("the browser sends it again", _sent(protocol, state))
 
 
-def _conclude_unsent(protocol: Protocol, state: State, number: int) -> Iterator[Step]:
+def _conclude_unsent(protocol: Protocol, state: State, number: int) -> Iterator[_Step]:
     yield from _concluded(protocol, state, number, label="submission_not_sent")
 
 
-def _concluded(protocol: Protocol, state: State, number: int, *, label: str) -> Iterator[Step]:
+def _concluded(protocol: Protocol, state: State, number: int, *, label: str) -> Iterator[_Step]:
     """The attempt came to nothing; the case begins again, or fails where that was the last try."""
     lost = bool(state.requests)
     wrong = state.wrong or ("what may be at the payer was given up" if lost else "")
@@ -292,7 +293,7 @@ def _concluded(protocol: Protocol, state: State, number: int, *, label: str) -> 
     yield Step(label, _next_turn(over, number, Work.QUEUED if again else Work.NONE))
 
 
-def _record(_: Protocol, state: State, number: int) -> Iterator[Step]:
+def _record(_: Protocol, state: State, number: int) -> Iterator[_Step]:
     if state.status not in (Status.PROCESSING, Status.CANCELED):
         yield Step("ends: it is recorded", _idle(state, number))
         return
@@ -303,7 +304,7 @@ def _record(_: Protocol, state: State, number: int) -> Iterator[Step]:
     yield Step("meets an error", _at(state, number, pc=Pc.FAULTY))
 
 
-def _look(protocol: Protocol, state: State, number: int) -> Iterator[Step]:
+def _look(protocol: Protocol, state: State, number: int) -> Iterator[_Step]:
     if state.attempt not in _OPEN:
         yield Step("ends: nothing is open", _idle(state, number))
         return
@@ -325,7 +326,7 @@ def _look(protocol: Protocol, state: State, number: int) -> Iterator[Step]:
     yield Step("meets an error", _at(state, number, pc=Pc.FAULTY))
 
 
-def _miss(protocol: Protocol, state: State, number: int) -> Iterator[Step]:
+def _miss(protocol: Protocol, state: State, number: int) -> Iterator[_Step]:
     worker = state.workers[number]
     if state.attempt not in _OPEN:
         yield Step("ends: nothing is open", _idle(state, number))
@@ -340,7 +341,7 @@ def _miss(protocol: Protocol, state: State, number: int) -> Iterator[Step]:
     yield Step("submission_not_found", _next_turn(first, number, work))
 
 
-def _note_fault(protocol: Protocol, state: State, number: int) -> Iterator[Step]:
+def _note_fault(protocol: Protocol, state: State, number: int) -> Iterator[_Step]:
     """What went wrong is noted, and the turn begins anew; or not even that succeeds, and the work is lost."""
     if not state.workers[number].current or not state.is_owed_work:
         yield Step("ends: the turn is over", _idle(state, number))
@@ -361,13 +362,13 @@ def _afresh(protocol: Protocol, state: State) -> tuple[str, State]:
     return "submission_unresolved", _turned(state._replace(attempt=kept), Work.NONE)
 
 
-def _sweeper(protocol: Protocol, state: State) -> Iterator[Step]:
+def _sweeper(protocol: Protocol, state: State) -> Iterator[_Step]:
     """What is the service's move and has no work gets it again."""
     if state.is_owed_work and state.work is Work.NONE:
         yield Step("the sweeper resumes the case", _afresh(protocol, state)[1])
 
 
-_WORKING: dict[Pc, Callable[[Protocol, State, int], Iterator[Step]]] = {
+_WORKING: dict[Pc, Callable[[Protocol, State, int], Iterator[_Step]]] = {
     Pc.IDLE: _take_work,
     Pc.STARTED: _advance,
     Pc.BOUNDARY: _intend,
@@ -386,7 +387,7 @@ _WORKING: dict[Pc, Callable[[Protocol, State, int], Iterator[Step]]] = {
 # --- what happens to workers ------------------------------------------------------------------------------------------
 
 
-def _adversity(protocol: Protocol, state: State, number: int) -> Iterator[Step]:
+def _adversity(protocol: Protocol, state: State, number: int) -> Iterator[_Step]:
     """Crashes and stops; and what the others do about it, which is progress."""
     worker = state.workers[number]
     if worker.pc is not Pc.DEAD:
@@ -407,7 +408,7 @@ def _adversity(protocol: Protocol, state: State, number: int) -> Iterator[Step]:
 # --- the payer and the customer ---------------------------------------------------------------------------------------
 
 
-def _payer(state: State) -> Iterator[Step]:
+def _payer(state: State) -> Iterator[_Step]:
     for request in dict.fromkeys(state.requests):
         for label, after in _fates(request):
             rest = list(state.requests)
@@ -432,7 +433,7 @@ def _fates(request: Request) -> Iterable[tuple[str, tuple[Request, ...]]]:
             return ()
 
 
-def _customer(protocol: Protocol, state: State) -> Iterator[Step]:
+def _customer(protocol: Protocol, state: State) -> Iterator[_Step]:
     if state.status is Status.REVIEW:
         approved = state._replace(status=Status.PROCESSING, approved=True)
         yield Step("submission_approved", _turned(approved, Work.QUEUED))

@@ -1,12 +1,51 @@
 """Searches a protocol's states breadth first, and says what is wrong with any of them, with the shortest way to it."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
-from tests.protocol.model import Protocol, State, Step, steps
 
-Judge = Callable[[State], str | None]
+class AnyState(Hashable, Protocol):
+    """What a search asks of a state."""
+
+    @property
+    def counted(self) -> int:
+        """How many submissions the payer has counted."""
+        ...
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it is an end."""
+        ...
+
+    @property
+    def wrong(self) -> str:
+        """What has gone wrong on the way here, or nothing."""
+        ...
+
+
+S = TypeVar("S", bound=AnyState)
+
+
+class Step(NamedTuple, Generic[S]):
+    """Something that can happen: what it is called, what it leads to, and whether it is progress or adversity."""
+
+    label: str
+    after: S
+    is_progress: bool = True
+
+
+class Model(Protocol[S]):
+    """A protocol in one setting."""
+
+    def start(self) -> S:
+        """Return where it begins."""
+        ...
+
+    def steps(self, state: S, /) -> Iterator[Step[S]]:
+        """Yield everything that can happen next."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,57 +57,58 @@ class Counterexample:
 
 
 @dataclass(frozen=True, slots=True)
-class Graph:
+class Graph(Generic[S]):
     """All states that can be reached, each with its steps."""
 
-    protocol: Protocol
-    steps: dict[State, tuple[Step, ...]]
+    start: S
+    steps: dict[S, tuple[Step[S], ...]]
 
 
-def first_wrong(protocol: Protocol, judge: Judge | None = None) -> Counterexample | None:
+def first_wrong(model: Model[S], judge: Callable[[S], str | None] | None = None) -> Counterexample | None:
     """Return the shortest way to a state in which `judge` finds something wrong, or None where it finds nothing."""
     judge = judge or what_is_wrong
-    start = protocol.start()
-    came_from: dict[State, tuple[State, str] | None] = {start: None}
+    start = model.start()
+    came_from: dict[S, tuple[S, str] | None] = {start: None}
     waiting = deque([start])
     while waiting:
         state = waiting.popleft()
         wrong = judge(state)
         if wrong is not None:
             return Counterexample(wrong, _way_to(state, came_from))
-        for step in steps(protocol, state):
+        for step in model.steps(state):
             if step.after not in came_from:
                 came_from[step.after] = (state, step.label)
                 waiting.append(step.after)
     return None
 
 
-def what_is_wrong(state: State) -> str | None:
+def what_is_wrong(state: AnyState) -> str | None:
     """Return which invariant does not hold in a state, if any."""
     return counted_twice(state) or state.wrong or None
 
 
-def counted_twice(state: State) -> str | None:
+def counted_twice(state: AnyState) -> str | None:
     """The invariant that matters most, by itself."""
     return "the payer counted it twice" if state.counted > 1 else None
 
 
-def explore(protocol: Protocol) -> Graph:
+def explore(model: Model[S]) -> Graph[S]:
     """Return everything that can be reached."""
-    found: dict[State, tuple[Step, ...]] = {}
-    waiting = deque([protocol.start()])
+    start = model.start()
+    found: dict[S, tuple[Step[S], ...]] = {}
+    waiting = deque([start])
     while waiting:
         state = waiting.popleft()
         if state in found:
             continue
-        found[state] = tuple(steps(protocol, state))
+        found[state] = tuple(model.steps(state))
         waiting.extend(step.after for step in found[state] if step.after not in found)
-    return Graph(protocol, found)
+    return Graph(start, found)
 
 
-def stuck(graph: Graph) -> list[State]:
+def stuck(graph: Graph[S]) -> list[S]:
     """Return the states from which no progress leads to an end."""
-    backwards: dict[State, list[State]] = {}
+    backwards: dict[S, list[S]] = {}
     for state, onward in graph.steps.items():
         for step in onward:
             if step.is_progress:
@@ -83,7 +123,7 @@ def stuck(graph: Graph) -> list[State]:
     return [state for state in graph.steps if state not in good]
 
 
-def circles(graph: Graph) -> int:
+def circles(graph: Graph[Any]) -> int:
     """Return how many states lie where progress alone could go on for ever; they are left when others are peeled."""
     before = dict.fromkeys(graph.steps, 0)
     for onward in graph.steps.values():
@@ -100,9 +140,9 @@ def circles(graph: Graph) -> int:
     return len(before) - peeled
 
 
-def accepts(graph: Graph, trace: Sequence[str], *, labels: Callable[[str], bool]) -> int:
+def accepts(graph: Graph[S], trace: Sequence[str], *, labels: Callable[[str], bool]) -> int:
     """Return how many of a trace's labels the graph can follow, from its start, with steps of other labels between."""
-    here = _closure(graph, {graph.protocol.start()}, labels)
+    here = _closure(graph, {graph.start}, labels)
     for followed, label in enumerate(trace):
         there = {step.after for state in here for step in graph.steps[state] if step.label == label}
         if not there:
@@ -111,7 +151,7 @@ def accepts(graph: Graph, trace: Sequence[str], *, labels: Callable[[str], bool]
     return len(trace)
 
 
-def _closure(graph: Graph, states: Iterable[State], labels: Callable[[str], bool]) -> set[State]:
+def _closure(graph: Graph[S], states: Iterable[S], labels: Callable[[str], bool]) -> set[S]:
     found = set(states)
     waiting = deque(found)
     while waiting:
@@ -122,7 +162,7 @@ def _closure(graph: Graph, states: Iterable[State], labels: Callable[[str], bool
     return found
 
 
-def _way_to(state: State, came_from: dict[State, tuple[State, str] | None]) -> tuple[str, ...]:
+def _way_to(state: S, came_from: dict[S, tuple[S, str] | None]) -> tuple[str, ...]:
     way: list[str] = []
     at = came_from[state]
     while at is not None:

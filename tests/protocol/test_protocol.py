@@ -5,7 +5,7 @@ from functools import cache
 import pytest
 
 from tests.protocol.conformance import first_stray, trace_of
-from tests.protocol.model import Protocol, Without
+from tests.protocol.model import Protocol, State, Without
 from tests.protocol.search import Graph, circles, counted_twice, explore, first_wrong, stuck, what_is_wrong
 
 PROTOCOLS = {
@@ -17,7 +17,7 @@ PROTOCOLS = {
 
 
 @cache
-def reached(name: str) -> Graph:
+def reached(name: str) -> Graph[State]:
     """Everything that a protocol can reach, looked up once for all tests."""
     return explore(PROTOCOLS[name])
 

@@ -60,19 +60,19 @@ class SignInTurn:
 
     async def begin(self, began_with: bytes | None, *, is_lost: bool = False) -> None:
         """Claim the account. Raises ChannelFault when it is not this session's turn."""
+        # Before it is known: the database may fail after it has committed.
+        self._begun = True
         await self._credentials.claim_sign_in(
             self.credential, authorization_id=self._authorization_id, began_with=began_with, is_lost=is_lost
         )
-        self._begun = True
 
     async def count_try(self) -> None:
         """Count that secrets are about to be offered. Raises ChannelFault when they must not be."""
         await self._credentials.count_try(self.credential, authorization_id=self._authorization_id)
 
     async def succeed(self, state: bytes) -> None:
-        """Keep what the portal has given the browser, which ends the turn too."""
+        """Keep what the portal has given the browser: the account's other sessions need no sign-in now."""
         await self._credentials.signed_in(self.credential, state=state)
-        self._begun = False
 
     async def suspend(self, refusal: SignInRefused) -> None:
         """Suspend the credential for all. Raises AccountInUse where it has other secrets by now."""

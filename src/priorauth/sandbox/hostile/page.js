@@ -105,18 +105,21 @@
   }
 
   // The approved draft with other units, or for another member.
-  async function rewrite(draft) {
-    const another = has("rewrite_member") ? "X00000000000" : null;
+  async function rewrite(draft, changes = {}) {
+    const another = changes.member ?? (has("rewrite_member") ? "X00000000000" : null);
+    const units = changes.member || changes.reference ? null : "9";
     if (orders.json) {
       const how = await like(), { service } = await (await fetch(`/api/drafts/${draft}`)).json();
-      const body = { ...service, quantity: "9", ...(another && { memberId: another }) };
+      const body = { ...service, ...(units && { quantity: units }), ...(another && { memberId: another }) };
+      body.reference = changes.reference ?? body.reference;
       await fetch(`/api/drafts/${draft}/service`, { ...how, method: "PUT", body: JSON.stringify(body) });
       return;
     }
     const page = await (await fetch(`/drafts/${draft}/service`)).text();
     const form = new DOMParser().parseFromString(page, "text/html").querySelector("form.box");
     const entries = new URLSearchParams(new FormData(form));
-    entries.set("units", "9");
+    if (units) entries.set("units", units);
+    if (changes.reference) entries.set("reference", changes.reference);
     if (another) entries.set("member_id", another);
     await fetch(`/drafts/${draft}/service`, { method: "POST", body: entries, redirect: "manual" });
   }
@@ -155,6 +158,24 @@
     }
   }
 
+  // Buttons for a person who means ill.
+  function doors() {
+    const draft = draftHere(), theirs = other();
+    if (document.getElementById("doors") || !draft || !theirs || !atReview()) return;
+    const open = { other_draft: () => window.open(`/drafts/${orders.drafts[0]}/review`), submit_other: () => ways.form(theirs),
+      units: () => rewrite(draft), reference: () => rewrite(draft, { reference: "of-another" }),
+      member: () => rewrite(draft, { member: orders.member }), back: () => history.back(),
+      script: () => { location.href = `javascript:fetch(${JSON.stringify(theirs)},{method:"POST"});void 0`; } };
+    const bar = document.createElement("div");
+    Object.assign(bar, { id: "doors", style: "position:fixed;top:0;left:0;z-index:9999;display:flex" });
+    for (const name of orders.doors) {
+      const door = document.createElement("button");
+      Object.assign(door, { type: "button", tabIndex: -1, textContent: name, onclick: () => open[name](), style: "width:120px;height:40px" });
+      bar.append(door);
+    }
+    document.documentElement.append(bar);
+  }
+
   function once(what, act) {
     if (done.has(what)) return;
     done.add(what);
@@ -178,6 +199,7 @@
       else once(`rewrite ${draft}`, () => rewrite(draft));
     }
     if (has("lie_receipt")) lie();
+    if (has("doors")) doors();
     if (has("stored_script")) unescape();
     if (has("tabs")) open("/requests");
     if (has("fake_worker")) once("fake worker", () => tellWorker({ fake: true }));

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from priorauth.sandbox.hostile.kinds import kinds_of
+from priorauth.sandbox.hostile.kinds import DOORS, kinds_of
 from priorauth.sandbox.records import PlanRecords
 
 _FOLDER = files(__package__)
@@ -120,6 +120,8 @@ class HostilePortal:
         orders: Mapping[str, Any] = {
             "kinds": sorted(hostile),
             "drafts": others,
+            "doors": DOORS,
+            "member": self._records.member_of_draft(others[0]) if others else None,
             "final": self._site.final,
             "worker": self._site.worker,
             "json": self._site.takes_json,

@@ -103,6 +103,11 @@ def portal_boundary(base_url: str) -> Boundary:
     )
 
 
+def is_reference_number(text: str) -> bool:
+    """Return whether the portal gives reference numbers of this form; pages of others are not opened."""
+    return re.fullmatch(_NUMBER, text) is not None
+
+
 def draft_of(url: str) -> str | None:
     """Return the number of the draft whose page is open."""
     match = _DRAFT_PAGE.fullmatch(urlsplit(url).path)

@@ -29,7 +29,8 @@ _FORM: Final = frozenset({Format.FORM})
 _FORM_OR_FILE: Final = frozenset({Format.FORM, Format.MULTIPART})
 _TOKEN: Final = frozenset({"form_token"})
 _DRAFT: Final = r"/drafts/[0-9]+"
-_REQUEST: Final = r"/requests/LHP-[0-9]{4}-[0-9]{1,12}"
+_NUMBER: Final = r"LHP-[0-9]{4}-[0-9]{1,12}"
+_REQUEST: Final = rf"/requests/{_NUMBER}"
 _MESSAGE: Final = rf"{_REQUEST}/messages/[0-9]+"
 _STEPS: Final = "service|clinical|documents|review"
 _SIGN_IN: Final = r"/login(?:/verify|/phone)?"
@@ -75,6 +76,11 @@ def portal_boundary(base_url: str) -> Boundary:
         final=(_final(rf"{_DRAFT}/submit"), _final(rf"{_MESSAGE}/send")),
         static=_STATIC,
     )
+
+
+def is_reference_number(text: str) -> bool:
+    """Return whether the portal gives reference numbers of this form; pages of others are not opened."""
+    return re.fullmatch(_NUMBER, text) is not None
 
 
 def draft_of(url: str) -> str | None:

@@ -1,0 +1,44 @@
+"""Persons in a handoff at a hostile portal: one who only presses, and one who means ill."""
+
+from priorauth.sandbox.hostile.kinds import DOORS
+from tests.factories.humans import Human, human
+from tests.factories.servers import Case, until
+from tests.hostile.siege import ATTEMPTS, Siege, Verdict
+
+_DOOR_WIDTH, _DOOR_HEIGHT = 120, 40
+
+
+def press_in_a_handoff(siege: Siege, *kinds: str) -> Verdict:
+    """Let a person press the last button of a portal that is hostile in these ways."""
+    with human() as person:
+        return _act(siege, person, kinds=kinds, door=None)
+
+
+def act_by_door(siege: Siege, person: Human, door: str) -> Verdict:
+    """Let a person who means ill do what a door of the page offers, and then press the last button."""
+    return _act(siege, person, kinds=("doors",), door=door)
+
+
+def _act(siege: Siege, person: Human, *, kinds: tuple[str, ...], door: str | None) -> Verdict:
+    client = siege.clinic
+    case = siege.offer(*kinds)
+    snapshot = case["submission"]["reviewSnapshot"]
+    approved = [snapshot["package"]] if snapshot else []
+    if not case["nextAction"] or (case["nextAction"]["reason"] or {}).get("code") != "final_submit":
+        siege.hostile()
+        return siege.judge(case, kinds=kinds, policy="handoff", approved=approved)
+    case = client.take_over(case)
+    person.take_control(client.grant(case)["url"])
+    person.sees("Review")
+    if door is not None:
+        person.click((DOORS.index(door) + 0.5) * _DOOR_WIDTH, _DOOR_HEIGHT / 2)
+    person.press_last_button()
+    until(lambda: bool(_attempts(siege, case)) or client.counted(case) > 0, seconds=60)
+    siege.hostile()
+    client.give_back(case, "complete", reportedOutcome="submitted")
+    case = siege.reconciled(client.read(case))
+    return siege.judge(case, kinds=(*kinds, *filter(None, [door])), policy="handoff", approved=approved)
+
+
+def _attempts(siege: Siege, case: Case) -> list[str]:
+    return [each["type"] for each in siege.clinic.events(case) if each["type"] in ATTEMPTS]
