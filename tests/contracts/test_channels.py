@@ -150,9 +150,12 @@ async def test_preparing_stops_at_the_boundary_and_submits_nothing(world: World,
 
 
 async def test_a_prepared_job_is_submitted_from_where_it_stands(world: World, case: str) -> None:
-    await world.channel.prepare(world.job(case))
+    prepared = await world.channel.prepare(world.job(case))
+    assert isinstance(prepared, AtBoundary)
+    assert prepared.page is not None
+    approved = replace(world.job(case), run=2, approved=prepared.page.package)
 
-    receipt = await world.channel.submit(world.job(case), allowed=(), intend=yes)
+    receipt = await world.channel.submit(approved, allowed=(), intend=yes)
 
     assert isinstance(receipt, PayerReceipt)
     pages = [details["page"] for _, event, details in world.ledger.noted if event == "portal_page"]
