@@ -325,6 +325,21 @@ def test_a_download_that_is_a_link_to_a_file_of_the_servers_is_not_read(tmp_path
             content_of(file)
 
 
+async def test_a_person_gets_a_download_from_a_browser_that_is_kept_apart() -> None:
+    async with hosting() as (host, _):
+        session = await opened(host)
+        await session.page.set_content("<a download='letter.txt' href='data:text/plain,a letter'>Letter</a>")
+        session.screen.hand_over(may_submit=False)
+        await session.screen.settled()
+
+        await session.page.get_by_text("Letter").click()
+
+        async with asyncio.timeout(PATIENCE):
+            while (found := [each for each in map(session.screen.content, range(9)) if each]) == []:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        assert found == [b"a letter"]
+
+
 @contextmanager
 def left_by(process: int, place: Path) -> Iterator[Path]:
     """A folder that a process has left."""
