@@ -35,7 +35,7 @@ def test_page_that_names_nothing_of_it_is_a_receipt() -> None:
 def test_page_that_names_what_was_sent_is_a_receipt() -> None:
     fields = {"Member_ID": "lks100000003", "Units_requested": " 1 "}
 
-    assert seen(documents=package_of(JOB).documents, **fields) == RECEIPT
+    assert seen(JOB, documents=package_of(JOB).documents, **fields) == RECEIPT
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_page_that_names_what_was_sent_is_a_receipt() -> None:
 def test_page_that_names_something_else_is_a_mismatch(
     fields: dict[str, str], documents: tuple[str, ...] | None, label: str
 ) -> None:
-    found = seen(documents=documents, **fields)
+    found = seen(JOB, documents=documents, **fields)
 
     assert isinstance(found, EvidenceMismatch)
     assert [each for each, _ in found.approved] == [each for each, _ in found.shown] == [label]
