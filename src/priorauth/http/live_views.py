@@ -210,11 +210,11 @@ class LiveViews:
             until = await self._database.write(lambda tx: live_reports.prolong(tx, self._present(), **held))
             view.extend(until)
             return
-        # Set first: the close ends the view as soon as it has committed.
+        # Set first, and kept where this is canceled: the close ends the view, and this with it, once it has committed.
         view.has_reported = True
         try:
             await self._database.write(lambda tx: live_reports.close(tx, self._present(), **held, report=report))
-        except BaseException:
+        except Exception:
             view.has_reported = False
             raise
         view.end(Ending.REVOKED)
