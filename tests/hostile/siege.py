@@ -176,7 +176,7 @@ class Siege:
         return found
 
     def _drive(self, client: Integrator, case: Case, scenario_id: str, until: Callable[[Case], bool]) -> Case:
-        return client.drive(case, scenario_id, until=until, seconds=100)[-1]
+        return client.drive(case, scenario_id, until=until, seconds=200)[-1]
 
     def _confirm(self, case: Case, *, client: Integrator | None = None) -> Case:
         client = client or self._clinic
