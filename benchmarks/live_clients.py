@@ -49,6 +49,7 @@ async def press(url: str, ticket: str, *, seconds: float) -> list[float]:
     """Press now and then, and wait for the frame that shows it."""
     found: list[float] = []
     async with connection(url, ticket) as carrier:
+        await carrier.send(json.dumps({"type": "start"}))
         shown = await rest(carrier, -1)
         over = time.monotonic() + seconds
         while time.monotonic() < over:

@@ -72,7 +72,11 @@ async def test_what_the_payer_asks_is_read(world: PortalWorld, job: Job) -> None
 
 
 async def test_a_reply_stops_at_the_boundary(world: PortalWorld, job: Job) -> None:
-    assert await world.channel.prepare(job) == AtBoundary(differences=())
+    prepared = await world.channel.prepare(job)
+    assert isinstance(prepared, AtBoundary)
+    assert prepared.differences == ()
+    assert prepared.page is not None
+    assert dict(prepared.page.package.fields)["Reply"] == TEXT, "a reply has its package too"
     assert await world.channel.find(job) == Absent()
     assert await world.replied(job.case_reference) == []
 

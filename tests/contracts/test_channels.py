@@ -13,6 +13,8 @@ from priorauth.channels.contract import (
     Absent,
     AtBoundary,
     ChannelFault,
+    EvidenceMismatch,
+    ForeignSubmission,
     Job,
     NotSent,
     Pending,
@@ -23,6 +25,7 @@ from priorauth.channels.contract import (
 )
 from priorauth.domain.live_sessions import BoundaryState
 from priorauth.domain.questionnaires import AnswerItem
+from priorauth.domain.reviews import Package
 from priorauth.domain.submissions import Decision, Outcome, PayerReceipt
 from tests.factories.answers import said
 from tests.factories.channels import PortalWorld, portal_world
@@ -46,6 +49,38 @@ PLANS = {
         "approved_after_review", "Units requested", "clinical.conservativeTreatmentWeeks", date(2026, 12, 3)
     ),
     "juniper": Plan("juniper_approved_after_review", "Quantity", "joint.therapyWeeks", date(2026, 12, 8)),
+}
+
+# What a hostile script does in the page that is open, the review page of a draft.
+REWRITES = {
+    "larkspur": """async () => {
+        const form = document.querySelector('form[action$="/submit"]');
+        const address = form.action.replace('/submit', '/service');
+        const fields = new URLSearchParams({form_token: form.form_token.value, units: '7'});
+        return (await fetch(address, {method: 'POST', body: fields})).status;
+    }""",
+    "juniper": """async () => {
+        const address = location.pathname.replace(/^(.drafts.\\d+).*/, '/api$1/service');
+        const headers = {'Content-Type': 'application/json'};
+        return (await fetch(address, {method: 'PATCH', headers, body: '{"units": "7"}'})).status;
+    }""",
+}
+AIMS_ELSEWHERE = {
+    "larkspur": """() => { document.querySelector('form[action$="/submit"]').action = '/drafts/999999/submit'; }""",
+    "juniper": """() => {
+        const sent = window.fetch;
+        window.fetch = (address, options) => sent(String(address).replace(/drafts.\\d+.submission/,
+            'drafts/999999/submission'), options);
+    }""",
+}
+INVENTS_A_RECEIPT = {
+    "larkspur": """() => document.querySelector('form[action$="/submit"]').addEventListener('submit', event => {
+        event.preventDefault();
+        location.href = '/requests/LHP-1/confirmation';
+    })""",
+    "juniper": """() => { window.fetch = async () => new Response(JSON.stringify({request: {
+        number: 'JR-1', reference: 'x', memberId: 'x', patient: 'x', service: 'x', receivedAt: '2026-01-01T00:00:00Z',
+        status: 'In review', documents: 0, decision: null}}), {status: 201}); }""",
 }
 
 
@@ -103,15 +138,24 @@ async def no() -> bool:
 async def test_preparing_stops_at_the_boundary_and_submits_nothing(world: World, case: str) -> None:
     prepared = await world.channel.prepare(world.job(case))
 
-    assert prepared == AtBoundary(differences=())
+    assert isinstance(prepared, AtBoundary)
+    assert prepared.differences == ()
+    assert prepared.page is not None
+    assert dict(prepared.page.package.fields)["Your reference"] == case
+    assert len(prepared.page.package.documents) == 1
+    assert prepared.page.picture is not None
+    assert prepared.page.picture.startswith(b"\x89PNG")
     assert world.ledger.claims[case].boundary is BoundaryState.AT_BOUNDARY
     assert await world.counted(case) == 0
 
 
 async def test_a_prepared_job_is_submitted_from_where_it_stands(world: World, case: str) -> None:
-    await world.channel.prepare(world.job(case))
+    prepared = await world.channel.prepare(world.job(case))
+    assert isinstance(prepared, AtBoundary)
+    assert prepared.page is not None
+    approved = replace(world.job(case), run=2, approved=prepared.page.package)
 
-    receipt = await world.channel.submit(world.job(case), allowed=(), intend=yes)
+    receipt = await world.channel.submit(approved, allowed=(), intend=yes)
 
     assert isinstance(receipt, PayerReceipt)
     pages = [details["page"] for _, event, details in world.ledger.noted if event == "portal_page"]
@@ -151,6 +195,66 @@ async def test_a_button_that_cannot_be_pressed_is_known_not_to_have_been_sent(wo
 
     assert await world.channel.submit(world.job(case), allowed=(), intend=yes_but_the_button_goes) == NotSent()
     assert await world.counted(case) == 0
+
+
+async def test_draft_cannot_be_rewritten_between_reading_and_sending(world: World, case: str) -> None:
+    written: list[int] = []
+
+    async def yes_while_a_script_writes() -> bool:
+        written.append(await world.session(case).page.evaluate(REWRITES[world.portal]))
+        return True
+
+    await world.channel.prepare(world.job(case))
+
+    assert isinstance(
+        await world.channel.submit(world.job(case), allowed=(), intend=yes_while_a_script_writes), PayerReceipt
+    )
+    assert written == [403]
+    assert await world.counted(case) == 1
+
+
+async def test_foreign_submission_is_refused_and_ends_the_session(world: World, case: str) -> None:
+    async def yes_while_a_script_aims_elsewhere() -> bool:
+        await world.session(case).page.evaluate(AIMS_ELSEWHERE[world.portal])
+        return True
+
+    await world.channel.prepare(world.job(case))
+
+    outcome = await world.channel.submit(world.job(case), allowed=(), intend=yes_while_a_script_aims_elsewhere)
+
+    assert outcome == ForeignSubmission()
+    assert await world.counted(case) == 0
+    assert case not in world.channel.sessions()
+    (noted,) = await world.ledger.until_noted("foreign_submission_refused")
+    assert set(noted) == {"method", "origin", "reason"}
+
+
+async def test_receipt_that_the_page_invents_is_not_sent(world: World, case: str) -> None:
+    async def yes_while_a_script_invents() -> bool:
+        await world.session(case).page.evaluate(INVENTS_A_RECEIPT[world.portal])
+        return True
+
+    await world.channel.prepare(world.job(case))
+    world.session(case).page.context.set_default_timeout(3000)
+
+    assert await world.channel.submit(world.job(case), allowed=(), intend=yes_while_a_script_invents) == NotSent()
+    assert await world.counted(case) == 0
+
+
+async def test_evidence_that_names_another_member_is_a_mismatch(world: World, case: str) -> None:
+    job = world.job(case)
+    receipt = await world.channel.submit(job, allowed=(), intend=yes)
+    assert isinstance(receipt, PayerReceipt)
+    other = replace(job, sent=Package((("Member ID", "LKS999999999"),), ()))
+
+    found = await world.channel.read_status(other, reference_number=receipt.reference_number)
+
+    assert isinstance(found, EvidenceMismatch)
+    assert found.approved == (("Member ID", "LKS999999999"),)
+    assert found.receipt == receipt
+    assert case in world.channel.sessions(), "a person is to look"
+    accepting = replace(other, accepted_evidence=found.shown)
+    assert isinstance(await world.channel.find(accepting), PayerReceipt)
 
 
 async def test_a_search_that_fails_proves_no_absence(world: World, case: str) -> None:

@@ -3,8 +3,7 @@
 Real engine steps over a real database; what the payer shows is told to a scripted channel.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -21,7 +20,6 @@ from priorauth.commands import handoffs
 from priorauth.commands.record import next_work
 from priorauth.domain import interactions
 from priorauth.domain.authorizations import Authorization, FinalSubmission
-from priorauth.domain.files import FileStatus, StoredFile
 from priorauth.domain.handoffs import (
     HandoffResult,
     HandoffState,
@@ -33,15 +31,12 @@ from priorauth.domain.handoffs import (
 from priorauth.domain.lifecycle import Status
 from priorauth.domain.live_sessions import BoundaryState, SessionClaim
 from priorauth.domain.submissions import AttemptState, Outcome
-from priorauth.engine.processing import Processing, Verdict
-from priorauth.engine.reconciling import Reconciling
-from priorauth.engine.retries import Bounds, Retries
+from priorauth.engine.processing import Verdict
 from priorauth.store.transaction import Transaction
 from tests.factories import cases
-from tests.factories.claims import claims_of
 from tests.factories.databases import Home
 from tests.factories.moments import Clock
-from tests.factories.scripted import ScriptedChannel
+from tests.factories.steps import Build, Store
 
 NOTHING = NothingFound(searched=True, unsent=True)
 SENT_PERHAPS = NothingFound(searched=True, unsent=False)
@@ -63,97 +58,6 @@ def named(report: Report) -> str:
 
 
 every_report = pytest.mark.parametrize("report", [*COMPLETES, *UNABLES, *OTHERS], ids=named)
-
-
-@dataclass
-class Steps:
-    """The steps of the engine for one case."""
-
-    home: Home
-    channel: ScriptedChannel
-    case_id: str
-
-    def now(self) -> Authorization:
-        """The case as it is now."""
-        found = self.home.database.read_now(lambda tx: tx.authorizations.get(self.case_id))
-        assert found is not None
-        return found
-
-    async def reconcile(self) -> str:
-        return await self._reconciling().reconcile(self.case_id, *self._place())
-
-    async def advance(self) -> str:
-        return await self._processing().advance(self.case_id, *self._place())
-
-    async def settle(self) -> str:
-        return await self._processing().settle(self.case_id, *self._place())
-
-    def _place(self) -> tuple[int, int]:
-        journal = self.now().journal
-        return journal.run, journal.turn
-
-    def _reconciling(self) -> Reconciling:
-        return Reconciling(
-            database=self.home.database,
-            channels={"portal": self.channel},
-            present=self.home.clock.moment,
-            retries=self._retries(),
-        )
-
-    def _processing(self) -> Processing:
-        return Processing(
-            database=self.home.database,
-            claims=claims_of(self.home),
-            channels={"portal": self.channel},
-            present=self.home.clock.moment,
-            retries=self._retries(),
-        )
-
-    def _retries(self) -> Retries:
-        return Retries(self.home.database, self.home.clock.moment, Bounds(at_most=2))
-
-
-Build = Callable[[Clock], Authorization]
-
-
-@pytest.fixture
-def stored(home: Home) -> Callable[[Build], Steps]:
-    """Store a case of the home's organization."""
-
-    def store(build: Build) -> Steps:
-        organization_id, payer_version = home.caller.organization_id, home.payer_version
-        case = replace(build(home.clock), organization_id=organization_id, payer_version=payer_version)
-
-        def add(tx: Transaction) -> None:
-            tx.authorizations.add(case)
-            for attachment in case.attachments:
-                tx.files.add(uploaded(case, attachment.file_id))
-
-        home.database.write_now(add)
-        return Steps(home, ScriptedChannel(), case.id)
-
-    return store
-
-
-def uploaded(case: Authorization, file_id: str) -> StoredFile:
-    """The ready file behind an attachment."""
-    return StoredFile(
-        id=file_id,
-        organization_id=case.organization_id,
-        environment=case.environment,
-        status=FileStatus.READY,
-        file_name="notes.pdf",
-        content_type="application/pdf",
-        purpose="authorization_attachment",
-        size_bytes=3,
-        created_at=case.created_at,
-        upload_expires_at=case.created_at,
-        stored_as=file_id,
-        sha256="0" * 64,
-    )
-
-
-Store = Callable[[Build], Steps]
 
 
 def given_back(report: Report, *, reason: OfferReason = OfferReason.SIGN_IN) -> Build:

@@ -205,11 +205,23 @@ def test_the_browsers_seccomp_profile_adds_namespaces_and_nothing_else() -> None
     assert profile["defaultAction"] == "SCMP_ACT_ERRNO"
     assert not free & {"bpf", "io_uring_setup", "kexec_load", "keyctl", "mount", "open_by_handle_at", "perf_event_open"}
     assert not free & {"clone", "clone3", "unshare", "setns", "ptrace", "process_vm_readv", "userfaultfd", "pivot_root"}
-    assert "chroot" in free
+    assert {"chroot", "landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self"} <= free
     for name in ("clone", "unshare"):
         (condition,) = bound[name]["args"]
         assert (condition["value"], condition["valueTwo"]) == (mount | cgroup | host_name | ipc, 0)
         assert (condition["index"], condition["op"]) == (0, "SCMP_CMP_MASKED_EQ")
+
+
+def test_whatever_starts_browsers_demands_that_they_are_kept_apart() -> None:
+    demanded = {"PRIORAUTH_CHROMIUM_SANDBOX": "on", "PRIORAUTH_BROWSER_ISOLATION": "required"}
+
+    assert demanded.items() <= image_environment().items()
+    for unit in ("priorauth.service", "priorauth-worker@.service"):
+        assert demanded.items() <= environment(unit).items()
+        assert option(unit, "RestrictNamespaces") == ["user pid net"]
+        assert option(unit, "Delegate") == ["memory pids"]
+        assert option(unit, "ProtectControlGroups") == ["no"], "its own cgroup could not be written to"
+        assert "landlock_restrict_self" in option(unit, "SystemCallFilter")[0].split()
 
 
 def test_only_what_the_image_is_built_from_is_sent_to_the_build() -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from playwright.sync_api import Route, expect
 
+from priorauth.channels.portals.guard import Boundary
+from priorauth.channels.portals.submit_guard.openings import find_openings
 from priorauth.sandbox import catalog
 from tests.factories.guides import HOST, Hook, Reader
 from tests.factories.servers import Case, Integrator, path_of, state_of, until
@@ -166,6 +168,15 @@ def hand_in(reader: Reader, block: str) -> None:
     bound = f"freshGrant => {{ const frame = document.querySelector('iframe'); {script} }}"
     reader.human().page.evaluate(bound, fresh)
     until(lambda: "live_view_renewed" in [event["type"] for event in integrator.events(case)])
+    reader.executed += 1
+
+
+@hook("an example of a boundary")
+def declare_boundary(reader: Reader, block: str) -> None:
+    """The example makes a boundary, and leaves nothing open."""
+    made: dict[str, Boundary] = {}
+    exec(compile(block, "adapters-boundary.md", "exec"), made)
+    assert find_openings(made["boundary"]) == ()
     reader.executed += 1
 
 

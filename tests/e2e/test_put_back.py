@@ -215,3 +215,27 @@ def test_a_dump_put_back_on_postgresql_submits_nothing_again(tmp_path: Path, int
             here.comes_to_its_end()
         finally:
             server.stop()
+
+
+@pytest.mark.postgres
+@pytest.mark.skipif(shutil.which("pg_dump", path=str(PG_TOOLS)) is None, reason="it needs pg_dump")
+def test_a_dump_put_back_under_running_nodes_on_postgresql_submits_nothing_again(tmp_path: Path) -> None:
+    with postgres.fresh_database() as url, world(tmp_path, database_url=url) as here:
+        subprocess.run([PG_TOOLS / "pg_dump", "--format=custom", f"--file={tmp_path / 'dump'}", url], check=True)
+        here.submit()
+        over: list[str | Path] = [
+            "--clean",
+            "--if-exists",
+            "--single-transaction",
+            "--no-owner",
+            f"--dbname={url}",
+            tmp_path / "dump",
+        ]
+        subprocess.run([PG_TOOLS / "pg_restore", *over], check=True)
+
+        here.stands_still()
+        until(lambda: "engine_halted" in here.server.log.read_text())
+        assert here.server.stop() == 0
+        marked(here.server, PRIORAUTH_DATABASE_URL=url)
+        here.server.start()
+        here.comes_to_its_end()

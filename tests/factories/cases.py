@@ -1,6 +1,6 @@
 """Cases in every status, brought there by the domain's own moves."""
 
-from datetime import date
+from datetime import date, timedelta
 
 from priorauth.domain import authorizations, interactions, processing
 from priorauth.domain.attachments import Attachment
@@ -8,6 +8,7 @@ from priorauth.domain.authorizations import Authorization, FinalSubmission, Know
 from priorauth.domain.catalog import Payer, PortalAuthMode
 from priorauth.domain.handoffs import OfferReason, Report
 from priorauth.domain.lifecycle import Status
+from priorauth.domain.live_sessions import BoundaryState, SessionClaim
 from priorauth.domain.questionnaires import AnswerItem
 from priorauth.domain.replies import Inquiry
 from priorauth.domain.submissions import Decision, DenialReason, Outcome, PayerReceipt
@@ -152,9 +153,30 @@ def taken_over(clock: Clock, *, reason: OfferReason = OfferReason.SIGN_IN) -> Au
     return interactions.take(case, clock.moment(), accepted_review_snapshot_id=case.next_action.review_snapshot_id)
 
 
-def given_back(clock: Clock, report: Report, *, reason: OfferReason = OfferReason.SIGN_IN) -> Authorization:
-    """The human is done; the service has not read yet what is true."""
+def claim_of(case: Authorization, clock: Clock) -> SessionClaim:
+    """A valid claim on the case's session."""
+    return SessionClaim(
+        authorization_id=case.id,
+        session_id="sess_1",
+        worker="worker_1",
+        channel="portal",
+        boundary=BoundaryState.AT_BOUNDARY,
+        expires_at=clock.now + timedelta(days=1),
+    )
+
+
+def pressed(case: Authorization, clock: Clock) -> Authorization:
+    """The person's held final request is about to leave."""
+    return interactions.intend(case, clock.moment(), claim=claim_of(case, clock))
+
+
+def given_back(
+    clock: Clock, report: Report, *, reason: OfferReason = OfferReason.SIGN_IN, presses: bool = True
+) -> Authorization:
+    """The human is done, after the press of the last button if they could; nobody has read yet what is true."""
     case = taken_over(clock, reason=reason)
+    if presses and reason is OfferReason.FINAL_SUBMIT:
+        case = pressed(case, clock)
     return interactions.close(case, clock.moment(), handoff_id=case.journal.handoffs[-1].id, report=report)
 
 

@@ -90,7 +90,7 @@ class Accounts:
     def __init__(self, portal: str) -> None:
         self.portal = portal
         self.states: list[bytes] = []
-        self.signing_in: str | None = None
+        self.signing_in: set[str] = set()
         self.suspended: list[str] = []
         self.tries = 0
         self.tries_left: int | None = None
@@ -134,32 +134,34 @@ class Accounts:
         """Keep all: their number is that of the sign-ins."""
         assert credential == self.credential
         self.states.append(state)
-        self.signing_in = None
 
     async def claim_sign_in(
         self, credential: Credential, *, authorization_id: str, began_with: bytes | None, is_lost: bool
     ) -> None:
-        """Remember whose turn it is; it is always somebody's."""
+        """Remember whose turn it is; nobody has to wait."""
         assert credential == self.credential
         assert began_with == (self.states[-1] if self.states else None)
         assert not is_lost or self.states
-        self.signing_in = authorization_id
+        self.signing_in.add(authorization_id)
 
     async def count_try(self, credential: Credential, *, authorization_id: str) -> None:
         """Count, as long as there are tries."""
-        assert (credential, authorization_id) == (self.credential, self.signing_in)
+        assert credential == self.credential
+        assert authorization_id in self.signing_in
         if self.tries == self.tries_left:
             raise SignInsExhausted
         self.tries += 1
 
     async def end_claim(self, credential: Credential, *, authorization_id: str) -> None:
         """The turn is over."""
-        assert (credential, authorization_id) == (self.credential, self.signing_in)
-        self.signing_in = None
+        assert credential == self.credential
+        assert authorization_id in self.signing_in
+        self.signing_in.remove(authorization_id)
 
     async def suspend(self, credential: Credential, *, authorization_id: str, reason: str) -> None:
         """Remember why."""
-        assert (credential, authorization_id) == (self.credential, self.signing_in)
+        assert credential == self.credential
+        assert authorization_id in self.signing_in
         self.suspended.append(reason)
 
 

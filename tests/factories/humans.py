@@ -25,6 +25,8 @@ class Human:
         self.page.goto(url)
         expect(self.page.locator("#who")).to_have_text("You are in control")
         expect(self.page.locator("#arrival")).to_be_visible()
+        # Nobody presses anything before there is a picture.
+        expect(self.page.locator("#screen[data-frame]")).to_be_visible()
 
     def start(self) -> None:
         """Press Start."""

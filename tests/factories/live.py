@@ -19,7 +19,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from websockets.asyncio.client import ClientConnection, connect
 
 from priorauth.channels.portals.chromium import find_chromium
-from priorauth.channels.portals.guard import Boundary, SubmitGuard
+from priorauth.channels.portals.guard import SubmitGuard
 from priorauth.channels.portals.screen import PortalScreen
 from priorauth.domain.errors import PriorAuthError
 from priorauth.domain.handoffs import Report
@@ -30,6 +30,7 @@ from priorauth.live import messages
 from priorauth.live.hub import Hub
 from priorauth.live.takeovers import ANSWER_SECONDS
 from priorauth.live.viewer import viewer_file
+from tests.factories.boundaries import BOUNDARY
 
 # As strict as any server would send it with the viewer's page.
 POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' blob:"
@@ -270,7 +271,7 @@ class Session:
         context = await browser.new_context(viewport={"width": 1280, "height": 800}, accept_downloads=False)
         page = await context.new_page()
         await page.goto(url)
-        guard = SubmitGuard(Boundary(origins=(), writes=(), final=()))
+        guard = SubmitGuard(BOUNDARY)
         return cls(context, page, guard, PortalScreen(context=context, page=page, guard=guard))
 
     async def close(self) -> None:

@@ -4,7 +4,8 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
 
-from priorauth.domain.handoffs import Report
+from priorauth.domain.errors import PriorAuthError
+from priorauth.domain.handoffs import HandoffResult, Report, ReportedOutcome, UnableReason
 from priorauth.domain.live.statuses import Farewell
 from priorauth.domain.live.views import Ending, Screen, Screens, View, ViewerSocket
 from tests.factories.screens import PaintedScreen
@@ -27,8 +28,20 @@ class DarkScreens:
         return PaintedScreen() if session_id not in self.gone else None
 
 
+# What a person reports, by the text that says it here.
+REPORTS = {
+    "more time": None,
+    "done": Report(result=HandoffResult.COMPLETED_REPORTED, outcome=ReportedOutcome.SIGNED_IN),
+    "unable": Report(result=HandoffResult.UNABLE_TO_COMPLETE, unable=UnableReason.OTHER),
+}
+
+
 class EchoShow:
-    """Attends as the live room does. A text `renew:<ticket>` renews; anything else comes back, or is refused."""
+    """Attends as the live room does.
+
+    A text `renew:<ticket>` renews, those of `REPORTS` report, `status` asks for the status; anything else comes back,
+    or is refused. One who has reported hears the codes of the last words.
+    """
 
     def __init__(
         self,
@@ -61,6 +74,9 @@ class EchoShow:
         for outcome in await asyncio.gather(*tasks, return_exceptions=True):
             if isinstance(outcome, Exception):
                 raise outcome
+        if view.has_reported:
+            async for words in self._farewells(view):
+                await socket.send(json.dumps({"end": words.code}))
         reason = view.ending.value if view.ending else "reconnect"
         await socket.close(code=CLOSE_CODES[view.ending] if view.ending else 4000, reason=reason)
 
@@ -72,6 +88,14 @@ class EchoShow:
             if isinstance(message, str) and message.startswith("renew:"):
                 await self._on_renew(view, message.removeprefix("renew:"))
                 await socket.send(said_of(view))
+            elif message == "status" and view.status is not None:
+                await socket.send(json.dumps({"phase": view.status.phase, "mayReport": view.status.may_report}))
+            elif isinstance(message, str) and message in REPORTS:
+                try:
+                    await self._on_report(view, REPORTS[message])
+                    await socket.send(said_of(view))
+                except PriorAuthError as error:
+                    await socket.send(json.dumps({"refused": error.code}))
             elif isinstance(message, str) and message.startswith("fault:"):
                 raise RuntimeError(message)
             elif view.may_act:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from priorauth.channels.contract import (
     Absent,
     Evidence,
+    EvidenceMismatch,
     HumanNeeded,
     Job,
     NothingFound,
@@ -27,9 +28,9 @@ class ScriptedChannel:
 
     preparation: Preparation | None = None
     submission: Submission | None = None
-    found: Evidence | Absent | HumanNeeded | None = None
-    status: Decision | Inquiry | Pending | HumanNeeded | None = None
-    reconciled: Evidence | NotRequired | NothingFound | HumanNeeded | None = None
+    found: Evidence | EvidenceMismatch | Absent | HumanNeeded | None = None
+    status: Decision | Inquiry | Pending | EvidenceMismatch | HumanNeeded | None = None
+    reconciled: Evidence | EvidenceMismatch | NotRequired | NothingFound | HumanNeeded | None = None
     fault: Exception | None = None
     asked: list[str] = field(default_factory=list)
     references: list[str | None] = field(default_factory=list)
@@ -58,7 +59,7 @@ class ScriptedChannel:
         assert self.submission is not None
         return self.submission
 
-    async def find(self, job: Job) -> Evidence | Absent | HumanNeeded:  # noqa: ARG002
+    async def find(self, job: Job) -> Evidence | EvidenceMismatch | Absent | HumanNeeded:  # noqa: ARG002
         """As told."""
         self._note("find")
         assert self.found is not None
@@ -69,7 +70,7 @@ class ScriptedChannel:
         job: Job,  # noqa: ARG002
         *,
         reference_number: str,  # noqa: ARG002
-    ) -> Decision | Inquiry | Pending | HumanNeeded:
+    ) -> Decision | Inquiry | Pending | EvidenceMismatch | HumanNeeded:
         """As told."""
         self._note("read_status")
         assert self.status is not None
@@ -80,7 +81,7 @@ class ScriptedChannel:
         job: Job,  # noqa: ARG002
         *,
         reference_number: str | None,
-    ) -> Evidence | NotRequired | NothingFound | HumanNeeded:
+    ) -> Evidence | EvidenceMismatch | NotRequired | NothingFound | HumanNeeded:
         """As told."""
         self._note("reconcile")
         self.references.append(reference_number)

@@ -116,6 +116,11 @@ _RESTORES = (
 EXEMPT: dict[Point, str] = {
     _P.REQUEST_REFUSED: _BESIDE + "the refusal stands whether it is noted or not (tests/portals/test_submit_boundary).",
     _P.SUBMIT_REFUSED: _BESIDE + "the refusal stands whether it is noted or not (tests/portals/test_submit_boundary).",
+    _P.FOREIGN_SUBMISSION_REFUSED: _BESIDE + "the permit is withdrawn before it is noted (tests/contracts).",
+    _P.HELD_SUBMISSION_REFUSED: _BESIDE + "the request is refused whether it is noted or not (tests/portals).",
+    _P.HANDOFF_SUBMISSION_INTENDED: "No journey presses as a person: who dies there is looked for (tests/contracts).",
+    _P.EVIDENCE_MISMATCH: "No journey's payer shows something else: whoever dies there reads it again (tests/http).",
+    _P.MISMATCH_ACCEPTED: "A step that is run again records it once (tests/http/test_mismatches).",
     _P.RESTORED: "No journey is restored: one that dies leaves no folder; a doubt is run again (tests/contracts).",
     _P.SUBMISSION_DOUBTED: "A restored case's alone: who dies there finds it begun (tests/contracts/test_restoring).",
     _P.ACCESS_GRANT_REVOKED: "No route reaches it: a grant ends with its handoff, case or session.",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.http.customer import Customer
-from tests.http.server import Server, serving
+from tests.http.server import Server, listening, serving
 
 
 @pytest.fixture(scope="session")
@@ -43,3 +43,10 @@ async def stranger(server: Server) -> AsyncIterator[Customer]:
     """Another organization."""
     async with server.client(server.key("Juniper Street Practice")) as client:
         yield Customer(client)
+
+
+@pytest.fixture
+async def address(server: Server) -> AsyncIterator[str]:
+    """The server on a socket of this machine."""
+    async with listening(server) as found:
+        yield found

@@ -6,10 +6,17 @@ from typing import Any
 
 import httpx
 
+from priorauth.channels.contract import ReviewPage
 from priorauth.domain.handoffs import OfferReason
+from priorauth.domain.reviews import Package
 from tests.http import moves
 from tests.http.customer import CASES, Customer, Json, create_body, fresh_key, said
 from tests.http.server import Server
+
+PICTURE = b"\x89PNG\r\n\x1a\n of a review page"
+REVIEW_PAGE = ReviewPage(
+    Package((("Member ID", "LKS100000003"), ("Units requested", "1")), ("Clinical notes · notes.pdf",)), PICTURE
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +50,13 @@ async def waits_for_confirm(_server: Server, customer: Customer) -> Ground:
 async def offers_the_last_button(server: Server, customer: Customer) -> Ground:
     """A ground on which a human may take over, accepting what is to be submitted."""
     return await _ground(customer, await moves.offered(server, customer, OfferReason.FINAL_SUBMIT))
+
+
+async def shows_a_review(server: Server, customer: Customer) -> Ground:
+    """A ground on which a reviewer sees the payer's own page."""
+    case = await moves.processing(server, customer)
+    await server.pause_for_review(case["id"], page=REVIEW_PAGE)
+    return await _ground(customer, await customer.read(case))
 
 
 async def has_a_human(server: Server, customer: Customer) -> Ground:
@@ -101,6 +115,7 @@ class Operation:
             npi="1234567893",
             payer_id="larkspur-health",
             handoff_id=ground.handoff,
+            snapshot_id=ground.snapshot,
             grant_id=ground.grant,
         )
 
@@ -115,6 +130,7 @@ class Operation:
             npi="1000000004",
             payer_id="nobody",
             handoff_id="mhand_0",
+            snapshot_id="rev_0",
             grant_id="rag_0",
         )
 
@@ -230,6 +246,7 @@ OPERATIONS = (
     Operation("GET", f"{_ONE}/questionnaire.fhir", missing=_NO_CASE),
     Operation("GET", f"{_ONE}/questionnaire-response.fhir", missing=_NO_CASE),
     ANSWER_WITH_FHIR,
+    Operation("GET", f"{_ONE}/review-snapshots/{{snapshot_id}}/image", missing=_NO_CASE, ground=shows_a_review),
     Operation("GET", f"{_ONE}/live-session", missing=_NO_CASE),
     WATCH,
     REVOKE_GRANT,

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 from priorauth.bootstrap import administration, nodes, storage
 from priorauth.bootstrap import listening as listeners
+from priorauth.channels.contract import ReviewPage
 from priorauth.commands import handoffs, live_sessions, processing, submissions
 from priorauth.commands.organizations import create_key, ensure_organization
 from priorauth.commands.processing import Observation
@@ -24,6 +25,7 @@ from priorauth.domain.live_sessions import BoundaryState, SessionClaim
 from priorauth.domain.moment import Moment
 from priorauth.domain.organizations import Environment, Scope
 from priorauth.domain.submissions import Decision, PayerReceipt
+from priorauth.engine.pictures import keep_page
 from priorauth.http.app import create_app
 from priorauth.http.edge import SandboxPortal, Services
 from priorauth.http.live_views import LiveViews
@@ -104,17 +106,40 @@ class Server:
         """Let the server's clock go ahead."""
         self.clock.ahead += timedelta(**by)
 
-    async def pause_for_review(self, authorization_id: str) -> None:
+    async def pause_for_review(self, authorization_id: str, *, page: ReviewPage | None = None) -> None:
         """The service stands before the payer's final boundary."""
         run = await self._run(authorization_id)
+        kept = await keep_page(self.services.blobs, page, present())
         await self.database.write(
             lambda tx: processing.propose_review(
                 tx,
                 present(),
                 Observation(authorization_id, run, f"review:{run}"),
                 differences=(),
+                read=kept,
             )
         )
+
+    async def find_mismatch(self, authorization_id: str) -> None:
+        """The payer shows something else under the authorization's reference than what was sent."""
+        run = await self._run(authorization_id)
+        await self.claim_session(authorization_id)
+        await self.database.write(
+            lambda tx: handoffs.offer_mismatch(
+                tx,
+                present(),
+                Observation(authorization_id, run, f"mismatch:{run}"),
+                approved=(("Units requested", "1"),),
+                shown=(("Units requested", "7"),),
+                receipt=PayerReceipt("LK-2026-0009", present().now, "portal"),
+            )
+        )
+
+    async def resolve_mismatch(self, authorization_id: str) -> None:
+        """The engine carries out what the person has reported."""
+        run = await self._run(authorization_id)
+        seen = Observation(authorization_id, run, f"reconcile:{run}")
+        await self.database.write(lambda tx: handoffs.resolve_mismatch(tx, present(), seen))
 
     async def reject(self, authorization_id: str, *issues: Issue) -> None:
         """The payer does not take the case as it is."""

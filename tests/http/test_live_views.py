@@ -63,13 +63,6 @@ async def noted(customer: Customer, case: Json, event: str, *, times: int = 1) -
             await asyncio.sleep(0.01)
 
 
-@pytest.fixture
-async def address(server: Server) -> AsyncIterator[str]:
-    """The server on a socket of this machine."""
-    async with listening(server) as found:
-        yield found
-
-
 async def viewers(customer: Customer, case: Json) -> list[Json]:
     """Who is watching now."""
     found = taken(await customer.get(path(case, "live-session/viewers")))

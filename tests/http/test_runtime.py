@@ -247,7 +247,7 @@ async def test_a_reviews_address_is_good_while_its_snapshot_counts(server: Serve
     assert [each.status_code for each in (opened, later, after_approval)] == [303, 303, 303]
     assert approved["status"] == "processing"
     assert address_of(sent) == url, "fixed when the snapshot is issued"
-    refused(after_receipt, 404, "access_grant_revoked")
+    refused(after_receipt, 404, "channel_session_lost")
 
 
 async def test_a_reviews_address_has_an_end(data_dir: Path) -> None:

@@ -29,7 +29,7 @@ PARTS = {
     "policy": {"finalSubmission"},
     "questionnaireResponse": {"item"},
     "requirements": {"version", "questions", "documents", "issues"},
-    "submission": {"reviewSnapshot", "payerReceipt", "decision"},
+    "submission": {"reviewSnapshot", "payerReceipt", "decision", "mismatch"},
 }  # fmt: skip
 COVERS = {"authorizationVersion", "requirementsVersion", "questionnaireResponseVersion", "attachmentVersion"}
 ITEM = {
@@ -39,7 +39,7 @@ ITEM = {
 ATTACHMENT = {"id", "fileId", "documentTypes", "label", "description", "createdAt"}
 SNAPSHOT = {
     "id", "status", "kind", "generatedAt", "covers", "summary", "questionnaireResponse", "attachments", "warnings",
-    "liveViewUrl",
+    "liveViewUrl", "package", "reviewImageUrl",
 }  # fmt: skip
 SUMMARY = {
     "patient", "coverage", "provider", "service", "diagnoses", "clinical", "documents", "destination", "changes",
@@ -217,6 +217,7 @@ async def test_a_review_snapshot_is_a_picture_of_the_package(server: Server, cus
     assert set(snapshot) == SNAPSHOT
     assert re.fullmatch(r"rev_[0-9a-z]+", snapshot["id"])
     assert (snapshot["status"], snapshot["kind"], snapshot["liveViewUrl"]) == ("current", "final_submission", None)
+    assert (snapshot["package"], snapshot["reviewImageUrl"]) == (None, None), "no page of the payer was read"
     assert set(snapshot["covers"]) == COVERS
     assert snapshot["covers"]["authorizationVersion"] == case["version"]
     assert set(snapshot["summary"]) == SUMMARY

@@ -58,8 +58,8 @@ MUTATIONS = (
         (
             Edit(
                 _GUARD,
-                "        if self._permit is None:\n            return replace",
-                "        if self.is_spent:\n            return replace",
+                "        if self._permit is None:\n            return replace(",
+                "        if self.is_spent:\n            return replace(",
             ),
             Edit(
                 _GUARD,
@@ -68,8 +68,8 @@ MUTATIONS = (
             ),
             Edit(
                 _GUARD,
-                "if self._permit is None or not self._permit.permits(request) or not self._stands():",
-                "if self.is_spent or not self._stands():",
+                "        if self._permit is None or not self._permit.permits(request) or not self._stands():\n",
+                "        if self.is_spent or not self._stands():\n",
             ),
         ),
         tests=(

@@ -18,26 +18,55 @@ class Final:
     """The final request of a portal: where it goes, and the JSON or form that its page sends."""
 
     path: str = "/final"
-    body: str = "a=1"
+    body: str = "form_token=1"
     content_type: str = "application/x-www-form-urlencoded"
+    draft_id: str = ""
+
+    @property
+    def init(self) -> str:
+        """How `fetch` sends it."""
+        return f"{{method: 'POST', headers: {{'Content-Type': '{self.content_type}'}}, body: '{self.body}'}}"
+
+    @property
+    def blob(self) -> str:
+        """What a beacon sends."""
+        return f"new Blob(['{self.body}'], {{type: '{self.content_type}'}})"
 
     @property
     def fetch(self) -> str:
         """The script that sends it."""
-        headers = f"{{'Content-Type': '{self.content_type}'}}"
-        return f"fetch('{self.path}', {{method: 'POST', headers: {headers}, body: '{self.body}'}})"
+        return f"fetch('{self.path}', {self.init})"
 
     @property
     def form(self) -> str:
         """A form that sends itself."""
-        field = "<input name=a value=1>"
+        field = "<input name=form_token value=1>"
         return f"<form id=f method=post action={self.path}>{field}</form><script>f.submit()</script>"
 
 
 FINALS = {
-    "larkspur": Final("/drafts/700101/submit"),
-    "juniper": Final("/api/drafts/7/submission", '{"attested": true}', "application/json"),
+    "larkspur": Final("/drafts/700101/submit", draft_id="700101"),
+    "juniper": Final("/api/drafts/7/submission", '{"attested": true}', "application/json", draft_id="7"),
 }
+
+# Ways whose request is another one than the portal's own: to another origin, of another type, without its fields.
+ALWAYS_FOREIGN = frozenset(
+    {
+        "multipart form",
+        "fetch across origins",
+        "ping",
+        "worker from a blob",
+        "policy report",
+        "beacon of a text",
+        "frame in another process",
+    }
+)
+FORMS = frozenset({"form", "form into a new tab", "redirect", "popup without opener", "second context"})
+
+
+def is_foreign(name: str, final: "Final") -> bool:
+    """Say whether a way sends another request than the one that its portal's page sends."""
+    return name in ALWAYS_FOREIGN or (name in FORMS and final.content_type == "application/json")
 
 
 @dataclass(frozen=True)
@@ -80,7 +109,10 @@ def pages(portal: CountingPortal, final: Final) -> dict[str, bytes]:
 
 def worded(text: str, final: Final) -> str:
     """A script with the final request's parts in it."""
-    parts = {"FETCH": final.fetch, "PATH": final.path, "BODY": final.body}
+    parts = {
+        "FETCH": final.fetch, "INIT": final.init, "BLOB": final.blob, "PATH": final.path, "BODY": final.body,
+        "TYPE": final.content_type,
+    }  # fmt: skip
     for name, part in parts.items():
         text = text.replace(name, part)
     return text
@@ -110,7 +142,7 @@ def goes_to(path: str) -> Way:
 
 
 def form(attributes: str) -> Way:
-    markup = f"<form id=f method=post {attributes}><input name=a value=1></form>"
+    markup = f"<form id=f method=post {attributes}><input name=form_token value=1></form>"
     return evaluates(f"document.body.insertAdjacentHTML('beforeend', `{markup}`); f.submit();")
 
 
@@ -134,7 +166,8 @@ async def service_worker_on_fetch(stage: Stage) -> None:
 
 
 async def context_request(stage: Stage) -> None:
-    await stage.context.request.post(stage.portal.url(stage.final.path), data=stage.final.body)
+    headers = {"Content-Type": stage.final.content_type}
+    await stage.context.request.post(stage.portal.url(stage.final.path), data=stage.final.body, headers=headers)
 
 
 async def second_context(stage: Stage) -> None:
@@ -157,12 +190,16 @@ WAYS: dict[str, Way] = {
     "fetch across origins": evaluates(
         "const u = new URL('PATH', location); u.hostname = 'localhost'; fetch(u, {method: 'POST', mode: 'no-cors'})"
     ),
-    "XHR": evaluates("const x = new XMLHttpRequest(); x.open('POST', 'PATH'); x.send('BODY');"),
-    "beacon": evaluates("navigator.sendBeacon('PATH', 'BODY')"),
+    "XHR": evaluates(
+        "const x = new XMLHttpRequest(); x.open('POST', 'PATH');"
+        " x.setRequestHeader('Content-Type', 'TYPE'); x.send('BODY');"
+    ),
+    "beacon": evaluates("navigator.sendBeacon('PATH', BLOB)"),
+    "beacon of a text": evaluates("navigator.sendBeacon('PATH', 'BODY')"),
     "ping": ping,
-    "keepalive on leaving": leaving("fetch('PATH', {method: 'POST', body: 'BODY', keepalive: true})"),
-    "beacon on leaving": leaving("navigator.sendBeacon('PATH', 'BODY')"),
-    "fetchLater": leaving("fetchLater('PATH', {method: 'POST', body: 'BODY'})"),
+    "keepalive on leaving": leaving("fetch('PATH', {...INIT, keepalive: true})"),
+    "beacon on leaving": leaving("navigator.sendBeacon('PATH', BLOB)"),
+    "fetchLater": leaving("fetchLater('PATH', INIT)"),
     "redirect": form("action=/moved"),
     "worker": evaluates("new Worker('/worker.js')"),
     "worker from a blob": evaluates(

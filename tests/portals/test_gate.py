@@ -8,21 +8,39 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Playwright, async_playwright
+from playwright.async_api import Browser, Playwright, ProxySettings, async_playwright
 
 from priorauth.channels.portals.adapter import PortalAdapter
 from priorauth.channels.portals.chromium import find_chromium, keeps_sandbox, launch_arguments
 from priorauth.channels.portals.gate import Gate
 from priorauth.channels.portals.gate_tls import EphemeralCertificates
-from priorauth.channels.portals.guard import Boundary, PermitState, RefusalReason, Rule, SubmitGuard
+from priorauth.channels.portals.guard import (
+    Barred,
+    Boundary,
+    FinalRule,
+    PermitState,
+    PermittedRequest,
+    ReadRule,
+    RefusalReason,
+    Rule,
+    SubmitGuard,
+)
 from tests.factories.channels import ADAPTERS
 from tests.portals.counting_portal import CountingPortal, Refusals, Watch, reset
-from tests.portals.gate_ways import FINALS, WAYS, Final, attempt, pages
+from tests.portals.gate_ways import FINALS, WAYS, Final, attempt, is_foreign, pages
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
 POST = frozenset({"POST"})
 PLAIN = Final()
+TOKEN = frozenset({"form_token"})
+WORKERS = frozenset({"worker", "sharedworker", "serviceworker"})
+
+
+def proxied(gate: Gate, server: str) -> ProxySettings:
+    """How a browser is told of its proxy."""
+    user, password = gate.credentials
+    return {"server": server, "username": user, "password": password}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -37,10 +55,16 @@ class Session:
 
     portal: CountingPortal
     final: Final
+    permitted: PermittedRequest
     guard: SubmitGuard
     gate: Gate
     refusals: Refusals
+    foreign: Refusals
     browser: Browser
+
+    def release(self) -> None:
+        """Release the permit of the final request."""
+        self.guard.release(self.permitted)
 
     async def attempt(self, way: str) -> None:
         """Try a way."""
@@ -113,15 +137,19 @@ async def a_session(
         portal.answers = pages(portal, final)
         boundary = Boundary(
             origins=(portal.url(""), portal.url("", host="localhost")),
+            reads=(ReadRule(r"/[a-z\-]*"), ReadRule(r"/[a-z\-]+\.js", destinations=WORKERS)),
             writes=(Rule(POST, "/moved"),),
-            final=(Rule(POST, "/final"), Rule(frozenset({"GET"}), "/final-link")),
+            final=(FinalRule(POST, "/final", variable=TOKEN), FinalRule(frozenset({"GET"}), "/final-link")),
         )
+        permitted = PermittedRequest(portal.url(""), "POST", "/final", variable=TOKEN)
         if adapter is not None:
             # As the adapter declares it, and with what the ways need beside it.
             declared = adapter.boundary(portal.url(""))
             boundary = replace(boundary, writes=(*declared.writes, *boundary.writes), final=declared.final)
+            permitted = adapter.final_request(portal.url(""), final.draft_id)
         guard = SubmitGuard(boundary)
-        gate = Gate(guard, on_refused=refusals.add, upstream_tls=trusting)
+        foreign = Refusals(watch)
+        gate = Gate(guard, on_refused=refusals.add, on_foreign=foreign.add, upstream_tls=trusting)
         url = await gate.start()
         executable = find_chromium(None)
         # As in service, but with pings, which one of the ways tries.
@@ -129,11 +157,11 @@ async def a_session(
         browser = await playwright.chromium.launch(
             executable_path=executable,
             chromium_sandbox=keeps_sandbox(arguments),
-            proxy={"server": await cable.lay(url) if cable else url},
+            proxy=proxied(gate, await cable.lay(url) if cable else url),
             args=[*arguments, f"--ignore-certificate-errors-spki-list={','.join(gate.spki_pins)}"],
         )
         try:
-            yield Session(portal=portal, final=final, guard=guard, gate=gate, refusals=refusals, browser=browser)
+            yield Session(portal, final, permitted, guard, gate, refusals, foreign, browser)
         finally:
             await browser.close()
             if cable:
@@ -158,12 +186,20 @@ async def test_nothing_final_leaves_before_release_and_then_exactly_once(
         assert portal.count(path) == 0
         assert all(refusal.final for refusal in session.refusals if refusal.path == path)
 
-        session.guard.release()
+        session.release()
         await session.attempt(name)
+        if is_foreign(name, session.final):
+            await watch.until(lambda: session.foreign)
+            with pytest.raises(Barred):
+                session.release()
+            await refused_again()
+            assert portal.count(path) == 0
+            return
         async with asyncio.timeout(20):
             assert await session.gate.settled() is PermitState.ANSWERED
         await refused_again()
         assert portal.count(path) == 1
+        assert session.foreign == []
 
 
 @pytest.mark.parametrize(
@@ -194,7 +230,7 @@ async def test_a_websocket_never_leaves(playwright: Playwright, portal_id: str) 
         await page.goto(session.portal.url("/"))
         for released in (False, True):
             if released:
-                session.guard.release()
+                session.release()
             await page.evaluate("path => { new WebSocket(`ws://${location.host}${path}`) }", session.final.path)
             count = released + 1
             await session.portal.watch.until(lambda: session.refused(RefusalReason.UPGRADE) == count)  # noqa: B023
@@ -248,7 +284,7 @@ async def test_a_portal_that_takes_the_request_and_resets_gets_it_once(
     async with a_session(playwright) as session:
         portal = session.portal
         portal.reset.add("/final")
-        session.guard.release()
+        session.release()
         if warm:
             page = await session.browser.new_page()
             await page.goto(portal.url("/"))
@@ -270,7 +306,7 @@ async def test_what_the_browser_sends_again_by_itself_is_refused(playwright: Pla
         await page.goto(portal.url("/"))
         assert await page.evaluate("async () => (await fetch('/other')).status") == 200
         portal.hold.add("/final")
-        session.guard.release()
+        session.release()
         await page.evaluate(f"() => {{ {PLAIN.fetch}.catch(() => 0) }}")
         await portal.watch.until(lambda: portal.count("/final"))
         cable.cut()
@@ -285,7 +321,7 @@ async def test_without_its_gate_a_browser_has_no_road(playwright: Playwright) ->
     async with a_session(playwright) as session:
         page = await session.browser.new_page()
         await page.goto(session.portal.url("/"))
-        session.guard.release()
+        session.release()
         await session.gate.close()
         reached = len(session.portal.seen)
         async with page.expect_event("requestfailed") as failed:
@@ -304,7 +340,7 @@ async def test_tls_changes_nothing(playwright: Playwright) -> None:
         await page.evaluate("() => { new WebSocket(`wss://${location.host}/final`) }")
         await portal.watch.until(lambda: session.refused(RefusalReason.UPGRADE) == 1)
         assert portal.count("/final") == 0
-        session.guard.release()
+        session.release()
         await page.goto(portal.url("/submits-itself"))
         assert await session.gate.settled() is PermitState.ANSWERED
         await page.wait_for_selector("text=Received")
@@ -315,9 +351,9 @@ async def test_tls_changes_nothing(playwright: Playwright) -> None:
 
 async def test_a_portal_whose_certificate_is_not_trusted_gets_nothing(playwright: Playwright) -> None:
     async with a_session(playwright, certificates=EphemeralCertificates()) as session:
-        session.guard.release()
+        session.release()
         gate = Gate(session.guard, on_refused=session.refusals.add)
-        context = await session.browser.new_context(proxy={"server": await gate.start()}, ignore_https_errors=True)
+        context = await session.browser.new_context(proxy=proxied(gate, await gate.start()), ignore_https_errors=True)
         answer = await (await context.new_page()).goto(session.portal.url("/"))
         assert answer is not None
         assert answer.status == 502

@@ -3,63 +3,16 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
 from priorauth.channels.portals.gate import Gate, Refusal
 from priorauth.channels.portals.gate_wire import Limits, UpstreamWire
-from priorauth.channels.portals.guard import Boundary, PermitState, RefusalReason, Rule, SubmitGuard
-from tests.portals.counting_portal import OK, CountingPortal, Refusals, Watch
-
-POST = frozenset({"POST"})
-FAST = Limits(idle=0.3, request=0.3, connect=2.0, silence=0.3, closing=0.2, body=1000, final_answer=5000)
-
-
-@dataclass
-class World:
-    portal: CountingPortal
-    guard: SubmitGuard
-    gate: Gate
-    refusals: Refusals
-    host: str
-    port: int
-
-    async def say(self, *pieces: bytes, end: bool = True) -> bytes:
-        """Send this over one connection and read until the gate closes it."""
-        reader, writer = await asyncio.open_connection(self.host, self.port)
-        for piece in pieces:
-            writer.write(piece)
-            await writer.drain()
-        if end:
-            writer.write_eof()
-        try:
-            async with asyncio.timeout(10):
-                return await reader.read()
-        finally:
-            writer.close()
-
-    def ask(self, method: str, path: str, *headers: str, body: bytes = b"") -> bytes:
-        lines = [f"{method} {self.portal.url(path)} HTTP/1.1", "Host: x", *headers]
-        if body or method == "POST":
-            lines.append(f"Content-Length: {len(body)}")
-        return "\r\n".join([*lines, "", ""]).encode() + body
-
-
-@asynccontextmanager
-async def a_world(limits: Limits | None = None) -> AsyncIterator[World]:
-    watch = Watch()
-    refusals = Refusals(watch)
-    async with CountingPortal(watch) as portal:
-        boundary = Boundary(origins=(portal.url(""),), writes=(Rule(POST, "/save"),), final=(Rule(POST, "/final"),))
-        guard = SubmitGuard(boundary)
-        gate = Gate(guard, on_refused=refusals.add, limits=limits)
-        host, port = (await gate.start()).removeprefix("http://").split(":")
-        try:
-            yield World(portal=portal, guard=guard, gate=gate, refusals=refusals, host=host, port=int(port))
-        finally:
-            await gate.close()
+from priorauth.channels.portals.guard import PermitState, RefusalReason, SubmitGuard
+from tests.portals.counting_portal import OK, CountingPortal
+from tests.portals.gate_world import FAST, FORM, World, a_world, boundary_at
 
 
 @pytest.fixture
@@ -80,8 +33,8 @@ async def test_what_belongs_to_a_connection_does_not_cross(world: World) -> None
         b'\r\nConnection: X-Hop\r\nX-Hop: 1\r\nAlt-Svc: h3=":1"\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\n\r\n',
     )
     answer = await world.say(
-        world.ask("GET", "/a?q=1", "Proxy-Authorization: x", "Proxy-Connection: keep-alive", "Connection: X-Own",
-                  "X-Own: 1", "Cookie: c=3", "TE: trailers")
+        world.ask("GET", "/a?q=1", "Proxy-Connection: keep-alive", "Connection: X-CSRF-Token, X-Own", "X-Own: 1",
+                  "Cookie: c=3", "TE: trailers")
     )  # fmt: skip
     assert answer.startswith(b"HTTP/1.1 200")
     assert answer.endswith(b"ok")
@@ -96,17 +49,49 @@ async def test_what_belongs_to_a_connection_does_not_cross(world: World) -> None
     assert not any(name in head for name in (b"proxy-", b"x-own", b"te:"))
 
 
+INVENTED = (
+    "X-HTTP-Method-Override: DELETE",
+    "X_HTTP_Method_Override: DELETE",
+    "X-Original-URL: /final",
+    "X-Rewrite-URL: /final",
+    "X-Forwarded-Host: elsewhere",
+    "X-Forwarded-Prefix: /final",
+    "Authorization: Basic eDp5",
+    "Range: bytes=0-1",
+    "If-Match: x",
+    "SOAPAction: submit",
+    "X-Own: 1",
+)
+KEPT = ("Accept: */*", "Accept-Language: en", "User-Agent: x", "Referer: http://a/", "Origin: null", "X-CSRF-Token: t")
+
+
+async def test_headers_that_scripts_invent_do_not_cross_and_declared_ones_do(world: World) -> None:
+    plain = [each for each in INVENTED if "Override" not in each]
+    assert (await world.say(world.ask("GET", "/a", *plain, *KEPT))).startswith(b"HTTP/1.1 200")
+    head = world.portal.seen[0].head.decode().lower()
+    assert [each for each in INVENTED if each.partition(":")[0].lower() in head] == []
+    assert [each for each in KEPT if each.lower() not in head] == []
+
+
+@pytest.mark.parametrize("override", INVENTED[:2])
+async def test_a_method_override_refuses_the_request(world: World, override: str) -> None:
+    for method, path in (("GET", "/a"), ("POST", "/save")):
+        assert (await world.say(world.ask(method, path, override))).startswith(b"HTTP/1.1 403")
+    assert world.portal.seen == []
+
+
 async def test_a_chunked_body_that_asks_first_is_read_whole(world: World) -> None:
-    head = world.ask("GET", "/save", "Expect: 100-continue", "Transfer-Encoding: chunked").replace(b"GET", b"POST", 1)
+    headers = (FORM, "Expect: 100-continue", "Transfer-Encoding: chunked")
+    head = world.ask("GET", "/save", *headers).replace(b"GET", b"POST", 1)
     reader, writer = await asyncio.open_connection(world.host, world.port)
     writer.write(head)
     assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 100")
-    writer.write(b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n")
+    writer.write(b"3;x=y\r\na=b\r\n2\r\n&c\r\n0\r\nX-HTTP-Method-Override: PUT\r\n\r\n")
     assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
     writer.close()
     (seen,) = world.portal.seen
-    assert seen.body == b"abcde"
-    assert b"expect" not in seen.head.lower()
+    assert seen.body == b"a=b&c"
+    assert not any(name in seen.head.lower() for name in (b"expect", b"override", b"chunked"))
 
 
 async def test_pipelined_requests_are_answered_in_order(world: World) -> None:
@@ -166,17 +151,20 @@ async def test_a_silent_portal_becomes_502(hasty: World) -> None:
         b"GET https://127.0.0.1:1/ HTTP/1.1\r\nHost: x\r\n\r\n",
         b"GET http://user:pass@127.0.0.1/ HTTP/1.1\r\nHost: x\r\n\r\n",
         b"CONNECT nowhere:x HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"CONNECT 127.0.0.1:1/x HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"POST http://a/ HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         b"\x16\x03\x01\x02\x00\r\n\r\n",
         b"POST http://a/ HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
     ],
 )
 async def test_what_is_not_for_a_proxy_becomes_400(world: World, text: bytes) -> None:
+    text = text.replace(b"Host: ", f"{world.authorization}\r\nHost: ".encode())
     assert (await world.say(text)).startswith(b"HTTP/1.1 400")
     assert world.portal.seen == []
 
 
 async def test_refusals_are_reported_without_anything_private(world: World) -> None:
-    answer = await world.say(world.ask("POST", "/final;jsessionid=secret?name=Ada", body=b"member=Ada"))
+    answer = await world.say(world.ask("POST", "/final;jsessionid=secret?name=Ada", body=b"token=Ada"))
     assert answer.startswith(b"HTTP/1.1 403")
     assert world.refusals == [
         Refusal(
@@ -190,9 +178,10 @@ async def test_refusals_are_reported_without_anything_private(world: World) -> N
 
 
 async def test_a_tunnel_elsewhere_is_refused_and_inside_a_tunnel_all_is_judged(world: World) -> None:
-    assert (await world.say(b"CONNECT example.com:443 HTTP/1.1\r\nHost: x\r\n\r\n")).startswith(b"HTTP/1.1 403")
+    head = f"HTTP/1.1\r\nHost: x\r\n{world.authorization}\r\n\r\n"
+    assert (await world.say(f"CONNECT example.com:443 {head}".encode())).startswith(b"HTTP/1.1 403")
     reader, writer = await asyncio.open_connection(world.host, world.port)
-    writer.write(f"CONNECT 127.0.0.1:{world.portal.port} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    writer.write(f"CONNECT 127.0.0.1:{world.portal.port} {head}".encode())
     assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
     writer.write(b"POST /final HTTP/1.1\r\nHost: elsewhere\r\nContent-Length: 0\r\n\r\n")
     assert b" 403 " in await reader.readuntil(b"final_not_released.")
@@ -209,22 +198,23 @@ async def test_a_reporter_that_fails_changes_no_refusal(world: World) -> None:
     def fail(_: Refusal) -> None:
         raise RuntimeError("reporting is broken")
 
-    gate = Gate(world.guard, on_refused=fail)
+    gate = Gate(world.guard, on_refused=fail, on_foreign=fail)
     host, port = (await gate.start()).removeprefix("http://").split(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
-    writer.write(world.ask("POST", "/final"))
-    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 403")
-    writer.close()
+    silent = replace(world, gate=gate, host=host, port=int(port))
+    assert (await silent.once(silent.ask("POST", "/final"))).startswith(b"HTTP/1.1 403")
+    world.release()
+    assert (await silent.once(silent.ask("POST", "/final-2"))).startswith(b"HTTP/1.1 403")
+    assert world.guard.is_barred
     await gate.close()
 
 
 async def test_a_body_too_large_to_look_at_is_refused(hasty: World) -> None:
     answer = await hasty.say(hasty.ask("POST", "/final", body=b"x" * 1001), end=False)
     assert answer.startswith(b"HTTP/1.1 403")
-    hasty.guard.release()
+    hasty.release()
     await hasty.say(hasty.ask("POST", "/final", body=b"x" * 1001), end=False)
-    assert [(r.reason.value, r.final) for r in hasty.refusals] == [("final_not_released", True), ("too_large", True)]
-    assert hasty.guard.state is PermitState.RELEASED
+    assert [(r.reason.value, r.final) for r in hasty.refusals] == [("too_large", True)] * 2
+    assert hasty.guard.is_barred, "what it would have submitted was not looked at"
     assert hasty.portal.seen == []
 
 
@@ -238,16 +228,16 @@ async def test_a_client_that_does_not_go_on_is_dropped(hasty: World, piece: byte
 
 
 async def test_a_final_request_crosses_once(world: World) -> None:
-    world.guard.release()
-    first = await world.say(world.ask("POST", "/final", body=b"a=1") + world.ask("POST", "/final", body=b"a=1"))
+    world.release()
+    first = await world.say(world.ask("POST", "/final", body=b"token=1") + world.ask("POST", "/final", body=b"token=1"))
     assert [part[:3] for part in first.split(b"HTTP/1.1 ")[1:]] == [b"200", b"403"]
     assert await world.gate.settled() is PermitState.ANSWERED
     assert world.portal.count("/final") == 1
-    assert world.portal.seen[0].body == b"a=1"
+    assert world.portal.seen[0].body == b"token=1"
 
 
 async def test_of_final_requests_at_the_same_moment_one_crosses(world: World) -> None:
-    world.guard.release()
+    world.release()
     answers = await asyncio.gather(*(world.say(world.ask("POST", "/final")) for _ in range(8)))
     assert sorted(answer[9:12] for answer in answers) == [b"200"] + [b"403"] * 7
     assert world.portal.count("/final") == 1
@@ -261,7 +251,7 @@ async def test_a_final_request_without_a_whole_answer_is_lost(world: World, answ
         world.portal.reset.add("/final")
     else:
         world.portal.answers["/final"] = answer
-    world.guard.release()
+    world.release()
     assert (await world.say(world.ask("POST", "/final"))).startswith(b"HTTP/1.1 502")
     assert world.guard.state is PermitState.LOST
     assert (await world.say(world.ask("POST", "/final"))).startswith(b"HTTP/1.1 403")
@@ -270,14 +260,14 @@ async def test_a_final_request_without_a_whole_answer_is_lost(world: World, answ
 
 async def test_a_portal_that_resets_before_reading_leaves_the_request_lost(world: World) -> None:
     world.portal.reset_unread.add("/final")
-    world.guard.release()
+    world.release()
     assert (await world.say(world.ask("POST", "/final"))).startswith(b"HTTP/1.1 502")
     assert await world.gate.settled() is PermitState.LOST
 
 
 async def test_a_final_answer_that_has_no_end_is_lost(hasty: World) -> None:
     hasty.portal.answers["/final"] = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + b"x" * 6000
-    hasty.guard.release()
+    hasty.release()
     assert (await hasty.say(hasty.ask("POST", "/final"))).startswith(b"HTTP/1.1 502")
     assert hasty.guard.state is PermitState.LOST
 
@@ -285,15 +275,14 @@ async def test_a_final_answer_that_has_no_end_is_lost(hasty: World) -> None:
 async def test_a_portal_that_cannot_be_reached_leaves_the_permit_unused(world: World) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        origin = f"http://127.0.0.1:{unused.getsockname()[1]}"
-        guard = SubmitGuard(Boundary(origins=(origin,), writes=(), final=(Rule(POST, "/final"),)))
+        gone = CountingPortal(world.portal.watch)
+        gone.port = unused.getsockname()[1]
+        guard = SubmitGuard(boundary_at(gone.url("")))
         gate = Gate(guard, on_refused=world.refusals.add)
         host, port = (await gate.start()).removeprefix("http://").split(":")
-        guard.release()
-        reader, writer = await asyncio.open_connection(host, int(port))
-        writer.write(f"POST {origin}/final HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".encode())
-        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 502")
-        writer.close()
+        there = replace(world, portal=gone, guard=guard, gate=gate, host=host, port=int(port))
+        there.release()
+        assert (await there.once(there.ask("POST", "/final"))).startswith(b"HTTP/1.1 502")
         await gate.close()
     assert guard.state is PermitState.RELEASED
 
@@ -309,7 +298,7 @@ async def test_a_permit_withdrawn_while_connecting_stops_the_request(
         return upstream
 
     monkeypatch.setattr(UpstreamWire, "connect", withdrawing)
-    world.guard.release()
+    world.release()
     assert (await world.say(world.ask("POST", "/final"))).startswith(b"HTTP/1.1 403")
     assert world.guard.state is PermitState.ARMED
     assert world.portal.seen == []
@@ -317,7 +306,7 @@ async def test_a_permit_withdrawn_while_connecting_stops_the_request(
 
 async def test_a_browser_that_leaves_meanwhile_changes_nothing(world: World) -> None:
     world.portal.hold.add("/final")
-    world.guard.release()
+    world.release()
     _, writer = await asyncio.open_connection(world.host, world.port)
     writer.write(world.ask("POST", "/final"))
     await world.portal.watch.until(lambda: world.portal.count("/final"))
@@ -330,7 +319,7 @@ async def test_a_browser_that_leaves_meanwhile_changes_nothing(world: World) -> 
 
 async def test_closing_the_gate_waits_a_moment_for_a_final_answer(world: World) -> None:
     world.portal.hold.add("/final")
-    world.guard.release()
+    world.release()
     asking = asyncio.create_task(world.say(world.ask("POST", "/final")))
     await world.portal.watch.until(lambda: world.portal.count("/final"))
     closing = asyncio.create_task(world.gate.close())
@@ -342,7 +331,7 @@ async def test_closing_the_gate_waits_a_moment_for_a_final_answer(world: World) 
 
 async def test_closing_the_gate_records_a_final_request_without_answer_as_lost(hasty: World) -> None:
     hasty.portal.hold.add("/final")
-    hasty.guard.release()
+    hasty.release()
     asking = asyncio.create_task(hasty.say(hasty.ask("POST", "/final")))
     await hasty.portal.watch.until(lambda: hasty.portal.count("/final"))
     await hasty.gate.close()
@@ -374,14 +363,16 @@ FAILING = {
         ("GET", "/error", 3, b"500", False),
         ("GET", "/missing", 1, b"404", False),
         ("POST", "/save", 1, b"502", True),
+        ("GET", "/a", 1, b"502", True),
+        ("GET", "/discard", 1, b"502", True),
     ],
 )
-async def test_only_a_read_that_the_portal_fails_at_is_sent_again(
+async def test_only_a_repeatable_read_is_sent_again(
     method: str, path: str, times: int, status: bytes, outage: bool
 ) -> None:
     async with a_world(Limits(repeats=(0.0, 0.0))) as world:
         world.portal.answers |= FAILING
-        world.portal.reset |= {"/reset", "/save"}
+        world.portal.reset |= {"/reset", "/save", "/a", "/discard"}
         answer = await world.say(world.ask(method, path))
 
         assert answer.split()[1] == status
@@ -392,8 +383,9 @@ async def test_only_a_read_that_the_portal_fails_at_is_sent_again(
 
 
 async def test_a_picture_that_is_not_there_is_no_outage(world: World) -> None:
-    world.portal.answers |= FAILING
-    await world.say(world.ask("GET", "/down", "Sec-Fetch-Dest: image"))
+    world.portal.answers["/static/down.png"] = FAILING["/down"]
+    await world.say(world.ask("GET", "/static/down.png", "Sec-Fetch-Dest: image"))
+    assert world.portal.count("/static/down.png") > 1
     assert not world.gate.met_outage
 
 

@@ -42,6 +42,7 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Porta
 @pytest_asyncio.fixture(loop_scope="module")
 async def case(world: PortalWorld, request: pytest.FixtureRequest) -> AsyncIterator[str]:
     """A case of the test's own, whose session ends with it."""
+    world.ledger.forget()
     name = f"auth_{hashlib.sha256(request.node.nodeid.encode()).hexdigest()[:12]}"
     yield name
     await world.channel.let_go(name)
@@ -62,8 +63,8 @@ async def enter_code(page: Page, code: str) -> None:
 
 
 async def submit(page: Page) -> None:
-    await page.get_by_role("button", name="Submit request").click()
-    await page.wait_for_load_state()
+    async with page.expect_navigation():
+        await page.get_by_role("button", name="Submit request").click(no_wait_after=True)
 
 
 async def prepared_for_a_person(world: PortalWorld, case: str) -> Job:
@@ -123,7 +124,7 @@ async def test_a_session_that_waits_for_a_human_is_not_touched(world: PortalWorl
 async def test_a_humans_submission_is_found_whatever_is_reported(world: PortalWorld, case: str) -> None:
     job = await prepared_for_a_person(world, case)
     session = world.session(case)
-    session.release()
+    session.screen.hand_over(may_submit=True)
     await submit(session.page)
 
     found = await found_after(world, job, reported="LK-INVENTED-1")
@@ -135,7 +136,7 @@ async def test_a_humans_submission_is_found_whatever_is_reported(world: PortalWo
 async def test_a_humans_submission_is_found_by_search_when_its_page_was_left(world: PortalWorld, case: str) -> None:
     job = await prepared_for_a_person(world, case)
     session = world.session(case)
-    session.release()
+    session.screen.hand_over(may_submit=True)
     await submit(session.page)
     await session.page.goto(f"{world.base_url}/home")
 
@@ -144,7 +145,7 @@ async def test_a_humans_submission_is_found_by_search_when_its_page_was_left(wor
 
 async def test_a_report_of_a_submission_that_never_was_finds_nothing(world: PortalWorld, case: str) -> None:
     job = await prepared_for_a_person(world, case)
-    world.session(case).release()
+    world.session(case).screen.hand_over(may_submit=True)
 
     found = await found_after(world, job, reported="LK-INVENTED-1")
 
@@ -214,10 +215,72 @@ async def test_a_permit_ends_with_its_humans_turn_before_anybody_has_read_what_i
     assert world.session(case) is session, "what is open there is still to be read"
 
 
+async def test_held_request_of_a_changed_draft_is_refused_with_its_labels(world: PortalWorld, case: str) -> None:
+    await prepared_for_a_person(world, case)
+    twist = {"at": "review", "kind": "change_value", "times": 9, "field": "Units requested", "value": "7"}
+    await world.tell(BY_PERSON, faults=[twist])
+    try:
+        session = world.session(case)
+        session.screen.hand_over(may_submit=True)
+        await submit(session.page)
+        said = await session.page.locator("body").inner_text()
+        (noted,) = await world.ledger.until_noted("held_submission_refused")
+    finally:
+        await world.tell(BY_PERSON)
+
+    assert await world.counted(case) == 0
+    assert "Units requested" in said
+    assert "7" not in said, "values are a patient's data"
+    assert noted["reason"] == "draft_differs"
+    assert world.ledger.intended == [], "nothing was about to leave"
+
+
+async def test_person_whose_press_was_refused_may_press_again(world: PortalWorld, case: str) -> None:
+    await prepared_for_a_person(world, case)
+    twist = {"at": "review", "kind": "change_value", "times": 1, "field": "Units requested", "value": "7"}
+    await world.tell(BY_PERSON, faults=[twist])
+    try:
+        session = world.session(case)
+        session.screen.hand_over(may_submit=True)
+        await submit(session.page)
+        await session.page.go_back()
+        await submit(session.page)
+    finally:
+        await world.tell(BY_PERSON)
+
+    assert world.ledger.intended == [case]
+    assert await world.counted(case) == 1
+
+
+async def test_held_request_that_the_record_forbids_is_not_sent(world: PortalWorld, case: str) -> None:
+    await prepared_for_a_person(world, case)
+    world.ledger.forget()
+    world.ledger.allows_person = False
+    session = world.session(case)
+    session.screen.hand_over(may_submit=True)
+
+    await submit(session.page)
+
+    assert await world.counted(case) == 0
+    (noted,) = await world.ledger.until_noted("held_submission_refused")
+    assert noted["reason"] == "not_allowed"
+
+
+async def test_person_in_a_final_submit_reaches_no_other_page(world: PortalWorld, case: str) -> None:
+    await prepared_for_a_person(world, case)
+    session = world.session(case)
+    session.screen.hand_over(may_submit=True)
+
+    answer = await session.page.goto(f"{world.base_url}/members")
+
+    assert answer is not None
+    assert answer.status == 403
+
+
 async def test_only_a_human_is_sent_away_and_not_automation_with_its_own_permit(world: PortalWorld, case: str) -> None:
     await prepared_for_a_person(world, case)
     session = world.session(case)
-    session.release()
+    session.guard.release(LarkspurPortal().final_request(world.base_url, "1"))
 
     world.channel.take_back(case)
 

@@ -19,7 +19,9 @@ from priorauth.channels.portals.isolation.plan import IsolationSettings, Plan
 from priorauth.channels.portals.isolation.survey import PartName
 from priorauth.channels.portals.isolation.tabs import PAGES, REFUSALS
 from priorauth.channels.portals.isolation.trial import failure_of
-from priorauth.channels.portals.sessions import PortalSession, SessionHost, SessionSettings
+from priorauth.channels.portals.screens.downloads import content_of
+from priorauth.channels.portals.session import PortalSession
+from priorauth.channels.portals.sessions import SessionHost, SessionSettings
 from tests.factories.channels import Remembering
 from tests.factories.jobs import job_of
 
@@ -306,6 +308,36 @@ async def test_a_page_that_takes_too_much_memory_ends_the_session() -> None:
 
         await ledger.until_released("auth_1")
         assert host.of("auth_1") is None
+
+
+def test_a_download_that_is_a_link_to_a_file_of_the_servers_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "download").write_text("the data key")
+    place = tmp_path / "place"
+    place.mkdir()
+    (place / "download").write_text("a letter")
+    (place / "link").symlink_to(tmp_path / "data" / "download")
+    (tmp_path / "swapped").symlink_to(tmp_path / "data")
+
+    assert content_of(place / "download") == b"a letter"
+    for file in (place / "link", tmp_path / "swapped" / "download"):
+        with pytest.raises(OSError, match=r"not the file|symbolic links"):
+            content_of(file)
+
+
+async def test_a_person_gets_a_download_from_a_browser_that_is_kept_apart() -> None:
+    async with hosting() as (host, _):
+        session = await opened(host)
+        await session.page.set_content("<a download='letter.txt' href='data:text/plain,a letter'>Letter</a>")
+        session.screen.hand_over(may_submit=False)
+        await session.screen.settled()
+
+        await session.page.get_by_text("Letter").click()
+
+        async with asyncio.timeout(PATIENCE):
+            while (found := [each for each in map(session.screen.content, range(9)) if each]) == []:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        assert found == [b"a letter"]
 
 
 @contextmanager

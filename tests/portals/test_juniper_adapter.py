@@ -10,6 +10,7 @@ import pytest_asyncio
 from playwright.async_api import Page
 
 from priorauth.channels.contract import ChannelFault, Discovered, HumanNeeded, Job, NotRequired, Refused, Rejected
+from priorauth.channels.portals.adapter import DraftPage
 from priorauth.channels.portals.juniper.portal import JuniperPortal
 from priorauth.channels.portals.juniper.requests import RequestForm
 from priorauth.channels.portals.one_time_codes import OneTimeCodes
@@ -83,8 +84,23 @@ async def submit(world: PortalWorld, form: RequestForm, page: Page, case: str) -
     """Cross the boundary as a channel would."""
     await signed_in(world, page)
     assert await fill(form, page) is None
-    world.session(case).release()
-    return await form.submit(page)
+    session = world.session(case)
+    draft_id = JuniperPortal().draft_of(page.url)
+    assert draft_id is not None
+    session.release(JuniperPortal().final_request(world.base_url, draft_id))
+    await form.press(page)
+    async with session.clean_page() as clean:
+        receipt = await form.evidence_at(clean, page.url)
+    assert isinstance(receipt, PayerReceipt)
+    return receipt
+
+
+async def read(world: PortalWorld, form: RequestForm, page: Page, case: str) -> DraftPage:
+    """Read the draft whose review is open, as a channel would."""
+    draft_id = JuniperPortal().draft_of(page.url)
+    assert draft_id is not None
+    async with world.session(case).clean_page() as clean:
+        return await form.read_draft(clean, draft_id)
 
 
 async def test_a_password_that_is_wrong_is_a_fault(world: PortalWorld, page: Page) -> None:
@@ -130,31 +146,30 @@ async def test_the_sign_in_is_open_for_a_customer(world: PortalWorld, page: Page
 
 
 async def test_the_review_says_when_a_person_has_to_press_the_button(
-    world: PortalWorld, page: Page, form: RequestForm
+    world: PortalWorld, page: Page, form: RequestForm, job: Job
 ) -> None:
     await world.tell(SCENARIO, personRequired=True)
     await signed_in(world, page)
     assert await fill(form, page) is None
 
-    assert "person has to submit" in (await form.person_required(page) or "")
+    assert "person has to submit" in ((await read(world, form, page, job.authorization_id)).person_required or "")
     await world.tell(SCENARIO)
-    await page.reload()
-    assert await form.person_required(page) is None
-    assert form.package().differences(await form.read_review(page)) == ()
+    draft = await read(world, form, page, job.authorization_id)
+    assert draft.person_required is None
+    assert form.package().differences(draft.package) == ()
 
 
 async def test_what_a_view_shows_of_the_very_case(world: PortalWorld, page: Page, form: RequestForm, job: Job) -> None:
     receipt = await submit(world, form, page, job.authorization_id)
     other = JuniperPortal().form(replace(job, case_reference="another"), base_url=world.base_url)
 
-    assert await form.shown(page) == receipt
-    assert await other.shown(page) is None
-    await page.get_by_role("link", name="See the status").click()
-    await page.get_by_role("heading", name=f"Request {receipt.reference_number}").wait_for()
-    assert await form.shown(page) == receipt
-    await page.get_by_role("link", name="Patients").click()
-    await page.get_by_role("heading", name="Find a patient").wait_for()
-    assert await form.shown(page) is None
+    request = f"{world.base_url}/requests/{receipt.reference_number}"
+    async with world.session(job.authorization_id).clean_page() as clean:
+        for address in (f"{request}/confirmation", request):
+            assert await form.evidence_at(clean, address) == receipt
+            assert await other.evidence_at(clean, address) is None
+        for elsewhere in (f"{world.base_url}/patients", f"http://portal.test/requests/{receipt.reference_number}"):
+            assert await form.evidence_at(clean, elsewhere) is None
 
 
 async def test_a_reference_that_a_human_reported_is_opened(
@@ -163,11 +178,12 @@ async def test_a_reference_that_a_human_reported_is_opened(
     receipt = await submit(world, form, page, job.authorization_id)
     portal, known = JuniperPortal(), {"base_url": world.base_url, "reference_number": receipt.reference_number}
 
-    assert await portal.open_reference(page, job=job, **known) == receipt
-    assert await portal.open_reference(page, job=replace(job, case_reference="another"), **known) is None
-    for unknown in ("JR20260000001", "no/such?number"):
-        found = await portal.open_reference(page, base_url=world.base_url, job=job, reference_number=unknown)
-        assert found is None
+    async with world.session(job.authorization_id).clean_page() as clean:
+        assert await portal.open_reference(clean, job=job, **known) == receipt
+        assert await portal.open_reference(clean, job=replace(job, case_reference="another"), **known) is None
+        for unknown in ("JR20260000001", "no/such?number"):
+            found = await portal.open_reference(clean, base_url=world.base_url, job=job, reference_number=unknown)
+            assert found is None
 
 
 async def test_a_service_that_needs_no_authorization_is_told(
@@ -177,9 +193,9 @@ async def test_a_service_that_needs_no_authorization_is_told(
     await signed_in(world, page)
 
     assert await fill(form, page) == NotRequired("No review for this plan.")
-    assert await form.shown(page) == NotRequired("No review for this plan.")
+    assert await form.not_required(page) == NotRequired("No review for this plan.")
     other = JuniperPortal().form(replace(job, case_reference="another"), base_url=world.base_url)
-    assert await other.shown(page) is None
+    assert await other.not_required(page) is None
 
 
 async def test_what_the_frame_asks_though_nobody_told_is_discovered(
@@ -225,7 +241,8 @@ async def test_a_document_that_is_refused_is_missing_at_the_review(world: Portal
     form = JuniperPortal().form(job, base_url=world.base_url)
     await signed_in(world, page)
     assert await form.fill(page, documents=Broken(), step=step) is None
-    assert [each.field for each in form.package().differences(await form.read_review(page))] == ["Documents"]
+    draft = await read(world, form, page, job.authorization_id)
+    assert [each.field for each in form.package().differences(draft.package)] == ["Documents"]
 
 
 async def test_a_drug_is_refused_before_anything_is_opened(world: PortalWorld, page: Page, job: Job) -> None:

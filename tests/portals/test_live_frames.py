@@ -15,7 +15,7 @@ async def test_a_viewer_sees_what_the_portal_shows(world: World) -> None:
 
     await until_colour(viewer, (0xC0, 0x20, 0x40))
     assert await viewer.evaluate("location.hash") == ""
-    assert await viewer.text_content("#who") == "The service is working; you are watching"
+    assert await viewer.text_content("#who") == "You are watching"
 
 
 async def test_watching_changes_nothing_for_the_automation(world: World) -> None:

@@ -1,13 +1,15 @@
 """Before its release the final submit does not reach the payer, whoever tries: the automation, a script of the page."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 
 import pytest
 import pytest_asyncio
+from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Page
 
 from priorauth.domain.submissions import PayerReceipt
-from tests.factories.channels import PortalWorld, portal_world
+from tests.factories.channels import ADAPTERS, PortalWorld, portal_world
 from tests.factories.jobs import job_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
@@ -151,3 +153,64 @@ async def test_the_page_cannot_reach_anybody_else(world: PortalWorld) -> None:
 
     refused = await world.ledger.until_noted("request_refused")
     assert refused[0]["reason"] == "foreign_host"
+
+
+# Another draft than the one that is open, and other content of the one that is.
+FOREIGN: dict[str, dict[str, Way]] = {
+    "larkspur": {
+        "another draft": script(f"() => fetch('/drafts/999999/submit', {{method: 'POST', body: {FORM_BODY}}})"),
+        "another field": script(f"() => fetch({FORM}.action, {{method: 'POST', body: {FORM_BODY} + '&member_id=X'}})"),
+        "a query string": script(f"() => fetch({FORM}.action + '?draft=9', {{method: 'POST', body: {FORM_BODY}}})"),
+        "another spelling": script(
+            f"() => fetch({FORM}.action.replace('submit', 'Submit'), {{method: 'POST', body: {FORM_BODY}}})"
+        ),
+    },
+    "juniper": {
+        "another draft": script(
+            "() => fetch('/api/drafts/999999/submission', {method: 'POST',"
+            " headers: {'Content-Type': 'application/json'}, body: '{\"attested\": true}'})"
+        ),
+        "another field": script(
+            f"() => fetch({PATH}, {{method: 'POST', headers: {{'Content-Type': 'application/json'}},"
+            ' body: \'{"attested": true, "memberId": "X"}\'})'
+        ),
+        "a query string": script(
+            f"() => fetch({PATH} + '?draft=9', {{method: 'POST', headers: {{'Content-Type': 'application/json'}},"
+            " body: '{\"attested\": true}'})"
+        ),
+        "another spelling": script(f"() => fetch({PATH}.replace('submission', '%73ubmission'), {{method: 'POST'}})"),
+    },
+}
+
+
+@pytest.mark.parametrize("way", FOREIGN["larkspur"])
+async def test_a_page_that_uses_the_permit_for_something_else_ends_it(world: PortalWorld, way: str) -> None:
+    session, adapter = world.session(CASE), ADAPTERS[world.portal]
+    draft_id = adapter.draft_of(session.page.url)
+    assert draft_id is not None
+    session.release(adapter.final_request(world.base_url, draft_id))
+    # The session ends while its page may still wait for an answer.
+    with suppress(PlaywrightError):
+        await FOREIGN[world.portal][way](session.page)
+
+    refused = await world.ledger.until_noted("foreign_submission_refused")
+    assert refused[0]["reason"] == "foreign_final"
+    assert session.guard.is_barred
+    await world.ledger.until_released(CASE)
+    assert await world.counted(CASE) == 0
+    assert not session.guard.is_spent
+
+
+async def test_a_page_cannot_rewrite_a_draft_whose_writes_are_frozen(world: PortalWorld) -> None:
+    page, gate = world.session(CASE).page, world.session(CASE)._gate
+    await gate.freeze_writes()
+    rewrite = {
+        "larkspur": f"() => fetch({FORM}.action.replace('submit', 'service'), {{method: 'POST', body: {FORM_BODY}}})",
+        "juniper": "() => fetch(`/api/drafts/${location.pathname.split('/')[2]}/service`, {method: 'PUT',"
+        " headers: {'Content-Type': 'application/json'}, body: '{}'})",
+    }
+    await page.evaluate(rewrite[world.portal])
+
+    refused = await world.ledger.until_noted("request_refused")
+    assert refused[0]["reason"] == "writes_frozen"
+    gate.thaw_writes()

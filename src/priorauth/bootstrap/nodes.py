@@ -74,7 +74,14 @@ async def all_in_one(settings: Settings) -> AsyncIterator[Node]:
         live = await _work(settings, stack, database, worker=worker, portals=portals, watched=watched, claims=claims)
         app = create_app(settings.environment)
         app.state.services = services(
-            settings, database, blobs_of(settings), url=url, portals=portals, live=live, metrics=watched.page
+            settings,
+            database,
+            blobs_of(settings),
+            url=url,
+            portals=portals,
+            live=live,
+            metrics=watched.page,
+            halted=claims.is_stale,
         )
         stopped = await _listen_on(settings, stack, app, listener, database=database, live=live)
         yield Node(url, stopped)
@@ -135,7 +142,9 @@ async def worker(settings: Settings) -> AsyncIterator[Node]:
             stands=lease.stands,
         )
         app = create_worker_app(_proofs(settings)(name))
-        app.state.services = services(settings, database, blobs_of(settings), url=url, live=live, metrics=watched.page)
+        app.state.services = services(
+            settings, database, blobs_of(settings), url=url, live=live, metrics=watched.page, halted=claims.is_stale
+        )
         stopped = await _listen_on(settings, stack, app, listener, database=database, live=live)
         yield Node(url, stopped)
 
@@ -150,6 +159,7 @@ def services(
     live: Live | None = None,
     metrics: MetricsPage | None = None,
     present: Callable[[], Moment] = present,
+    halted: asyncio.Event | None = None,
 ) -> Services:
     """Return what an API works with that serves under `url`; it needs no engine to be up."""
     api_settings = ApiSettings(
@@ -167,7 +177,7 @@ def services(
         sandbox_portals=portals,
     )
     limits = Limits(reads_per_minute=settings.reads_per_minute, writes_per_minute=settings.writes_per_minute)
-    return Services(database, blobs, api_settings, limits, present, live, metrics)
+    return Services(database, blobs, api_settings, limits, present, live, metrics, halted)
 
 
 async def _work(

@@ -52,7 +52,7 @@ class Job:
     payer's form words it: what may be sent; None where none was read or approved. `sent` is the approved content of
     the request that the payer may have, which evidence must name; None where the service sent what `answers_sent`
     say, or `answers` where that is None too. `accepted_evidence` is what the payer may name otherwise, since a person
-    has accepted it. `handoff_reason` is why a person acts in the session; None while the service acts.
+    has accepted it.
     """
 
     authorization_id: str
@@ -72,7 +72,6 @@ class Job:
     sent: Package | None = None
     answers_sent: tuple[AnswerItem, ...] | None = None
     accepted_evidence: tuple[tuple[str, str], ...] = ()
-    handoff_reason: OfferReason | None = None
 
 
 @dataclass(frozen=True, slots=True)

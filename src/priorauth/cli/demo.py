@@ -117,8 +117,9 @@ class _Integrator:
             self._say("The session has just ended. The service brings it up again, and offers it anew.")
             return self._wait(case)
         code = self._scenario["resolves"]["oneTimeCode"]
-        todo = f"type the code {code} and press Enter" if code else "press the button “Submit request”"
-        self._say(f"Open the interactive address in a browser, and in the payer's page {todo}. Then come back.")
+        todo = f"enter the code {code}" if code else "press the button “Submit request”"
+        self._say(f"Open the interactive address in a browser, press Start, and in the payer's page {todo}.")
+        self._say("Press Done in the viewer, or come back here.")
         self._say("Whoever opens the read-only one sees the same and can do nothing.")
         done, report = "complete", {"reportedOutcome": "signed_in" if code else "submitted"}
         if not self._wait_for_enter("Press Enter here once you are done", seen, used):

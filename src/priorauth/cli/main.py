@@ -11,6 +11,7 @@ from priorauth.cli import (
     credentials,
     encryption,
     grants,
+    guard,
     keys,
     nodes,
     organizations,
@@ -40,6 +41,7 @@ for name, commands in (
     ("credentials", credentials.app),
     ("grants", grants.app),
     ("encryption", encryption.app),
+    ("guard", guard.app),
 ):
     app.add_typer(commands, name=name)
 keeping = (backups.backup, backups.restore, backups.mark_restored, doctor, move)

@@ -16,7 +16,7 @@ from priorauth.domain.live.grants import AccessGrant, Shows, judge, require_sess
 from priorauth.domain.live_sessions import AccessMode, SessionClaim, is_enterable
 from priorauth.domain.moment import Moment
 from priorauth.domain.organizations import Caller
-from priorauth.store.access_rights import basis_of, may_enter
+from priorauth.store.access.rights import basis_of, may_enter
 from priorauth.store.transaction import Transaction
 
 

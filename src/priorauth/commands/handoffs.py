@@ -20,7 +20,7 @@ from priorauth.domain.organizations import Caller
 from priorauth.domain.processing import is_in_hand
 from priorauth.domain.reviews import Difference, ReadPackage
 from priorauth.domain.submissions import PayerReceipt
-from priorauth.store.access_rights import may_enter
+from priorauth.store.access.rights import may_enter
 from priorauth.store.transaction import Transaction
 
 _UNRESOLVED = "The case may be at the payer, which could not be searched for it. Look for it in the payer's portal."

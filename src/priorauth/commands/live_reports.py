@@ -17,7 +17,7 @@ from priorauth.domain.interactions import handoff_of
 from priorauth.domain.live.grants import AccessGrant, caller_of, judge, refusal, ticket_hash_of
 from priorauth.domain.moment import Moment
 from priorauth.domain.organizations import Caller, Scope
-from priorauth.store.access_rights import basis_of
+from priorauth.store.access.rights import basis_of
 from priorauth.store.transaction import Transaction
 
 AT_MOST = timedelta(hours=4)

@@ -13,7 +13,7 @@ from priorauth.domain.errors import AccessGrantNotFound
 from priorauth.domain.live.grants import AccessGrant, Viewer, judge, refusal, ticket_hash_of
 from priorauth.domain.live.views import Ending
 from priorauth.domain.moment import Moment
-from priorauth.store.access_rights import basis_of
+from priorauth.store.access.rights import basis_of
 from priorauth.store.transaction import Transaction
 
 # How long the first ticket of a view connects it: whoever opens a grant does so at once.

@@ -196,6 +196,8 @@ class PortalSettings:
     `submission_settles_after_seconds`: how long a submission whose answer was lost may still take to turn up in the
     portal's search. Only two looks that far apart, both in vain, prove that the payer never took it.
     `base_url` is where a real portal is; a simulated one is where the sandbox serves it.
+    `interstitials`: paths of pages that the portal may show in between, such as new terms of use; `*` takes the place
+    of one segment. The service reads them; a person to whom such a page is handed over may also send its form.
     """
 
     id: str
@@ -203,6 +205,7 @@ class PortalSettings:
     base_url: str | None = None
     fields: tuple[PortalField, ...] = ()
     document_types: tuple[DocumentType, ...] = ()
+    interstitials: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

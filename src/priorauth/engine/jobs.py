@@ -5,7 +5,6 @@ from priorauth.domain.attachments import Attachment
 from priorauth.domain.authorizations import Authorization, questionnaires_of, reply_of
 from priorauth.domain.catalog import PortalAuthMode
 from priorauth.domain.credentials import most_specific
-from priorauth.domain.handoffs import HandoffState, OfferReason
 from priorauth.domain.processing import approved_package
 from priorauth.domain.replies import Reply
 from priorauth.store.transaction import Transaction
@@ -33,13 +32,7 @@ def job_of(tx: Transaction, case: Authorization) -> Job:
         sent=case.journal.sent,
         answers_sent=case.journal.inquiries[0].answers if case.journal.inquiries else None,
         accepted_evidence=case.journal.accepted_evidence,
-        handoff_reason=_handoff_reason(case),
     )
-
-
-def _handoff_reason(case: Authorization) -> OfferReason | None:
-    handoff = case.journal.open_handoff
-    return handoff.reason if handoff is not None and handoff.state is HandoffState.ACTIVE else None
 
 
 def _credential_id(tx: Transaction, case: Authorization) -> str | None:

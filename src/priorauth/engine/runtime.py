@@ -87,8 +87,7 @@ class Engine:
     async def _halt(self, within_seconds: int) -> None:
         await self._halted.wait()
         async with self._changing:
-            if self._launched:
-                _log.error("engine_halted", advice="The database was put back. No work goes on in this process.")
+            _log.error("engine_halted", advice="The database was put back. No work goes on in this process.")
             await self._end(within_seconds)
 
     async def _launch(self) -> None:

@@ -18,6 +18,8 @@ LinkId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_lengt
 Words = Annotated[str, Field(min_length=1, max_length=2000, pattern=r"\S")]
 State = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 Seconds = Annotated[float, Field(ge=0, le=10**8)]
+# A path without query string and escapes; `*` takes the place of one segment.
+Interstitial = Annotated[str, Field(pattern=r"^(/([A-Za-z0-9_~-][A-Za-z0-9._~-]*|\*))+$", max_length=200)]
 
 
 class _Part(BaseModel):
@@ -149,6 +151,10 @@ class PortalPart(_Part):
     )
     fields: list[FieldPart] = Field(default=[], description="Where answers go; others go into the portal's free text.")
     document_types: list[DocumentTypePart] = Field(default=[], description="The kinds of documents that it takes.")
+    interstitials: Annotated[list[Interstitial], Field(max_length=50)] = Field(
+        default=[],
+        description="Paths of pages that the portal may show in between, such as `/terms`; `*` is one segment.",
+    )
 
 
 class StatusChecksPart(_Part):

@@ -4,6 +4,7 @@ Method and path, size and content type, authentication, scope, rate, visibility,
 then the command itself. One request is one transaction, committed here; a stored answer commits with what it answers.
 """
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -80,7 +81,10 @@ class ApiSettings:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What the routes work with. Without `live` no session can be shown, without `metrics` no numbers."""
+    """What the routes work with. Without `live` no session can be shown, without `metrics` no numbers.
+
+    `halted` is set when this node works on nothing more until it is started again.
+    """
 
     database: Database
     blobs: Blobs
@@ -89,6 +93,7 @@ class Services:
     present: Callable[[], Moment]
     live: Live | None = None
     metrics: MetricsPage | None = None
+    halted: asyncio.Event | None = None
 
     @property
     def shows(self) -> Shows | None:

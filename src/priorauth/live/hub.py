@@ -203,14 +203,15 @@ class Hub:
         for task in tasks:
             task.cancel()
         for outcome in await asyncio.gather(*tasks, return_exceptions=True):
-            if isinstance(outcome, Exception) and not isinstance(outcome, ConnectionError):
+            if isinstance(outcome, Exception) and not isinstance(outcome, ConnectionError | TimeoutError):
                 _log.error("farewell_not_said", view_id=viewer.view.id, **whereabouts(outcome))
 
 
 async def _say(socket: ViewerSocket, farewells: AsyncGenerator[Farewell, None]) -> None:
     async with aclosing(farewells):
         async for words in farewells:
-            await socket.send(messages.end(words))
+            async with asyncio.timeout(_GOODBYE_SECONDS):
+                await socket.send(messages.end(words))
 
 
 async def _until_gone(socket: ViewerSocket) -> None:

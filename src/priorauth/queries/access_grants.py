@@ -7,7 +7,7 @@ from priorauth.domain.live.grants import AccessGrant, Viewer, judge, ticket_hash
 from priorauth.domain.live.views import Ending
 from priorauth.domain.moment import Moment
 from priorauth.domain.organizations import Caller
-from priorauth.store.access_rights import basis_of
+from priorauth.store.access.rights import basis_of
 from priorauth.store.transaction import Transaction
 
 

@@ -5,7 +5,7 @@ from priorauth.domain.interactions import handoff_of
 from priorauth.domain.moment import Moment
 from priorauth.domain.organizations import Caller
 from priorauth.queries.pages import Page, page_of
-from priorauth.store.access_rights import may_enter
+from priorauth.store.access.rights import may_enter
 from priorauth.store.transaction import Transaction
 
 

@@ -5,7 +5,7 @@ from priorauth.domain.live.grants import Shows, hindrance
 from priorauth.domain.live_sessions import LiveSession, is_enterable, project
 from priorauth.domain.moment import Moment
 from priorauth.domain.organizations import Caller
-from priorauth.store.access_rights import may_enter
+from priorauth.store.access.rights import may_enter
 from priorauth.store.transaction import Transaction
 
 

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from priorauth.store.access_grants import AccessGrants, LiveViews
+from priorauth.store.access.grants import AccessGrants, LiveViews
 from priorauth.store.authorizations import Authorizations
 from priorauth.store.catalog import Catalog
 from priorauth.store.claims.rows import ClaimRows

@@ -28,15 +28,20 @@ APPS = {
 FINALS = {
     "larkspur": [
         ("7", "/drafts/7/submit", b"form_token=x", FORM_TYPE),
-        ("/requests/LK-1/messages/2", "/requests/LK-1/messages/2/send", b"form_token=x", FORM_TYPE),
+        (
+            "/requests/LHP-2026-1/messages/2",
+            "/requests/LHP-2026-1/messages/2/send",
+            b"form_token=x",
+            FORM_TYPE,
+        ),
     ],
     "juniper": [("7", "/api/drafts/7/submission", b'{"attested": true}', "application/json")],
 }
 PAGES = {
     "larkspur": {
         "http://127.0.0.1:8100/drafts/7/review": "7",
-        BASE + "/requests/LK-1/messages/2/reply?x=1": "/requests/LK-1/messages/2",
-        BASE + "/requests/LK-1": None,
+        BASE + "/requests/LHP-2026-1/messages/2/reply?x=1": "/requests/LHP-2026-1/messages/2",
+        BASE + "/requests/LHP-2026-000001": None,
         BASE + "/drafts/7/submit": None,
         BASE + "/drafts/x/review": None,
     },
@@ -77,6 +82,13 @@ def test_a_malformed_draft_has_no_request(name: str, draft_id: str) -> None:
         PORTALS[name].final_request(BASE, draft_id)
 
 
+NUMBERS = {"reference": "LHP-2026-000001", "number": "JR20260000001", "number:int": "1"}
+
+
+def _filled(path: str) -> str:
+    return re.sub(r"\{([^}]*)\}", lambda match: NUMBERS.get(match[1], "7"), path)
+
+
 BODIES = [
     (b"", ""),
     (b"a=1", FORM_TYPE),
@@ -89,11 +101,7 @@ BODIES = [
 def test_every_route_of_the_portal_is_declared_but_its_controls(name: str) -> None:
     boundary = PORTALS[name].boundary(BASE)
     routes = [route for route in APPS[name].routes if isinstance(route, Route) and ":path" not in route.path]
-    asked = [
-        (method, re.sub(r"\{[^}]*\}", "7", route.path))
-        for route in routes
-        for method in (route.methods or set()) - {"HEAD"}
-    ]
+    asked = [(method, _filled(route.path)) for route in routes for method in (route.methods or set()) - {"HEAD"}]
     assert len(asked) > 15
     refused = {
         f"{method} {path}"
@@ -132,6 +140,28 @@ def test_a_handoff_submits_its_own_draft_alone_and_only_where_that_is_its_reason
     assert other.request is None
 
 
+@pytest.mark.parametrize("name", PORTALS)
+def test_listed_interstitials_are_read_and_a_person_may_send_their_form(name: str) -> None:
+    portal, listed = PORTALS[name], ("/terms/2027", "/surveys/*")
+    service = portal.boundary(BASE).showing(listed)
+    person = portal.handoff_boundary(
+        BASE,
+        OfferReason.UNKNOWN_PAGE,
+        draft_id=None,
+        case_reference="PA-1",
+        reference_number=None,
+        start_url=f"{BASE}/terms/2027",
+        interstitials=listed,
+    )
+    for path in ("/terms/2027", "/surveys/17"):
+        assert judge(service, send("GET", path)).kind is judge(person, send("GET", path)).kind is Kind.READ
+        answer = send("POST", path, body=b"accept=1", content_type=FORM_TYPE)
+        assert judge(service, answer).kind is Kind.REFUSED
+        assert judge(person, answer).kind is Kind.WRITE
+    for path in ("/terms/2028", "/surveys/17/18", "/surveys/"):
+        assert judge(person, send("GET", path)).kind is Kind.REFUSED
+
+
 HANDOFF_READS = {
     ("larkspur", OfferReason.SIGN_IN): (
         {"/login", "/login/verify", "/home"},
@@ -142,20 +172,23 @@ HANDOFF_READS = {
         {"/drafts/8/review", "/requests", "/members"},
     ),
     ("larkspur", OfferReason.SUBMISSION_UNRESOLVED): (
-        {"/requests?q=PA-1", "/requests/LK-9"},
-        {"/requests?q=PA-2", "/requests", "/requests/LK-8"},
+        {"/requests?q=PA-1", "/requests/LHP-2026-000009"},
+        {"/requests?q=PA-2", "/requests", "/requests/LHP-2026-000008"},
     ),
     ("larkspur", OfferReason.UNKNOWN_PAGE): (
         {"/drafts/7/review", "/terms"},
         {"/requests", "/drafts/8/review", "/members"},
     ),
-    ("juniper", OfferReason.SIGN_IN): ({"/sign-in", "/", "/api/session"}, {"/api/drafts/7", "/api/requests/N"}),
+    ("juniper", OfferReason.SIGN_IN): (
+        {"/sign-in", "/", "/api/session"},
+        {"/api/drafts/7", "/api/requests/JR20268"},
+    ),
     ("juniper", OfferReason.FINAL_SUBMIT): (
         {"/api/drafts/7/review", "/drafts/7/review"},
         {"/api/drafts/8", "/api/requests", "/patients"},
     ),
     ("juniper", OfferReason.SUBMISSION_UNRESOLVED): (
-        {"/api/requests?q=PA-1", "/api/requests/LK9"},
+        {"/api/requests?q=PA-1", "/api/requests/JR20260000009"},
         {"/api/requests?q=PA-2", "/api/drafts/7"},
     ),
     ("juniper", OfferReason.UNKNOWN_PAGE): ({"/drafts/7/review", "/terms"}, {"/api/requests", "/api/drafts/8"}),
@@ -169,7 +202,7 @@ def test_a_handoff_reads_what_its_reason_needs(name: str, reason: OfferReason) -
         reason,
         draft_id="7" if reason is not OfferReason.SIGN_IN else None,
         case_reference="PA-1",
-        reference_number="LK9" if name == "juniper" else "LK-9",
+        reference_number="JR20260000009" if name == "juniper" else "LHP-2026-000009",
         start_url=f"{BASE}/drafts/7/review",
         interstitials=("/terms",),
     )

@@ -150,6 +150,7 @@ SUBMITTING = multipart(part("step", b"member"), part("action", b"submit"))
         request(path="/cases%5C1%5Csubmit"),
         request(path="/cases/%D9%A1/submit"),
         request(path="/cases/1/%EF%BD%93ubmit"),
+        request(path="/cases/1/%u0073ubmit"),
         request(path="/cases/1/save/..;/submit"),
         request(path="/cases/1/submit", body=b"a=1", content_type="text/plain"),
         request(path="/cases/1/submit", content_encoding="gzip"),

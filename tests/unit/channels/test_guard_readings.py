@@ -93,8 +93,10 @@ def test_a_query_string_that_servers_read_differently_is_refused(query: str) -> 
 
 
 def test_a_form_is_read_field_by_field() -> None:
-    body = read_body(request(body=b"name=A%26B+C&note=%C3%A9%0D%0Ax&empty=", content_type=FORM_TYPE + ";charset=UTF-8"))
-    assert body.fields == (("name", "A&B C"), ("note", "é\r\nx"), ("empty", ""))
+    body = read_body(
+        request(body=b"name=A%26B+C&note=%C3%A9%0D%0Ax%0B&empty=", content_type=FORM_TYPE + ";charset=UTF-8")
+    )
+    assert body.fields == (("name", "A&B C"), ("note", "é\r\nx\x0b"), ("empty", ""))
     assert body.format is Format.FORM
 
 

@@ -63,6 +63,8 @@ SLIPS = [
     ("requestType: outpatient, service", "requestType: home, service", "requestType: home", "Use one of"),
     ("coverageState: KS", "coverageState: NY", "coverageState: NY", "supportedStates"),
     ("  id: larkspur", "  id: nobody", "  id: nobody", "no adapter"),
+    ("  id: larkspur", "  id: larkspur\n  interstitials: ['/a/../b']", "interstitials", "form"),
+    ("  id: larkspur", "  id: larkspur\n  interstitials: ['/terms.*']", "interstitials", "form"),
     ("linkId: equipment.need, label", "linkId: nothing, label", "linkId: nothing, label", "No questionnaire has"),
     ("type: lab_results, message", "type: xray, message", "type: xray, message", "documentTypes"),
     ('"K08*"', '"K08-*?"', '["K08', "no hcpcs code"),

@@ -133,7 +133,7 @@ async def test_the_revocation_of_who_only_looks_on_disturbs_nobody(office: Offic
     for mode in (READ_ONLY, INTERACTIVE):
         looking_on = office.view(mode)
         async with office.attending(office.view(INTERACTIVE)), office.attending(looking_on):
-            office.painted.handed_over[:] = [True]
+            office.painted.handed_over[:], office.painted.let_go_times = [True], 0
 
             looking_on.end(Ending.REVOKED)
 

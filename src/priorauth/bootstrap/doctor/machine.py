@@ -89,7 +89,7 @@ def check_isolation(part: PartName, settings: Settings) -> Finding:
         return ok(said)
     demanded = found.missing() if settings.browser_isolation == "required" else ()
     demanded_sandbox = part == "sandbox" and settings.chromium_sandbox == "on"
-    judged = fault if each in demanded or demanded_sandbox else ok if part == "memory" else warning
+    judged = fault if each in demanded or demanded_sandbox else warning if each.is_needed else ok
     return judged(f"{said} {each.advice}")
 
 

@@ -365,4 +365,5 @@ def _asks_again(job: Job, asked: Discovered) -> bool:
 
 
 def _same_package(one: Job, other: Job) -> bool:
-    return replace(one, run=other.run, faults=other.faults) == other
+    # What was approved since is that very package, as its page was read.
+    return replace(one, run=other.run, faults=other.faults, approved=other.approved, sent=other.sent) == other

@@ -13,7 +13,7 @@ import structlog
 from priorauth import faultpoints
 from priorauth.channels.contract import ChannelFault, CredentialSource, HumanNeeded, Job, SignInRefused
 from priorauth.channels.portals.adapter import PortalAdapter
-from priorauth.channels.portals.guard import Content, FinalRule
+from priorauth.channels.portals.guard import Boundary, Content, FinalRule
 from priorauth.channels.portals.pages import persistently, visit
 from priorauth.channels.portals.session import PortalSession
 from priorauth.channels.portals.sessions import SessionHost
@@ -60,19 +60,19 @@ class SignInTurn:
 
     async def begin(self, began_with: bytes | None, *, is_lost: bool = False) -> None:
         """Claim the account. Raises ChannelFault when it is not this session's turn."""
+        # Before it is known: the database may fail after it has committed.
+        self._begun = True
         await self._credentials.claim_sign_in(
             self.credential, authorization_id=self._authorization_id, began_with=began_with, is_lost=is_lost
         )
-        self._begun = True
 
     async def count_try(self) -> None:
         """Count that secrets are about to be offered. Raises ChannelFault when they must not be."""
         await self._credentials.count_try(self.credential, authorization_id=self._authorization_id)
 
     async def succeed(self, state: bytes) -> None:
-        """Keep what the portal has given the browser, which ends the turn too."""
+        """Keep what the portal has given the browser: the account's other sessions need no sign-in now."""
         await self._credentials.signed_in(self.credential, state=state)
-        self._begun = False
 
     async def suspend(self, refusal: SignInRefused) -> None:
         """Suspend the credential for all. Raises AccountInUse where it has other secrets by now."""
@@ -87,6 +87,10 @@ class PortalAccess:
 
     adapter: PortalAdapter
     base_url: str
+
+    def boundary(self, job: Job) -> Boundary:
+        """Return what may leave the browser of the job, with the pages that the payer's file lists beside."""
+        return self.adapter.boundary(self.base_url).showing(job.portal.interstitials)
 
     @property
     def may_submit(self) -> bool:
@@ -131,7 +135,7 @@ class Entrance:
         if given_back is not None and await access.adapter.is_signed_in(given_back.page):
             return given_back
         if credential is None:
-            session = given_back or await self._host.open(job, boundary=access.adapter.boundary(access.base_url))
+            session = given_back or await self._host.open(job, boundary=access.boundary(job))
             needed = await self._let_customer_in(session, access, may_be_in=given_back is not None)
         else:
             async with SignInTurn(self._credentials, credential, job) as turn:
@@ -167,8 +171,7 @@ class Entrance:
         may_be_in = given_back is not None or not await self._credentials.needs_sign_in(turn.credential)
         if not may_be_in:
             await turn.begin(kept)
-        boundary = access.adapter.boundary(access.base_url)
-        session = given_back or await self._host.open(job, boundary=boundary, state=kept)
+        session = given_back or await self._host.open(job, boundary=access.boundary(job), state=kept)
         if may_be_in:
             signed_in = await self._signed_in(session, access)
             if signed_in:

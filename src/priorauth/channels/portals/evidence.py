@@ -53,8 +53,8 @@ def _differences(
 ) -> tuple[Difference, ...]:
     if job.sent is not None:
         return job.sent.contradicted_by(shown.fields, shown.documents, labels=labels)
-    if job.answers_sent is None:
+    if job.answers_sent is None and job.reply is None:
         return package_of(job).contradicted_by(shown.fields, shown.documents, labels=labels)
     # The payer has asked since: the documents of the job are those of a reply, and say nothing of the request.
-    sent = package_of(replace(job, answers=job.answers_sent))
+    sent = package_of(job if job.answers_sent is None else replace(job, answers=job.answers_sent))
     return sent.contradicted_by(shown.fields, None, labels=labels)

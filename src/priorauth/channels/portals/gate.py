@@ -30,6 +30,7 @@ from opentelemetry.context import Context
 from priorauth.channels.portals.gate_tls import EphemeralCertificates
 from priorauth.channels.portals.gate_wire import (
     BadRequest,
+    BodyBudget,
     ClientGone,
     ClientWire,
     Limits,
@@ -111,6 +112,7 @@ class Gate:
         self._finals = Finals(guard, limits=self._limits, tls=tls)
         guard.on_withdrawn = self._finals.drop
         self._user, self._password = "browser", secrets.token_urlsafe(32)
+        self._budget = BodyBudget(self._limits.bodies)
         self._certificates = EphemeralCertificates()
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
@@ -226,7 +228,13 @@ class Gate:
             return
         self._connections.add(task)
         basic = base64.b64encode(f"{self._user}:{self._password}".encode())
-        wire = ClientWire(reader=reader, writer=writer, limits=self._limits, authorization=b"Basic " + basic)
+        wire = ClientWire(
+            reader=reader,
+            writer=writer,
+            limits=self._limits,
+            budget=self._budget,
+            authorization=b"Basic " + basic,
+        )
         try:
             await self._converse(wire, tunnel=None)
             writer.close()
@@ -252,12 +260,15 @@ class Gate:
                         return
                 else:
                     await self._handle(client, message, tunnel=tunnel)
+                client.forget_body()
                 if not client.next_cycle():
                     return
         except BadRequest:
             if not client.can_reply:
                 raise _Cut from None
             await client.reply(400, "The proxy could not read this request.")
+        finally:
+            client.forget_body()
 
     async def _tunnel(self, client: ClientWire, message: Message) -> bool:
         """Answer a CONNECT; True: there was a tunnel and it has ended."""
@@ -265,6 +276,8 @@ class Gate:
             place = Url.parse(f"https://{message.target}")
         except MalformedUrl:
             raise BadRequest from None
+        if "/" in message.target or "?" in message.target:
+            raise BadRequest
         origin = judge_tunnel(self._guard.boundary, host=place.host, port=place.port)
         if origin is None:
             reason = RefusalReason.FOREIGN_HOST
@@ -322,11 +335,12 @@ class Gate:
         if verdict.request is None:
             return False
         declared = self._guard.boundary.headers
-        may_be_held = verdict.reason is RefusalReason.FINAL_NOT_RELEASED and not self._guard.is_barred
+        may_be_held = self._finals.is_holding and not (self._guard.is_barred or self._guard.is_spent)
+        joins = self._finals.is_under_way(verdict.request)
         try:
             if verdict.kind is Kind.FINAL:
                 answer = await self._finals.send(message, request.url, verdict.request, declared=declared)
-            elif may_be_held and self._finals.is_holding and not self._guard.is_spent:
+            elif verdict.reason is RefusalReason.FINAL_NOT_RELEASED and (may_be_held or joins):
                 answer = await self._finals.send_held(client, message, request, verdict.request, declared=declared)
             else:
                 return False

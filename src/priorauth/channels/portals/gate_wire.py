@@ -51,6 +51,8 @@ class Limits:
     """Sizes in bytes, times in seconds.
 
     Attributes:
+        body: of one request.
+        bodies: of all requests of a session that are under way.
         silence: for how long a portal may neither take nor say anything.
         repeats: the pauses after which a repeatable read is sent again that the portal failed at.
         hold: for how long a final request is held before its first byte.
@@ -61,6 +63,7 @@ class Limits:
 
     head: int = 256 << 10
     body: int = 40 << 20
+    bodies: int = 160 << 20
     final_answer: int = 64 << 20
     idle: float = 300.0
     request: float = 120.0
@@ -107,6 +110,24 @@ class Message:
         return [value for key, value in self.headers if key.lower() == name]
 
 
+class BodyBudget:
+    """How many bytes of bodies all connections of one session may keep in memory together."""
+
+    def __init__(self, limit: int) -> None:
+        self._left = limit
+
+    def take(self, size: int) -> bool:
+        """Take so many bytes; False: there are not so many left."""
+        if size > self._left:
+            return False
+        self._left -= size
+        return True
+
+    def give_back(self, size: int) -> None:
+        """Give back what was taken."""
+        self._left += size
+
+
 class ClientWire:
     """The browser's connection: any number of requests, one at a time."""
 
@@ -116,6 +137,7 @@ class ClientWire:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         limits: Limits,
+        budget: BodyBudget | None = None,
         authorization: bytes | None = None,
     ) -> None:
         """Make a wire. `authorization`: the only accepted value of `Proxy-Authorization`; None within tunnels."""
@@ -123,6 +145,8 @@ class ClientWire:
         self._writer = writer
         self._limits = limits
         self._authorization = authorization
+        self._budget = budget or BodyBudget(limits.bodies)
+        self._kept = 0
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.head)
 
     async def receive(self) -> Message | None:
@@ -143,6 +167,9 @@ class ClientWire:
     async def _message(self, head: h11.Request) -> Message:
         headers = tuple(head.headers.raw_items())
         names = {name.lower() for name, _ in headers}
+        # Browsers never send both, and servers differ in which of them ends the body.
+        if names >= {b"content-length", b"transfer-encoding"}:
+            raise BadRequest
         message = Message(
             method=head.method.decode("ascii"),
             target=head.target.decode("ascii"),
@@ -156,8 +183,12 @@ class ClientWire:
             if length > self._limits.body:
                 return replace(message, framed=False, too_large=True)
             # What a stranger sends is read, so that the answer can be read, and not kept.
-            if not message.unknown:
-                body += event.data
+            if message.unknown:
+                continue
+            if not self._budget.take(len(event.data)):
+                return replace(message, framed=False, too_large=True)
+            self._kept += len(event.data)
+            body += event.data
         return replace(message, body=bytes(body))
 
     def _is_known(self, message: Message) -> bool:
@@ -174,6 +205,11 @@ class ClientWire:
             if self._http.they_are_waiting_for_100_continue:
                 await self.send(h11.InformationalResponse(status_code=100, headers=[]))
             self._http.receive_data(await self._reader.read(_CHUNK))
+
+    def forget_body(self) -> None:
+        """The last request is done: its body is not in memory any more."""
+        self._budget.give_back(self._kept)
+        self._kept = 0
 
     async def send(self, *events: h11.Event) -> None:
         """Write parts of an answer. Raises ClientGone."""
@@ -223,7 +259,7 @@ class ClientWire:
 
     def start_plain(self) -> Self:
         """Speak HTTP anew from here on. Returns the wire inside."""
-        return type(self)(reader=self._reader, writer=self._writer, limits=self._limits)
+        return type(self)(reader=self._reader, writer=self._writer, limits=self._limits, budget=self._budget)
 
     @property
     def can_reply(self) -> bool:

@@ -21,7 +21,7 @@ from priorauth.channels.portals.screens.gone import unless_gone
 from priorauth.channels.portals.screens.hands import Hands
 from priorauth.channels.portals.screens.overlays import Overlays
 from priorauth.channels.portals.screens.pickers import Field, Pick
-from priorauth.channels.portals.screens.refusals import words_for
+from priorauth.channels.portals.screens.refusals import Explanations
 from priorauth.channels.portals.screens.tab import Listener, ScreenTab
 from priorauth.channels.portals.turns import PersonsTurn
 from priorauth.domain.live.inputs import (
@@ -44,8 +44,6 @@ from priorauth.domain.live.views import Frame, Scene, Tab, Watcher
 _ROOT: Final = 1
 _PATIENCE_SECONDS: Final = 2.0
 _WORDS_LIMIT: Final = 500
-# What a page asks for so long after a person's last input, it asks for by itself.
-_OF_A_PERSON_SECONDS: Final = 5.0
 
 
 class PortalScreen:
@@ -67,7 +65,7 @@ class PortalScreen:
         self._turn = turn or PersonsTurn(guard)
         self._watcher: Watcher | None = None
         self._held = False
-        self._acted_at = float("-inf")
+        self._explanations = Explanations(self.tell, is_submitted=lambda: self._guard.is_spent)
         self._shown_submitted = False
         self._tabs: dict[int, ScreenTab] = {}
         self._next_tab = _ROOT
@@ -94,6 +92,7 @@ class PortalScreen:
             return
         self._held = True
         self._overlays.begin()
+        self._explanations.begin(self._context)
         self._context.on("dialog", self._asked)
         for tab in self._tabs.values():
             tab.page.on("filechooser", self._asked_for_files)
@@ -106,6 +105,7 @@ class PortalScreen:
         if self._held:
             self.let_go()
             self._held = False
+            self._explanations.end(self._context)
             self._context.remove_listener("dialog", self._asked)
             for tab in self._tabs.values():
                 tab.page.remove_listener("filechooser", self._asked_for_files)
@@ -119,7 +119,7 @@ class PortalScreen:
         """Do what the human does, at once and in order. False: no human has the session, or it was aimed elsewhere."""
         if not self._held:
             return False
-        self._acted_at = asyncio.get_running_loop().time()
+        self._explanations.note_input()
         match action:
             case AnswerDialog() | ChooseOptions() | SetValue() | GiveFiles() | Dismiss():
                 return self._overlays.answer(action)
@@ -158,11 +158,13 @@ class PortalScreen:
         if self._held and self._watcher is not None:
             self._watcher.refuse(code=code, words=words[:_WORDS_LIMIT])
 
-    def explain_refusal(self, reason: str, *, final: bool) -> None:
-        """Explain a refused request to the person who acts, unless the page asked for it by itself."""
-        is_persons = asyncio.get_running_loop().time() - self._acted_at <= _OF_A_PERSON_SECONDS
-        if is_persons:
-            self.tell(words_for(reason, final=final, submitted=self._guard.is_spent), reason)
+    def explain_refusal(self, *, reason: str, method: str, address: str, final: bool) -> None:
+        """Explain a refused request to the person who acts, unless the page has sent it by itself.
+
+        Args: As `Explanations.note_refusal` has them.
+        """
+        if self._held:
+            self._explanations.note_refusal(reason=reason, method=method, address=address, final=final)
 
     def content(self, download_id: int) -> bytes | None:
         """Return the bytes of a download that is on offer."""

@@ -300,7 +300,12 @@ class SessionHost:
         if refusal.words:
             session.screen.tell(refusal.words, refusal.code)
         else:
-            session.screen.explain_refusal(refusal.reason.value, final=refusal.final)
+            session.screen.explain_refusal(
+                reason=refusal.reason.value,
+                method=refusal.method,
+                address=refusal.origin + refusal.path,
+                final=refusal.final,
+            )
 
     def _end_foreign(self, authorization_id: str, claim: SessionClaim) -> None:
         """Something tried to use the permit of this session for another request: it gets none any more."""

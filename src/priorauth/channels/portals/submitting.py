@@ -168,7 +168,7 @@ class Submitting:
                 case_reference=job.case_reference,
                 reference_number=reference_number or (job.reply.reference_number if job.reply else None),
                 start_url=session.page.url,
-                interstitials=(),
+                interstitials=job.portal.interstitials,
             )
 
         async def judge(request: OutgoingRequest) -> PermittedRequest | HoldRefusal:

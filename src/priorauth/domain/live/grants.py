@@ -200,6 +200,8 @@ def judge(grant: AccessGrant, case: Authorization, basis: Basis, *, now: datetim
         return Ending.SESSION_LOST
     if grant.session_id is not None and grant.session_id != claim.session_id:
         return Ending.SESSION_LOST
+    if grant.review_snapshot_id is not None and not _is_under_review(grant.review_snapshot_id, case):
+        return Ending.SESSION_LOST
     return None
 
 
@@ -221,7 +223,7 @@ def _is_wanted(grant: AccessGrant, case: Authorization) -> bool:
         return False
     if grant.manual_handoff_id is not None:
         return is_active_handoff(case, grant.manual_handoff_id)
-    return grant.review_snapshot_id is None or _is_reviewed(grant.review_snapshot_id, case)
+    return grant.review_snapshot_id is None or _is_current(grant.review_snapshot_id, case)
 
 
 def is_active_handoff(case: Authorization, handoff_id: str) -> bool:
@@ -230,12 +232,15 @@ def is_active_handoff(case: Authorization, handoff_id: str) -> bool:
     return handoff is not None and handoff.id == handoff_id and handoff.state is HandoffState.ACTIVE
 
 
-def _is_reviewed(snapshot_id: str, case: Authorization) -> bool:
+def _is_current(snapshot_id: str, case: Authorization) -> bool:
+    snapshot = case.submission.review_snapshot
+    return snapshot is not None and snapshot.id == snapshot_id and snapshot.status is SnapshotStatus.CURRENT
+
+
+def _is_under_review(snapshot_id: str, case: Authorization) -> bool:
     """Return True while the snapshot waits for its approval, and then until the package has been sent."""
-    snapshot, approval = case.submission.review_snapshot, case.journal.approval
-    if snapshot is None or snapshot.id != snapshot_id or snapshot.status is not SnapshotStatus.CURRENT:
-        return False
     if case.next_action is not None and case.next_action.review_snapshot_id == snapshot_id:
         return True
+    approval = case.journal.approval
     approved = approval is not None and approval.review_snapshot_id == snapshot_id
     return approved and case.status is Status.PROCESSING

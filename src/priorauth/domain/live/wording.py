@@ -61,10 +61,12 @@ def phase_of(authorization: Authorization) -> Phase:
     """Return who acts on the authorization now."""
     journal, action = authorization.journal, authorization.next_action
     match authorization.status:
-        case Status.PROCESSING if journal.open_handoff is not None or journal.open_attempt is not None:
+        case Status.PROCESSING if journal.open_handoff is not None:
             return Phase.CHECKING
+        case Status.PROCESSING if journal.approval is not None:
+            return Phase.SUBMITTING
         case Status.PROCESSING:
-            return Phase.SUBMITTING if journal.approval is not None else Phase.FILLING
+            return Phase.CHECKING if journal.open_attempt is not None else Phase.FILLING
         case Status.REQUIRES_ACTION:
             active = journal.open_handoff is not None and journal.open_handoff.state is HandoffState.ACTIVE
             return Phase.PERSON_ACTS if active else Phase.PERSON_NEEDED

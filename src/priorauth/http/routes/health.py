@@ -9,6 +9,11 @@ from priorauth.http.edge import Services
 from priorauth.http.operations import describes
 from priorauth.http.schemas.health import HealthView, ReadinessView
 
+_HALTED = (
+    "This node has found that its database was put back, and works on nothing. Restart it once `priorauth "
+    "mark-restored` was run, or the right database is there again."
+)
+
 router = APIRouter(tags=["Server"])
 
 
@@ -28,4 +33,6 @@ async def read_readiness(request: Request) -> Response:
         raise
     except Exception as error:
         raise TemporarilyUnavailable from error
+    if services.halted is not None and services.halted.is_set():
+        raise TemporarilyUnavailable(_HALTED)
     return answer(ReadinessView()).response()

@@ -13,10 +13,12 @@ export function whoOf({ broken, yours, interactive, holder, scene, status }) {
   return status ? status.headline : "You are watching";
 }
 
-export function othersOf({ broken, interactive, watching }) {
+export function othersOf({ broken, holder, interactive, watching }) {
   if (broken) return "";
   const parts = [];
-  if (interactive) parts.push(`${plural(interactive, "other person", "other people")} can act`);
+  // Who is in control is named already.
+  const more = interactive - (holder === "person" ? 1 : 0);
+  if (more > 0) parts.push(`${plural(more, "other person", "other people")} can act`);
   if (watching) parts.push(plural(watching, "person watches", "people watch"));
   return parts.length ? `· ${parts.join(", ")}` : "";
 }

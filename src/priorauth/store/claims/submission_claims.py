@@ -22,7 +22,7 @@ from priorauth.store.database import Database
 
 _log = structlog.get_logger(__name__)
 
-# A claim that takes longer is given up: a page waits for it, at its last button.
+# A claim that takes longer is given up: a page waits for it, at its last button. So is a check: a node starts after it.
 _PATIENCE_SECONDS = 10.0
 _LOOK_SECONDS = 1.0
 
@@ -111,7 +111,8 @@ class SubmissionClaims:
 
     async def _check_safely(self) -> None:
         try:
-            await self.check()
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                await self.check()
         except Exception as error:  # noqa: BLE001 - without the store no claim succeeds; the next check comes
             _log.error("submissions_not_compared", **whereabouts(error))
 

@@ -6,17 +6,18 @@ writes. Commands of an operator run beside the server, in processes of their own
 table, which the server reads several times a second.
 """
 
+import sqlite3
 import threading
 import uuid
 from collections.abc import Callable, Collection
 from concurrent.futures import Future, InvalidStateError
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from queue import SimpleQueue
 
 import sqlalchemy as sa
 import structlog
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 
 from priorauth import faultpoints
 from priorauth.domain.errors import whereabouts
@@ -233,18 +234,28 @@ class _Listener:
         self._thread.join()
 
     def _listen_on(self) -> None:
-        while not self._closed.wait(_LISTENING_SECONDS):
+        while not self._closed.is_set():
             try:
-                self._listen()
-            except sa.exc.SQLAlchemyError as error:
+                with closing(self._engine.raw_connection()) as connection:
+                    self._listen(connection.cursor())
+            except (sqlite3.Error, sa.exc.SQLAlchemyError) as error:
                 # The server goes on; what was said meanwhile is still there when the database is.
                 _log.warning("changes_not_heard", **whereabouts(error))
+                self._closed.wait(0.5)
 
-    def _listen(self) -> None:
-        with self._engine.connect() as connection, connection.begin():
-            found = {row.id: row.authorization_id for row in connection.execute(sa.select(_announcements))}
-        if found:
-            self._heard(list(found), set(found.values()))
+    def _listen(self, cursor: DBAPICursor) -> None:
+        last = None
+        while not self._closed.wait(_LISTENING_SECONDS):
+            # A look at shared memory: the table is read only when somebody has committed anything.
+            cursor.execute("PRAGMA data_version")
+            version = cursor.fetchone()
+            if version == last:
+                continue
+            last = version
+            cursor.execute(f"SELECT id, authorization_id FROM {_announcements.name}")  # noqa: S608 - a name of ours
+            found = dict(cursor.fetchall())
+            if found:
+                self._heard(list(found), set(found.values()))
 
 
 def _announce(connection: sa.Connection, touched: Collection[str]) -> None:

@@ -51,10 +51,14 @@ class Cell:
         self._entrance.bind(str(self.folder / "launch"))
         self._entrance.listen(1)
         self._entrance.setblocking(False)
-        self.downloads = self.folder / "downloads"
-        self.downloads.mkdir(mode=0o700)
+        # The browser owns these two, and not the folder around: it can put nothing else in their place.
+        self.home, self.downloads = self.folder / "home", self.folder / "downloads"
+        for each in (self.home, self.downloads):
+            each.mkdir(mode=0o700)
+            if self.uid is not None:
+                os.chown(each, self.uid, self.uid)
         if self.uid is not None:
-            os.chown(self.downloads, self.uid, self.uid)
+            self.folder.chmod(0o711)
 
     def address(self) -> tuple[str, int] | None:
         """Return where the proxy will listen inside the browser's network namespace; None when it has none."""
@@ -70,7 +74,7 @@ class Cell:
             "PYTHON": sys.executable,
             "BROWSER": str(self._browser),
             "SOCKET": str(self.folder / "launch"),
-            "FOLDER": str(self.folder),
+            "FOLDERS": f"{self.home}:{self.downloads}",
             "LISTEN": f"{proxy[0]}:{proxy[1]}",
             "NETWORK": self.plan.network or "",
             "UID": "" if self.uid is None else str(self.uid),
@@ -78,7 +82,7 @@ class Cell:
             "HIDDEN": ":".join(str(each.resolve()) for each in self._settings.hidden if self.plan.hides),
             "CGROUP": "" if self._cgroup is None else str(self._cgroup),
         }
-        own = {"HOME": str(self.folder), "TMPDIR": str(self.folder)}
+        own = {"HOME": str(self.home), "TMPDIR": str(self.home)}
         return {**known, **own, **{f"PRIORAUTH_LAUNCH_{name}": value for name, value in told.items()}}
 
     def take_over(self) -> socket.socket | None:

@@ -105,8 +105,8 @@ def _join_cgroup(group: str) -> None:
 
 
 def _become(uid: int, profile: str) -> None:
-    for folder in filter(None, (profile, _told("FOLDER"))):
-        os.chown(folder, uid, uid)
+    if profile:
+        os.chown(profile, uid, uid)
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
@@ -174,7 +174,7 @@ def _restrict(browser: str, profile: str) -> None:
         ("/dev", _READ_FILE | _READ_DIR | _WRITE_FILE),
         ("/dev/shm", every),  # noqa: S108 - shared memory of its own processes
         (profile, every),
-        (_told("FOLDER"), every),
+        *((folder, every) for folder in _told("FOLDERS").split(":")),
     ):
         _allow(rules, path, access)
     if version >= 4:

@@ -49,6 +49,8 @@ class Part:
     name: PartName
     holds: bool
     said: str
+    # Whether something else would be missing without it.
+    is_needed: bool = True
 
     @property
     def advice(self) -> str:
@@ -89,7 +91,7 @@ def _survey(browser: Path, *, sandbox: SandboxMode, settings: IsolationSettings,
     reasons: dict[str, str] = {}
     plan = reduced(_wanted(sandbox=sandbox, settings=settings), attempt=attempt, reasons=reasons)
     found = Survey(plan, tuple(_parts(plan, reasons, sandbox=sandbox, settings=settings)))
-    lacking = {each.name: each.said for each in found.parts if not each.holds and each.name != "memory"}
+    lacking = {each.name: each.said for each in found.parts if not each.holds and each.is_needed}
     if lacking:
         _log.warning("browser_isolation_incomplete", **lacking)
     return found
@@ -164,13 +166,15 @@ def _parts(plan: Plan, reasons: dict[str, str], *, sandbox: SandboxMode, setting
     why = reasons.get("identity", "the server was not started as root")
     if os.geteuid() == 0 and settings.first_uid == 0:
         why = "PRIORAUTH_BROWSER_UID is 0"
-    yield _part("identity", plan.own_user, "a user id of its own for each browser", why)
+    said = "a user id of its own for each browser"
+    yield replace(_part("identity", plan.own_user, said, why), is_needed=os.geteuid() == 0)
     ways = " and ".join(way for way, holds in (("Landlock", plan.files), ("their own user", plan.own_user)) if holds)
     yield _part("files", plan.hides, f"the data folder is hidden from browsers by {ways}", reasons.get("files"))
     why = "it was turned off by a setting" if sandbox == "off" else reasons.get("sandbox", "the browser runs as root")
     yield _part("sandbox", plan.sandbox, "Chromium's own sandbox", why)
     bound = f"{settings.memory_mib} MiB for each browser"
-    yield _part("memory", plan.cgroup is not None, f"{bound}, by a cgroup", f"{bound}, by a watchdog")
+    memory = _part("memory", plan.cgroup is not None, f"{bound}, by a cgroup", f"{bound}, by a watchdog")
+    yield replace(memory, is_needed=False)
     yield Part("resolver", True, "no name is resolved beside the proxy")
 
 

@@ -67,7 +67,7 @@ class _Started:
 
 @contextmanager
 def _started(cell: Cell, *, plan: Plan, arguments: list[str]) -> Iterator[_Started]:
-    profile = cell.folder / "profile"
+    profile = cell.home / "profile"
     profile.mkdir(mode=0o700)
     own = ["--headless", "--remote-debugging-pipe", "--no-startup-window", f"--user-data-dir={profile}"]
     sandbox = [] if plan.sandbox else ["--no-sandbox"]

@@ -22,14 +22,15 @@ from priorauth.channels.portals.guard import (
     Rule,
 )
 from priorauth.channels.portals.outgoing import Url
+from priorauth.channels.portals.submit_guard.boundary import interstitial_path
 from priorauth.domain.handoffs import OfferReason
 
 _JSON: Final = frozenset({Format.JSON})
 _ID: Final = r"[0-9]+"
-_NUMBER: Final = r"[A-Za-z0-9_]+"
+_NUMBER: Final = r"JR[0-9]{4,20}"
 _STEPS: Final = "service|clinical|documents|review|not-required"
 _ATTESTED: Final = ("attested", "true")
-_STATIC: Final = (r"/assets/(?:views/)?[A-Za-z0-9._\-]+", r"/favicon\.ico")
+_STATIC: Final = (r"/assets/(?:views/)?[A-Za-z0-9_\-]+\.(?:css|js)", r"/favicon\.ico")
 _DRAFT_PAGE: Final = re.compile(rf"/drafts/({_ID})/(?:{_STEPS})")
 _SUBMITTED: Final = re.compile(rf"/api/drafts/({_ID})/submission")
 _SIGN_IN_PAGES: Final = r"/sign-in(?:/code)?|/"
@@ -102,6 +103,11 @@ def portal_boundary(base_url: str) -> Boundary:
     )
 
 
+def is_reference_number(text: str) -> bool:
+    """Return whether the portal gives reference numbers of this form; pages of others are not opened."""
+    return re.fullmatch(_NUMBER, text) is not None
+
+
 def draft_of(url: str) -> str | None:
     """Return the number of the draft whose page is open."""
     match = _DRAFT_PAGE.fullmatch(urlsplit(url).path)
@@ -141,7 +147,7 @@ def handoff_boundary(
         case_reference: the authorization's own reference, as searched for at the portal.
         reference_number: the payer's request number, once there is one.
         start_url: the page that is open when the person starts.
-        interstitials: patterns of paths from the payer's file.
+        interstitials: paths from the payer's file, in which `*` takes the place of one segment.
     """
     whole = portal_boundary(base_url)
     session = _read("/api/session")
@@ -160,7 +166,7 @@ def handoff_boundary(
                 nothing, reads=(session, *_search_reads(re.escape(case_reference), required=True), *_request_reads(own))
             )
         case _:
-            return _open_page(nothing, draft_id, start_url, tuple(interstitials))
+            return _open_page(nothing, draft_id, start_url, tuple(map(interstitial_path, interstitials)))
 
 
 def _open_page(nothing: Boundary, draft_id: str | None, start_url: str, patterns: tuple[str, ...]) -> Boundary:

@@ -11,6 +11,7 @@ from priorauth.channels.portals.juniper.boundary import (
     draft_of_request,
     final_request,
     handoff_boundary,
+    is_reference_number,
     portal_boundary,
 )
 from priorauth.channels.portals.juniper.requests import RequestForm
@@ -116,4 +117,6 @@ class JuniperPortal:
         self, page: Page, *, base_url: str, job: Job, reference_number: str
     ) -> PayerReceipt | EvidenceMismatch | None:
         """Open a request that a human reported; None when the portal does not know it, or it is of another case."""
+        if not is_reference_number(reference_number):
+            return None
         return await receipt_of(page, base_url=base_url, job=job, reference_number=reference_number)

@@ -23,6 +23,7 @@ _OUTCOMES = {
     "Not approved": Outcome.DENIED,
     "No authorization needed": Outcome.NOT_REQUIRED,
 }
+_NUMBER = re.compile(r"[A-Za-z0-9_\-]+")
 _SENT = ("Member ID", "Code set", "Service code", "Quantity")
 
 Request = Mapping[str, Any]
@@ -50,6 +51,8 @@ async def receipt_of(
     page: Page, *, base_url: str, job: Job, reference_number: str
 ) -> PayerReceipt | EvidenceMismatch | None:
     """Open a request and return its receipt; None when there is none, or it is of another case."""
+    if not _NUMBER.fullmatch(reference_number):
+        return None
     request = await _opened(page, base_url, reference_number)
     return named_by(request, job) if request is not None and is_own(request, job) else None
 
@@ -86,9 +89,10 @@ def is_own(request: Request, job: Job) -> bool:
 def named_by(request: Request, job: Job) -> PayerReceipt | EvidenceMismatch:
     """Return the receipt of a request, if it names what was sent."""
     receipt = PayerReceipt(_text(request, "number"), datetime.fromisoformat(_text(request, "receivedAt")), "portal")
-    fields = {"Member ID": _text(request, "memberId"), **once_each(labeled(request.get("sent", [])))}
-    documents = request.get("sentDocuments")
-    shown = ShownRequest(receipt, fields, document_lines(documents) if documents is not None else None)
+    fields = {"Member ID": _text(request, "memberId"), **once_each(labeled(request.get("rows", [])))}
+    documents = request.get("documents")
+    # A plan that only counts its documents shows none.
+    shown = ShownRequest(receipt, fields, document_lines(documents) if isinstance(documents, list) else None)
     return compared(job, shown, package_of=lambda sent: Wording(sent).package(), labels=_SENT)
 
 
@@ -151,7 +155,7 @@ def _decision(outcome: Outcome, told: Mapping[str, Any]) -> Decision:
         authorization_number=told.get("authorizationNumber"),
         effective_from=_date(told.get("validFrom")),
         effective_to=_date(told.get("validThrough")),
-        approved_units=int(quantity) if re.fullmatch(r"\d+", str(quantity)) else None,
+        approved_units=int(quantity) if isinstance(quantity, str) and re.fullmatch(r"[0-9]+", quantity) else None,
         denial_reason=DenialReason(told.get("reasonCode"), reason) if reason else None,
         message=told.get("note"),
     )

@@ -21,6 +21,7 @@ from priorauth.channels.portals.guard import (
     Rule,
 )
 from priorauth.channels.portals.outgoing import Url
+from priorauth.channels.portals.submit_guard.boundary import interstitial_path
 from priorauth.domain.handoffs import OfferReason
 
 _POST: Final = frozenset({"POST"})
@@ -28,11 +29,12 @@ _FORM: Final = frozenset({Format.FORM})
 _FORM_OR_FILE: Final = frozenset({Format.FORM, Format.MULTIPART})
 _TOKEN: Final = frozenset({"form_token"})
 _DRAFT: Final = r"/drafts/[0-9]+"
-_REQUEST: Final = r"/requests/[A-Za-z0-9\-]+"
+_NUMBER: Final = r"LHP-[0-9]{4}-[0-9]{1,12}"
+_REQUEST: Final = rf"/requests/{_NUMBER}"
 _MESSAGE: Final = rf"{_REQUEST}/messages/[0-9]+"
 _STEPS: Final = "service|clinical|documents|review"
 _SIGN_IN: Final = r"/login(?:/verify|/phone)?"
-_STATIC: Final = (r"/static/[A-Za-z0-9._\-]+", r"/favicon\.ico")
+_STATIC: Final = (r"/static/[A-Za-z0-9_\-]+\.(?:css|js)", r"/favicon\.ico")
 _DRAFT_PAGE: Final = re.compile(rf"/drafts/([0-9]+)/(?:{_STEPS})")
 _SUBMITTED: Final = re.compile(rf"/drafts/([0-9]+)/submit|({_MESSAGE})/send")
 _MESSAGE_PAGE: Final = re.compile(rf"({_MESSAGE})(?:/reply)?")
@@ -64,11 +66,21 @@ def portal_boundary(base_url: str) -> Boundary:
             Rule(_POST, rf"(?:{_DRAFT}|{_MESSAGE})/documents", formats=_FORM_OR_FILE),
             Rule(_POST, rf"{_MESSAGE}/reply", formats=_FORM),
             # Shows the message and throws away what its reply had so far.
-            Rule(frozenset({"GET"}), _MESSAGE, query=(Parameter("fresh", "1", required=True),)),
+            Rule(
+                frozenset({"GET"}),
+                _MESSAGE,
+                formats=frozenset({Format.NONE}),
+                query=(Parameter("fresh", "1", required=True),),
+            ),
         ),
         final=(_final(rf"{_DRAFT}/submit"), _final(rf"{_MESSAGE}/send")),
         static=_STATIC,
     )
+
+
+def is_reference_number(text: str) -> bool:
+    """Return whether the portal gives reference numbers of this form; pages of others are not opened."""
+    return re.fullmatch(_NUMBER, text) is not None
 
 
 def draft_of(url: str) -> str | None:
@@ -123,7 +135,7 @@ def handoff_boundary(
         case_reference: the authorization's own reference, as searched for at the portal.
         reference_number: the payer's reference, once there is one.
         start_url: the page that is open when the person starts.
-        interstitials: patterns of paths from the payer's file.
+        interstitials: paths from the payer's file, in which `*` takes the place of one segment.
     """
     whole = portal_boundary(base_url)
     nothing = replace(whole, reads=(), writes=(), final=())
@@ -140,7 +152,7 @@ def handoff_boundary(
             own = re.escape(f"/requests/{quote(reference_number, safe='')}") if reference_number else _REQUEST
             return replace(nothing, reads=(_read("/requests", searched), _read(rf"{own}(?:/confirmation|/messages)?")))
         case _:
-            opened = _open_page(nothing, start_url, tuple(interstitials))
+            opened = _open_page(nothing, start_url, tuple(map(interstitial_path, interstitials)))
             pages = () if draft_id is None else _draft(nothing, base_url, draft_id).reads
             return replace(opened, reads=(*opened.reads, *pages))
 

@@ -12,6 +12,7 @@ from priorauth.channels.portals.larkspur.boundary import (
     draft_of_request,
     final_request,
     handoff_boundary,
+    is_reference_number,
     portal_boundary,
 )
 from priorauth.channels.portals.larkspur.replies import ReplyForm
@@ -122,4 +123,6 @@ class LarkspurPortal:
         self, page: Page, *, base_url: str, job: Job, reference_number: str
     ) -> PayerReceipt | EvidenceMismatch | None:
         """Open the request of that number and read its receipt, if it is ours."""
+        if not is_reference_number(reference_number):
+            return None
         return await receipt_at(page, request_address(base_url, reference_number), job)

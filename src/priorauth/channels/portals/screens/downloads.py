@@ -7,6 +7,7 @@ from memory, and gone with the human's turn. A process that was killed leaves it
 import asyncio
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -33,11 +34,29 @@ def new_folder(place: Path) -> Path:
             # Another user's folder stays: it is not ours to remove.
             shutil.rmtree(left, ignore_errors=True)
     folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=place))
-    owner_of_place = place.stat()
-    if os.geteuid() == 0 and owner_of_place.st_uid != 0:
-        # A browser with a user id of its own writes there.
-        os.chown(folder, owner_of_place.st_uid, owner_of_place.st_gid)
+    belongs_to = place.stat()
+    if os.geteuid() == 0 and belongs_to.st_uid != 0:
+        # A browser with a user id of its own writes there. It may have put a link in the folder's place by now.
+        opened = os.open(folder, os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            os.fchown(opened, belongs_to.st_uid, belongs_to.st_gid)
+        finally:
+            os.close(opened)
     return folder
+
+
+def content_of(file: Path) -> bytes:
+    """Return the bytes of a downloaded file. Raises OSError for one that is a link, or lies behind one.
+
+    The browser owns the folder, and the server may read what the browser may not.
+    """
+    opened = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with os.fdopen(opened, "rb") as stream:
+        shown = Path(f"/proc/self/fd/{opened}")
+        if not stat.S_ISREG(os.fstat(opened).st_mode) or (shown.exists() and shown.readlink() != file):
+            message = "a download is not the file that it was said to be"
+            raise OSError(message)
+        return stream.read(FILES_LIMIT + 1)
 
 
 def _runs(process: int) -> bool:
@@ -56,7 +75,7 @@ class Downloads:
     def __init__(self, cdp: CDPSession, offer: Callable[[str, bytes], None], *, place: Path) -> None:
         self._cdp = cdp
         self._offer = offer
-        self._place = place
+        self._place = place.resolve()
         self._folder: Path | None = None
         self._context_id = ""
         self._names: dict[str, str] = {}
@@ -116,7 +135,7 @@ class Downloads:
 
     async def _read(self, file: Path, name: str) -> None:
         try:
-            content = await asyncio.to_thread(file.read_bytes)
+            content = await asyncio.to_thread(content_of, file)
             await asyncio.to_thread(file.unlink)
         except OSError as error:
             _log.warning("download_not_read", **whereabouts(error))

@@ -9,9 +9,9 @@
     return;
   }
   const TYPED = ["date", "time", "month", "week", "datetime-local", "color"];
-  // A page that takes the focus back each time gets it in the end: it must not hang over it.
-  const AT_MOST = 200;
-  const pickers = { on: true, fields: new Map(), next: 1, touched: false, taken: 0 };
+  // A page that takes the focus back each time it is taken away must not hang over it.
+  const AT_MOST_A_SECOND = 100;
+  const pickers = { on: true, fields: new Map(), next: 1, touched: false, scrolled: false, taken: 0, since: 0 };
   globalThis.priorauthPickers = pickers;
 
   function tell(message) {
@@ -79,20 +79,31 @@
 
   // Nothing has the focus, and the top of the page shows.
   pickers.rest = () => {
-    pickers.touched = false;
+    pickers.touched = pickers.scrolled = false;
     pickers.taken = 0;
     let held = document.activeElement;
     while (held && held.shadowRoot && held.shadowRoot.activeElement) held = held.shadowRoot.activeElement;
     if (held && held !== document.body) held.blur();
-    scrollTo({ left: 0, top: 0, behavior: "instant" });
+    showTop();
   };
 
+  function showTop() {
+    scrollTo({ left: 0, top: 0, behavior: "instant" });
+  }
+
   function onFocus(event) {
-    if (!pickers.on || pickers.touched || pickers.taken >= AT_MOST) return;
+    if (!pickers.on || pickers.touched) return;
     const at = event.composedPath()[0];
-    if (!at || typeof at.blur !== "function" || at === window) return;
-    pickers.taken += 1;
+    if (!at || at === window || typeof at.blur !== "function") return;
+    const now = performance.now();
+    if (now - pickers.since > 1000) {
+      pickers.since = now;
+      pickers.taken = 0;
+    }
+    if (++pickers.taken > AT_MOST_A_SECOND) return;
     at.blur();
+    // The browser shows what it has given the focus to, after it has told of it.
+    setTimeout(() => pickers.touched || pickers.scrolled || showTop());
   }
 
   function onPress(event) {
@@ -143,6 +154,7 @@
   addEventListener("click", onPress, true);
   addEventListener("keydown", onKey, true);
   addEventListener("focusin", onFocus, true);
+  addEventListener("wheel", (event) => (pickers.scrolled ||= event.isTrusted), { capture: true, passive: true });
   document.addEventListener("selectionchange", onSelection, true);
   if (document.body) pickers.rest();
   tell({ type: "here" });

@@ -173,5 +173,10 @@ class Boundary:
         return replace(self, final=(*self.final, *others), refuse=(*self.refuse, *base.refuse))
 
     def showing(self, interstitials: Iterable[str]) -> "Boundary":
-        """Return this boundary with the pages of the payer's file between the portal's own, to be read."""
-        return replace(self, reads=(*self.reads, *(ReadRule(pattern) for pattern in interstitials)))
+        """Return this boundary with the pages that the payer's file lists as interstitials, to be read."""
+        return replace(self, reads=(*self.reads, *(ReadRule(interstitial_path(each)) for each in interstitials)))
+
+
+def interstitial_path(listed: str) -> str:
+    """Return the pattern of a path of a payer's file, in which `*` takes the place of one segment."""
+    return re.escape(listed).replace(r"\*", r"[A-Za-z0-9._~\-]{1,100}")

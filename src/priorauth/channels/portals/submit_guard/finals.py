@@ -64,7 +64,14 @@ class _Press:
     request: FinalRequest
     task: "asyncio.Task[Answer]"
     waiting: int = 0
+    is_dropped: bool = False
     is_sending: bool = False
+
+    def drop(self) -> None:
+        """End the hold; what is being sent goes on."""
+        if not self.is_sending:
+            self.is_dropped = True
+            self.task.cancel()
 
 
 class Finals:
@@ -91,6 +98,10 @@ class Finals:
         """Whether one is held now."""
         return self._press is not None and not self._press.is_sending
 
+    def is_under_way(self, request: FinalRequest) -> bool:
+        """Return whether the same request is held or being sent now, so that a second press can join it."""
+        return self._press is not None and self._press.request.is_same_as(request)
+
     def hold(self, judge: HoldJudge | None) -> None:
         """Hold final requests from now on and ask `judge`; None: no more."""
         self._judge = judge
@@ -99,8 +110,8 @@ class Finals:
 
     def drop(self) -> None:
         """Refuse what is held. What is being sent cannot be dropped."""
-        if self._press is not None and not self._press.is_sending:
-            self._press.task.cancel()
+        if self._press is not None:
+            self._press.drop()
 
     async def settled(self) -> PermitState:
         """Wait until a final request was sent and its end is known. Returns ANSWERED or LOST."""
@@ -132,7 +143,7 @@ class Finals:
         self, client: ClientWire, message: Message, outgoing: OutgoingRequest, request: FinalRequest,
         *, declared: tuple[str, ...],
     ) -> Answer:  # fmt: skip
-        """Hold the request until it was judged, or join one that is held and the same.
+        """Hold the request until it was judged, or join one that is the same and held or being sent.
 
         Raises:
             ForeignFinal: another one is held; it was dropped.
@@ -159,8 +170,8 @@ class Finals:
             gone.cancel()
             await asyncio.gather(gone, return_exceptions=True)
             press.waiting -= 1
-            if press.waiting == 0 and not press.is_sending:
-                press.task.cancel()
+            if press.waiting == 0:
+                press.drop()
 
     def _begin(
         self, message: Message, outgoing: OutgoingRequest, request: FinalRequest, *, declared: tuple[str, ...]
@@ -185,9 +196,9 @@ class Finals:
         except TimeoutError:
             raise HeldRefused(_EXPIRED) from None
         # One step from the release to the taking: no other request comes between.
-        if not self._guard.begin_held(found, request):
+        if press.is_dropped or not self._guard.begin_held(found, request):
             upstream.close()
-            raise HeldRefused(_NOT_THE_ONE)
+            raise HeldRefused(_DROPPED if press.is_dropped else _NOT_THE_ONE)
         press.is_sending = True
         return await self._exchange(upstream, message, outgoing.url, declared=declared)
 

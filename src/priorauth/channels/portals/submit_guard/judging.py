@@ -38,6 +38,8 @@ from priorauth.channels.portals.submit_guard.readings import (
 
 _STATIC_DESTINATIONS: Final = PASSIVE_DESTINATIONS | {"empty"}
 _SAFE_METHODS: Final = READ_METHODS | {"OPTIONS"}
+# IIS reads it.
+_WIDE_ESCAPE: Final = re.compile(r"%u([0-9a-f]{4})", re.IGNORECASE)
 # Patterns of rules are searched in no more than this.
 _SEARCHED: Final = 64 << 10
 
@@ -245,7 +247,8 @@ class _Judged:
 def _folded(paths: Iterable[str]) -> set[str]:
     """Add what servers that fold letters or drop trailing marks would read."""
     found: set[str] = set()
-    for path in paths:
+    for spelled in paths:
+        path = _WIDE_ESCAPE.sub(lambda match: chr(int(match[1], 16)), spelled)
         digits = "".join(str(unicodedata.decimal(sign, sign)) for sign in unicodedata.normalize("NFKC", path))
         found |= {path, digits, path.rstrip(" .\x00/"), path.partition("\x00")[0]}
     return found

@@ -30,7 +30,7 @@ _DOT_SEGMENT: Final = re.compile(r"/\.{1,2}(?:/|$)")
 _PATH_PARAMETER: Final = re.compile(r";([^/;=]*)(?:=([A-Za-z0-9._\-]*))?")
 _QUERY: Final = re.compile(r"[A-Za-z0-9\-._~!$&'()*+,=:@/?%]*")
 _FORM: Final = re.compile(rb"[A-Za-z0-9*\-._+%=&]*")
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _NAME: Final = re.compile(r"[^\x00-\x1f\x7f%\\\"]{1,256}")
 # A name that frameworks take for an instruction, however they fold it: `_method`, `.METHOD`, `_charset_`.
 _INSTRUCTION: Final = re.compile(
@@ -169,7 +169,8 @@ def _pairs(text: str) -> Fields:
     for piece in text.split("&"):
         name, _, value = piece.replace("+", " ").partition("=")
         read = (_decoded(name.encode()), _decoded(value.encode()))
-        if _NAME.fullmatch(read[0]) is None or is_instruction(read[0]) or _CONTROL.search(read[1]):
+        # Some servers end a text at a null byte.
+        if _NAME.fullmatch(read[0]) is None or is_instruction(read[0]) or "\x00" in read[1]:
             raise Unreadable
         pairs.append(read)
     return tuple(pairs)
@@ -246,6 +247,6 @@ def _text(data: bytes) -> str:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
         raise Unreadable from None
-    if _CONTROL.search(text):
+    if "\x00" in text:
         raise Unreadable
     return text
