@@ -32,12 +32,17 @@ def _act(siege: Siege, person: Human, *, kinds: tuple[str, ...], door: str | Non
     person.sees("Review")
     if door is not None:
         person.click((DOORS.index(door) + 0.5) * _DOOR_WIDTH, _DOOR_HEIGHT / 2)
-    person.press_last_button()
-    until(lambda: bool(_attempts(siege, case)) or client.counted(case) > 0, seconds=60)
+    if door != "back":
+        person.press_last_button()
+    until(lambda: bool(_attempts(siege, case)) or client.counted(case) > 0 or _has_left(person), seconds=60)
     siege.hostile()
     client.give_back(case, "complete", reportedOutcome="submitted")
     case = siege.reconciled(client.read(case))
     return siege.judge(case, kinds=(*kinds, *filter(None, [door])), policy="handoff", approved=approved)
+
+
+def _has_left(person: Human) -> bool:
+    return "Review" not in (person.page.locator("#tabs").text_content() or "")
 
 
 def _attempts(siege: Siege, case: Case) -> list[str]:

@@ -4,6 +4,7 @@ The portals' counters under `/sandbox/` stay true whatever their pages say. What
 authorization the payer has at most one submission, with the content that was approved; of the other's it has none.
 """
 
+import time
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ ATTEMPTS = frozenset(
 )
 _ENDS = frozenset({"waiting_on_payer", "completed", "canceled", "requires_action"})
 _APPROVALS = 2
+_PATIENCE_SECONDS = 100.0
 # A context may block workers: then there is nothing to refuse.
 _MAY_NOT_EVEN_BE_TRIED = {"service_worker", "shared_worker"}
 NOTICED = frozenset(
@@ -96,10 +98,10 @@ class Siege:
         self.hostile(*kinds)
         approved: list[dict[str, Any]] = []
         case = self._create(self._clinic, self._plan.attacked, policy=policy)
-        case = self._drive(self._clinic, case, self._plan.attacked, _has_paused)
+        case = self._besieged(case)
         while _at_approval(case) and len(approved) < _APPROVALS:
             approved.append(case["submission"]["reviewSnapshot"]["package"])
-            case = self._drive(self._clinic, self._confirm(case), self._plan.attacked, _has_paused)
+            case = self._besieged(self._confirm(case))
         self.hostile()
         verdict = self.judge(case, kinds=kinds, policy=policy, approved=approved)
         if case["status"] not in ("completed", "canceled"):
@@ -175,8 +177,15 @@ class Siege:
         found: Case = created.json()
         return found
 
+    def _besieged(self, case: Case) -> Case:
+        """Follow the attacked authorization for a while: a hostile page may well prevent that it is submitted."""
+        end = time.monotonic() + _PATIENCE_SECONDS
+        return self._drive(
+            self._clinic, case, self._plan.attacked, lambda each: _has_paused(each) or time.monotonic() > end
+        )
+
     def _drive(self, client: Integrator, case: Case, scenario_id: str, until: Callable[[Case], bool]) -> Case:
-        return client.drive(case, scenario_id, until=until, seconds=100)[-1]
+        return client.drive(case, scenario_id, until=until, seconds=200)[-1]
 
     def _confirm(self, case: Case, *, client: Integrator | None = None) -> Case:
         client = client or self._clinic

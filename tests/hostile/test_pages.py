@@ -19,7 +19,7 @@ ATTACKS = [
     ("larkspur", ("rewrite_loop",)),
     ("larkspur", ("fake_received",)),
     ("larkspur", ("receipt_of_another",)),
-    ("juniper", ALL_WAYS),
+    ("juniper", ("other_fetch", "other_beacon")),
     ("juniper", ("swap_draft",)),
 ]
 

@@ -138,7 +138,10 @@ MUTATIONS = (
     Mutation(
         "the comparison of the evidence",
         (Edit(f"{_PORTALS}/evidence.py", "    if not differences:\n", "    if shown.receipt:\n"),),
-        tests=(f"{_PAGES}[larkspur-receipt_of_another]",),
+        tests=(
+            "tests/unit/channels/test_evidence.py::test_page_that_names_something_else_is_a_mismatch",
+            f"{_PAGES}[larkspur-receipt_of_another]",
+        ),
     ),
     Mutation(
         "the claim outside the database",

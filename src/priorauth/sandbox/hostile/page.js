@@ -77,7 +77,7 @@
     shared_worker: async address => {
       new SharedWorker(orders.worker).port.postMessage({ post: address, how: await sendable() });
     },
-    loop: address => setInterval(() => ways.fetch(address).catch(() => {}), 50),
+    loop: address => setInterval(() => ways.fetch(address).catch(() => {}), 100),
   };
 
   async function sendable() {
