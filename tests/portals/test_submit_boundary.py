@@ -1,13 +1,15 @@
 """Before its release the final submit does not reach the payer, whoever tries: the automation, a script of the page."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 
 import pytest
 import pytest_asyncio
+from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Page
 
 from priorauth.domain.submissions import PayerReceipt
-from tests.factories.channels import PortalWorld, portal_world
+from tests.factories.channels import ADAPTERS, PortalWorld, portal_world
 from tests.factories.jobs import job_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
@@ -183,14 +185,18 @@ FOREIGN: dict[str, dict[str, Way]] = {
 
 @pytest.mark.parametrize("way", FOREIGN["larkspur"])
 async def test_a_page_that_uses_the_permit_for_something_else_ends_it(world: PortalWorld, way: str) -> None:
-    session = world.session(CASE)
-    session.release()
-    await FOREIGN[world.portal][way](session.page)
+    session, adapter = world.session(CASE), ADAPTERS[world.portal]
+    draft_id = adapter.draft_of(session.page.url)
+    assert draft_id is not None
+    session.release(adapter.final_request(world.base_url, draft_id))
+    with suppress(PlaywrightError):
+        # The session ends under its hands.
+        await FOREIGN[world.portal][way](session.page)
 
-    refused = await world.ledger.until_noted("submit_refused")
-    assert refused[0]["reason"] == "foreign_final"
+    (refused,) = await world.ledger.until_noted("foreign_submission_refused")
+    assert refused["reason"] == "foreign_final"
     assert session.guard.is_barred
-    await WAYS[world.portal]["the button"](session.page)
+    await world.ledger.until_released(CASE)
     assert await world.counted(CASE) == 0
     assert not session.guard.is_spent
 
