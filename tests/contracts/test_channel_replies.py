@@ -31,7 +31,7 @@ async def portal(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Port
 @pytest_asyncio.fixture(loop_scope="module")
 async def world(portal: PortalWorld) -> PortalWorld:
     """The payer asks as soon as it has the case."""
-    await portal.tell(SCENARIO, inquiries=[INQUIRY])
+    await portal.tell(SCENARIO, inquiries=[INQUIRY], decision=None)
     return portal
 
 

@@ -1,5 +1,6 @@
 """What a payer's page is evidence of: it counts only if it names what was sent."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -22,34 +23,35 @@ def package_of(job: Job) -> Package:
     return Wording(job).package()
 
 
-def seen(job: Job = JOB, *, documents: tuple[str, ...] | None = None, **fields: str) -> PayerReceipt | EvidenceMismatch:
+def seen(
+    fields: Mapping[str, str], job: Job = JOB, *, documents: tuple[str, ...] | None = None
+) -> PayerReceipt | EvidenceMismatch:
     """What a page that names these fields is evidence of."""
-    named = {name.replace("_", " "): value for name, value in fields.items()}
-    return compared(job, ShownRequest(RECEIPT, named, documents), package_of=package_of, labels=LABELS)
+    return compared(job, ShownRequest(RECEIPT, fields, documents), package_of=package_of, labels=LABELS)
 
 
 def test_page_that_names_nothing_of_it_is_a_receipt() -> None:
-    assert seen() == RECEIPT
+    assert seen({}) == RECEIPT
 
 
 def test_page_that_names_what_was_sent_is_a_receipt() -> None:
-    fields = {"Member_ID": "lks100000003", "Units_requested": " 1 "}
+    fields = {"Member ID": "lks100000003", "Units requested": " 1 "}
 
-    assert seen(JOB, documents=package_of(JOB).documents, **fields) == RECEIPT
+    assert seen(fields, documents=package_of(JOB).documents) == RECEIPT
 
 
 @pytest.mark.parametrize(
     ("fields", "documents", "label"),
     [
-        ({"Member_ID": "LKS999999999"}, None, "Member ID"),
-        ({"Units_requested": "7"}, None, "Units requested"),
+        ({"Member ID": "LKS999999999"}, None, "Member ID"),
+        ({"Units requested": "7"}, None, "Units requested"),
         ({}, (), "Documents"),
     ],
 )
 def test_page_that_names_something_else_is_a_mismatch(
     fields: dict[str, str], documents: tuple[str, ...] | None, label: str
 ) -> None:
-    found = seen(JOB, documents=documents, **fields)
+    found = seen(fields, documents=documents)
 
     assert isinstance(found, EvidenceMismatch)
     assert [each for each, _ in found.approved] == [each for each, _ in found.shown] == [label]
@@ -59,19 +61,19 @@ def test_page_that_names_something_else_is_a_mismatch(
 def test_difference_that_a_person_accepted_is_none_any_more() -> None:
     accepting = replace(JOB, accepted_evidence=(("Units requested", "7"),))
 
-    assert seen(accepting, Units_requested="7") == RECEIPT
-    assert isinstance(seen(accepting, Units_requested="8"), EvidenceMismatch)
+    assert seen({"Units requested": "7"}, accepting) == RECEIPT
+    assert isinstance(seen({"Units requested": "8"}, accepting), EvidenceMismatch)
 
 
 def test_what_was_approved_counts_and_not_what_is_answered_now() -> None:
     rewritten = replace(JOB, sent=Package((("Units requested", "3"),), ()))
 
-    assert seen(rewritten, Units_requested="3") == RECEIPT
-    assert isinstance(seen(rewritten, Units_requested="1"), EvidenceMismatch)
+    assert seen({"Units requested": "3"}, rewritten) == RECEIPT
+    assert isinstance(seen({"Units requested": "1"}, rewritten), EvidenceMismatch)
 
 
 def test_answers_changed_since_the_payer_asked_do_not_count() -> None:
     later = tuple(said("service.units", 2) if each.link_id == "service.units" else each for each in JOB.answers)
     asked = replace(JOB, answers=later, answers_sent=JOB.answers, documents=())
 
-    assert seen(asked, documents=package_of(JOB).documents, Units_requested="1") == RECEIPT
+    assert seen({"Units requested": "1"}, asked, documents=package_of(JOB).documents) == RECEIPT
