@@ -213,6 +213,21 @@ async def test_draft_cannot_be_rewritten_between_reading_and_sending(world: Worl
     assert await world.counted(case) == 1
 
 
+async def test_page_that_opens_anothers_draft_shows_its_reviewer_nothing(world: World, case: str) -> None:
+    another = f"{case}_another"
+    await world.channel.prepare(world.job(another))
+    await world.channel.prepare(world.job(case))
+    address = world.session(another).page.url
+    await world.session(case).page.evaluate("address => history.replaceState(null, '', address)", address)
+
+    with pytest.raises(ChannelFault) as fault:
+        await world.channel.submit(world.job(case), allowed=(), intend=yes)
+
+    assert fault.value.code == "draft_of_another_case"
+    assert await world.counted(another) == 0
+    await world.channel.let_go(another)
+
+
 async def test_foreign_submission_is_refused_and_ends_the_session(world: World, case: str) -> None:
     async def yes_while_a_script_aims_elsewhere() -> bool:
         await world.session(case).page.evaluate(AIMS_ELSEWHERE[world.portal])

@@ -133,10 +133,12 @@ class PortalAdapter(Protocol):
 class DraftPage:
     """What a draft would submit, as the portal shows it.
 
-    `person_required` holds the portal's words where it wants a person to press the button; else None.
+    `case_reference` is our own reference as the draft names it; None where it names none. `person_required` holds the
+    portal's words where it wants a person to press the button; else None.
     """
 
     package: Package
+    case_reference: str | None
     person_required: str | None = None
 
 

@@ -87,6 +87,10 @@ class Submitting:
         form = self._form(job)
         async with session.clean_page() as page:
             draft = await form.read_draft(page, draft_id)
+            if draft.case_reference != job.case_reference:
+                # The page says which draft is open, and a script can make it name another patient's. What that draft
+                # shows must not reach this authorization's reviewer.
+                raise ChannelFault("draft_of_another_case", "The draft that is open carries another reference.")
             differences = form.package().differences(draft.package)
             if access.may_submit and draft.person_required is None and _is_approved(job, draft, differences, allowed):
                 return ReadDraft(draft_id, draft, differences, is_approved=True)

@@ -52,7 +52,8 @@ from priorauth.domain.reviews import Package
 from priorauth.domain.submissions import PayerReceipt
 
 _SERVICE, _CLINICAL, _DOCUMENTS, _REVIEW = "Service", "Clinical questions", "Documents", "Review"
-_WHOSE = ("Member ID", "Service code", "Your reference")
+_REFERENCE = "Your reference"
+_WHOSE = ("Member ID", "Service code", _REFERENCE)
 _NOT_NEEDED = "No authorization needed"
 _REQUEST_VIEW = re.compile(r"/requests/([A-Za-z0-9_\-]+)(?:/confirmation)?")
 _PERSON_REQUIRED = "A person has to submit this request. Automated submission is not accepted for this patient's plan."
@@ -103,7 +104,8 @@ class RequestForm:
             raise ChannelFault("unexpected_page", "The portal does not know a draft that it had.")
         fields = once_each(labeled(review.get("rows")))
         package = Package(tuple(fields.items()), document_lines(review.get("documents")))
-        return DraftPage(package, _PERSON_REQUIRED if review.get("personRequired") is True else None)
+        wanted = _PERSON_REQUIRED if review.get("personRequired") is True else None
+        return DraftPage(package, fields.get(_REFERENCE), wanted)
 
     async def press(self, page: Page) -> None:
         """Attest, press “Submit request”, and say yes to the question whether to."""

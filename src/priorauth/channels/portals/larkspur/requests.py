@@ -43,7 +43,8 @@ from priorauth.domain.submissions import PayerReceipt
 _SERVICE, _CLINICAL, _REVIEW = "Service", "Clinical information", "Review and submit"
 _REQUEST_PAGE = re.compile(r"/requests/[A-Za-z0-9\-]+(?:/confirmation)?")
 _NOT_REQUIRED = "No authorization required"
-_WHOSE = ("Member ID", "Procedure code", "Your reference")
+_REFERENCE = "Your reference"
+_WHOSE = ("Member ID", "Procedure code", _REFERENCE)
 _NO_SEARCH = "The search of requests is not available at the moment."
 
 
@@ -93,7 +94,7 @@ class RequestForm:
         async with portal_faults():
             notice = page.locator("p.person-required")
             wanted = (await notice.inner_text()).strip() if await notice.count() else None
-        return DraftPage(Package(tuple(fields.items()), await shown_documents(page)), wanted)
+        return DraftPage(Package(tuple(fields.items()), await shown_documents(page)), fields.get(_REFERENCE), wanted)
 
     async def press(self, page: Page) -> None:
         """Press “Submit request”."""
