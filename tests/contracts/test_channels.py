@@ -428,3 +428,18 @@ async def test_a_reported_number_that_no_portal_understands_keeps_nobody_from_se
     receipt = await world.channel.submit(world.job(case), allowed=(), intend=yes)
 
     assert await world.channel.reconcile(world.job(case), reference_number=number) == receipt
+
+
+async def test_page_that_is_refused_over_and_over_fills_no_timeline(world: World, case: str) -> None:
+    await world.channel.prepare(world.job(case))
+    page = world.session(case).page
+
+    refused = await page.evaluate(
+        """async () => {
+            const asked = [...Array(60)].map((_, n) => fetch(`/not-declared-${n}`, {method: 'POST'}));
+            return (await Promise.all(asked)).filter(answer => answer.status === 403).length;
+        }"""
+    )
+
+    assert refused == 60
+    assert len(await world.ledger.until_noted("request_refused", times=20)) == 20

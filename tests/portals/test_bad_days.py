@@ -50,7 +50,9 @@ async def test_a_page_that_kills_the_browser_costs_one_try(world: PortalWorld, c
     assert (await world.ledger.until_noted("portal_page", times=4))[-1] == {"page": "clinical information"}
     await world.ledger.until_released(case)
 
-    assert await world.channel.prepare(job) == AtBoundary(differences=())
+    prepared = await world.channel.prepare(job)
+    assert isinstance(prepared, AtBoundary)
+    assert prepared.differences == ()
     await world.channel.let_go(case)
 
 

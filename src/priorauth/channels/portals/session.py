@@ -86,6 +86,8 @@ class PortalSession:
         """Let automation have the session again: it is held no more."""
         # What is held may be ended at any moment to make room.
         self.job, self.held_until = job, None
+        # What was offered to a person was offered of the work before.
+        self.turn.offer = None
         self._page_since = time.time_ns()
 
     def release(self, permitted: PermittedRequest) -> None:

@@ -34,6 +34,8 @@ from priorauth.faultpoints import Phase, Point
 
 _log = structlog.get_logger(__name__)
 
+# Of each kind, in one session.
+_REFUSALS_NOTED: Final = 20
 _REFUSAL_EVENTS: Final = {
     RefusalReason.FOREIGN_FINAL: "foreign_submission_refused",
     RefusalReason.HELD_REFUSED: "held_submission_refused",
@@ -115,9 +117,10 @@ class SessionHost:
         if not await self._ledger.claim(claim):
             raise AccountInUse
         guard = SubmitGuard(boundary, stands=self._stands)
+        noted = Counter[str]()
         gate = Gate(
             guard,
-            on_refused=lambda refusal: self._note_refusal(job.authorization_id, refusal),
+            on_refused=lambda refusal: self._note_refusal(job.authorization_id, refusal, noted),
             on_foreign=lambda _: self._end_foreign(job.authorization_id, claim),
         )
         try:
@@ -289,11 +292,14 @@ class SessionHost:
         self._pending.add(task)
         task.add_done_callback(self._pending.discard)
 
-    def _note_refusal(self, authorization_id: str, refusal: Refusal) -> None:
+    def _note_refusal(self, authorization_id: str, refusal: Refusal, noted: Counter[str]) -> None:
         # Without the path, which at some portals names a member.
         details = {"method": refusal.method, "origin": refusal.origin, "reason": refusal.code or refusal.reason.value}
         event = _REFUSAL_EVENTS.get(refusal.reason) or ("submit_refused" if refusal.final else "request_refused")
-        self._later(self._ledger.note(authorization_id, event, details))
+        noted[event] += 1
+        # A page that asks over and over must not fill the database: the proxy's log has every refusal.
+        if noted[event] <= _REFUSALS_NOTED:
+            self._later(self._ledger.note(authorization_id, event, details))
         session = self._sessions.get(authorization_id)
         if session is None:
             return
