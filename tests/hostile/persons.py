@@ -1,17 +1,16 @@
 """Persons in a handoff at a hostile portal: one who only presses, and one who means ill."""
 
 from priorauth.sandbox.hostile.kinds import DOORS
-from tests.factories.humans import Human, human
+from tests.factories.humans import Human
 from tests.factories.servers import Case, until
 from tests.hostile.siege import ATTEMPTS, Siege, Verdict
 
 _DOOR_WIDTH, _DOOR_HEIGHT = 120, 40
 
 
-def press_in_a_handoff(siege: Siege, *kinds: str) -> Verdict:
+def press(siege: Siege, person: Human, *kinds: str) -> Verdict:
     """Let a person press the last button of a portal that is hostile in these ways."""
-    with human() as person:
-        return _act(siege, person, kinds=kinds, door=None)
+    return _act(siege, person, kinds=kinds, door=None)
 
 
 def act_by_door(siege: Siege, person: Human, door: str) -> Verdict:
