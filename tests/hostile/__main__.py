@@ -11,7 +11,7 @@ from pathlib import Path
 from priorauth.sandbox.hostile.kinds import DOORS, KINDS
 from tests.factories.humans import human
 from tests.factories.servers import ServerProcess
-from tests.hostile.persons import act_by_door, press
+from tests.hostile.persons import REWRITE, act_by_door, press
 from tests.hostile.siege import PLANS, Siege, Verdict
 
 POLICIES = ("requires_confirmation", "automatic", "handoff")
@@ -48,7 +48,7 @@ def _attacks(siege: Siege, kind: str, *, policy: str) -> Iterator[Verdict]:
         if kind != "doors":
             yield press(siege, person, kind)
             return
-        for door in DOORS:
+        for door in (*DOORS, *REWRITE):
             yield act_by_door(siege, person, door)
 
 
