@@ -8,10 +8,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from priorauth.sandbox.hostile.kinds import KINDS
+from priorauth.sandbox.hostile.kinds import DOORS, KINDS
+from tests.factories.humans import human
 from tests.factories.servers import ServerProcess
-from tests.hostile.persons import press_in_a_handoff
-from tests.hostile.siege import PLANS, Siege
+from tests.hostile.persons import REWRITE, act_by_door, press
+from tests.hostile.siege import PLANS, Siege, Verdict
 
 POLICIES = ("requires_confirmation", "automatic", "handoff")
 
@@ -27,10 +28,9 @@ def main(*words: str) -> int:
                 siege = Siege(server, plan) if chosen else None
                 for kind, policy in chosen:
                     assert siege is not None
-                    attack = press_in_a_handoff if policy == "handoff" else Siege.attack
-                    verdict = attack(siege, kind, **({} if policy == "handoff" else {"policy": policy}))
-                    failed += bool(verdict.problems)
-                    print(verdict.line, flush=True)
+                    for verdict in _attacks(siege, kind, policy=policy):
+                        failed += bool(verdict.problems)
+                        print(verdict.line, flush=True)
                 if siege is not None and siege.approve_victim() != 1:
                     failed += 1
                     print(f"{portal}: the other clinic's authorization is not there once after its approval")
@@ -38,6 +38,18 @@ def main(*words: str) -> int:
             server.stop()
     print(f"{failed} did not hold." if failed else "All held.")
     return min(failed, 1)
+
+
+def _attacks(siege: Siege, kind: str, *, policy: str) -> Iterator[Verdict]:
+    if policy != "handoff":
+        yield siege.attack(kind, policy=policy)
+        return
+    with human() as person:
+        if kind != "doors":
+            yield press(siege, person, kind)
+            return
+        for door in (*DOORS, *REWRITE):
+            yield act_by_door(siege, person, door)
 
 
 def _chosen(portal: str, words: tuple[str, ...]) -> Iterator[tuple[str, str]]:

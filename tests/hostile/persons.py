@@ -1,21 +1,22 @@
 """Persons in a handoff at a hostile portal: one who only presses, and one who means ill."""
 
 from priorauth.sandbox.hostile.kinds import DOORS
-from tests.factories.humans import Human, human
+from tests.factories.humans import Human
 from tests.factories.servers import Case, until
 from tests.hostile.siege import ATTEMPTS, Siege, Verdict
 
+REWRITE = ("units", "reference", "member")
+"""What a person with the portal's account can change of the draft from another browser."""
 _DOOR_WIDTH, _DOOR_HEIGHT = 120, 40
 
 
-def press_in_a_handoff(siege: Siege, *kinds: str) -> Verdict:
+def press(siege: Siege, person: Human, *kinds: str) -> Verdict:
     """Let a person press the last button of a portal that is hostile in these ways."""
-    with human() as person:
-        return _act(siege, person, kinds=kinds, door=None)
+    return _act(siege, person, kinds=kinds, door=None)
 
 
 def act_by_door(siege: Siege, person: Human, door: str) -> Verdict:
-    """Let a person who means ill do what a door of the page offers, and then press the last button."""
+    """Let a person who means ill rewrite the draft from another browser and press, or take a door of the page."""
     return _act(siege, person, kinds=("doors",), door=door)
 
 
@@ -30,9 +31,11 @@ def _act(siege: Siege, person: Human, *, kinds: tuple[str, ...], door: str | Non
     case = client.take_over(case)
     person.take_control(client.grant(case)["url"])
     person.sees("Review")
-    if door is not None:
+    if door in REWRITE:
+        siege.rewrite(door)
+    elif door is not None:
         person.click((DOORS.index(door) + 0.5) * _DOOR_WIDTH, _DOOR_HEIGHT / 2)
-    if door != "back":
+    if door is None or door in REWRITE:
         person.press_last_button()
     until(lambda: bool(_attempts(siege, case)) or client.counted(case) > 0 or _has_left(person), seconds=60)
     siege.hostile()

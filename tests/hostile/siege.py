@@ -114,6 +114,19 @@ class Siege:
         case = self._create(self._clinic, self._plan.handoff)
         return self._drive(self._clinic, case, self._plan.handoff, _is_over)
 
+    def rewrite(self, change: str) -> None:
+        """Change the newest draft from another browser, as a person with the portal's account can."""
+        units = "quantity" if self._plan.portal == "juniper" else "units"
+        victim = catalog.scenario(self._plan.victim)
+        assert victim is not None
+        told: dict[str, dict[str, Any]] = {
+            "units": {"service": {units: "9"}},
+            "reference": {"service": {"reference": self.victim["id"]}},
+            "member": {"memberId": victim.portal["member"]["memberId"]},
+        }
+        draft = self._asked("drafts")[0]
+        httpx.put(f"{self._url}/sandbox/drafts/{draft}", json=told[change], trust_env=False).raise_for_status()
+
     def reconciled(self, case: Case) -> Case:
         """Return an authorization after the service has found out what a person did."""
         return self._drive(self._clinic, case, self._plan.handoff, _is_over)

@@ -97,6 +97,21 @@ async def drafts(request: Request) -> Response:
     return JSONResponse({"data": _portal_of(request).records.ready_drafts()})
 
 
+async def put_draft(request: Request) -> Response:
+    """Change a draft as another user of the account would: entries of its service, or whose it is."""
+    records, draft_id = _portal_of(request).records, request.path_params["draft_id"]
+    try:
+        body = json.loads(await request.body())
+        service, member_id = dict(body.get("service", {})), body.get("memberId")
+    except (ValueError, TypeError, AttributeError):
+        return _error(400, code="bad_request", message="An object with service or memberId is expected.")
+    if not records.rewrite_draft(draft_id, service):
+        return _error(404, code="not_found", message="The plan has no draft of this number.")
+    if member_id is not None:
+        records.move_draft(draft_id, member_id)
+    return JSONResponse({"data": body})
+
+
 async def put_hostility(request: Request) -> Response:
     """Make the whole portal hostile in the ways named, and in no other; an empty list ends it."""
     try:
@@ -140,6 +155,7 @@ def routes(check: Callable[[object], str | None]) -> list[Route]:
         Route("/sandbox/submissions/{reference}", loopback_only(package), methods=["GET"]),
         Route("/sandbox/sign-ins", loopback_only(sign_ins), methods=["GET"]),
         Route("/sandbox/drafts", loopback_only(drafts), methods=["GET"]),
+        Route("/sandbox/drafts/{draft_id:int}", loopback_only(put_draft), methods=["PUT"]),
         Route("/sandbox/hostility", loopback_only(put_hostility), methods=["PUT"]),
         Route("/sandbox/members/{member_id}", loopback_only(put_member), methods=["PUT"]),
     ]

@@ -136,6 +136,16 @@ class PlanRecords:
         with self._transaction() as db:
             db.execute("UPDATE drafts SET member_id = ? WHERE draft_id = ?", (member_id, draft_id))
 
+    def rewrite_draft(self, draft_id: int, service: Mapping[str, str]) -> bool:
+        """Change entries of a draft's service as another user of the account would; False where there is none."""
+        row = self._row("SELECT service FROM drafts WHERE draft_id = ?", draft_id)
+        if row is None:
+            return False
+        values = {**json.loads(row["service"] or "{}"), **service}
+        with self._transaction() as db:
+            db.execute("UPDATE drafts SET service = ? WHERE draft_id = ?", (json.dumps(values), draft_id))
+        return True
+
     def ready_drafts(self) -> list[int]:
         """The drafts that could be submitted and were not, newest first."""
         found = self._db.execute(

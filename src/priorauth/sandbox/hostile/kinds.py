@@ -26,7 +26,7 @@ SUBMITTING: Final = (*(f"own_{way}" for way in WAYS), *(f"other_{way}" for way i
 REWRITING: Final = ("rewrite_once", "rewrite_loop", "rewrite_member")
 """The script saves the approved draft with other units, or for another member, and shows the former review."""
 LYING: Final = ("fake_received", "lie_receipt", "fake_worker", "tabs", "stored_script")
-DOORS: Final = ("other_draft", "submit_other", "units", "reference", "member", "script", "back")
+DOORS: Final = ("other_draft", "submit_other", "script", "back")
 """The buttons, from the left, that `doors` puts across the top of a page: what a person with a console could do."""
 OF_THE_SERVER: Final = ("swap_draft", "redirect_final", "receipt_of_another")
 KINDS: Final = (*SUBMITTING, *REWRITING, *LYING, "doors", *OF_THE_SERVER)

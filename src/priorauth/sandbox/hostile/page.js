@@ -105,21 +105,18 @@
   }
 
   // The approved draft with other units, or for another member.
-  async function rewrite(draft, changes = {}) {
-    const another = changes.member ?? (has("rewrite_member") ? "X00000000000" : null);
-    const units = changes.member || changes.reference ? null : "9";
+  async function rewrite(draft) {
+    const another = has("rewrite_member") ? "X00000000000" : null;
     if (orders.json) {
       const how = await like(), { service } = await (await fetch(`/api/drafts/${draft}`)).json();
-      const body = { ...service, ...(units && { quantity: units }), ...(another && { memberId: another }) };
-      body.reference = changes.reference ?? body.reference;
+      const body = { ...service, quantity: "9", ...(another && { memberId: another }) };
       await fetch(`/api/drafts/${draft}/service`, { ...how, method: "PUT", body: JSON.stringify(body) });
       return;
     }
     const page = await (await fetch(`/drafts/${draft}/service`)).text();
     const form = new DOMParser().parseFromString(page, "text/html").querySelector("form.box");
     const entries = new URLSearchParams(new FormData(form));
-    if (units) entries.set("units", units);
-    if (changes.reference) entries.set("reference", changes.reference);
+    entries.set("units", "9");
     if (another) entries.set("member_id", another);
     await fetch(`/drafts/${draft}/service`, { method: "POST", body: entries, redirect: "manual" });
   }
@@ -163,8 +160,7 @@
     const draft = draftHere(), theirs = other();
     if (document.getElementById("doors") || !draft || !theirs || !atReview()) return;
     const open = { other_draft: () => window.open(`/drafts/${orders.drafts[0]}/review`), submit_other: () => ways.form(theirs),
-      units: () => rewrite(draft), reference: () => rewrite(draft, { reference: "of-another" }),
-      member: () => rewrite(draft, { member: orders.member }), back: () => history.back(),
+      back: () => history.back(),
       script: () => { location.href = `javascript:fetch(${JSON.stringify(theirs)},{method:"POST"});void 0`; } };
     const bar = document.createElement("div");
     Object.assign(bar, { id: "doors", style: "position:fixed;top:0;left:0;z-index:9999;display:flex" });

@@ -121,7 +121,6 @@ class HostilePortal:
             "kinds": sorted(hostile),
             "drafts": others,
             "doors": DOORS,
-            "member": self._records.member_of_draft(others[0]) if others else None,
             "final": self._site.final,
             "worker": self._site.worker,
             "json": self._site.takes_json,
