@@ -62,7 +62,15 @@ INVENTED = (
     "SOAPAction: submit",
     "X-Own: 1",
 )
-KEPT = ("Accept: */*", "Accept-Language: en", "User-Agent: x", "Referer: http://a/", "Origin: null", "X-CSRF-Token: t")
+KEPT = (
+    "Accept: */*",
+    "Accept-Language: en",
+    "User-Agent: x",
+    "Referer: http://a/",
+    "Origin: null",
+    "X-CSRF-Token: t",
+    "Sec-Fetch-Mode: cors",
+)
 
 
 async def test_headers_that_scripts_invent_do_not_cross_and_declared_ones_do(world: World) -> None:

@@ -31,19 +31,19 @@ _HOP_BY_HOP: Final = frozenset(
 )
 
 
-# What Chromium sends by itself. Scripts can set few of these, and no server takes any of them for another method, path
-# or host. Whatever else a script invents does not cross: `X-HTTP-Method-Override`, `X-Original-URL`, `Authorization`.
-# `Range` does not cross either: part of a page is no page.
+# What Chromium sends by itself, beside `Sec-…`, which scripts cannot set. Scripts can set few of these, and no server
+# takes any of them for another method, path or host. Whatever else a script invents does not cross, for example
+# `X-HTTP-Method-Override`, `X-Original-URL` and `Authorization`. `Range` does not cross either: part of a page is no
+# page.
 _BROWSERS_OWN: Final = frozenset(
     {
         *(b"accept", b"accept-language", b"accept-encoding", b"content-type", b"cookie", b"origin", b"referer"),
         *(b"user-agent", b"upgrade-insecure-requests", b"cache-control", b"pragma"),
-        *(b"if-none-match", b"if-modified-since", b"service-worker", b"sec-purpose"),
-        *(b"sec-fetch-dest", b"sec-fetch-mode", b"sec-fetch-site", b"sec-fetch-user", b"sec-fetch-storage-access"),
-        *(b"sec-ch-ua", b"sec-ch-ua-mobile", b"sec-ch-ua-platform"),
+        *(b"if-none-match", b"if-modified-since"),
         *(b"access-control-request-method", b"access-control-request-headers"),
     }
 )
+_BROWSERS_ALONE: Final = b"sec-"
 
 
 @dataclass(frozen=True)
@@ -298,7 +298,11 @@ class UpstreamWire:
     def send(self, message: Message, *, url: Url, declared: Iterable[str] = ()) -> None:
         """Hand the whole request to the socket, without waiting for it to leave. `declared`: the adapter's headers."""
         allowed = _BROWSERS_OWN.union(name.encode() for name in declared)
-        own = [item for item in _crossing(message.headers) if item[0].lower() in allowed]
+        own = [
+            (name, value)
+            for name, value in _crossing(message.headers)
+            if name.lower() in allowed or name.lower().startswith(_BROWSERS_ALONE)
+        ]
         headers = [(b"Host", url.authority.encode()), *own, (b"Connection", b"close")]
         if message.framed:
             headers.append((b"Content-Length", str(len(message.body)).encode()))
