@@ -91,7 +91,7 @@ class PortalChannel:
                     return await self._stopped(session, read)
                 if not await intend():
                     return Withheld()
-                outcome = await self._submitting.cross(session, read.draft_id)
+                outcome = await self._submitting.cross(session, read)
             finally:
                 session.thaw_writes()
             return await self._told(session, outcome)

@@ -5,7 +5,7 @@ sends it. Between the reading and the sending no write of the session reaches th
 no permit and ends the session. Must not depend on how a form is filled, nor on what an approval is.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -109,14 +109,18 @@ class Submitting:
             return HumanNeeded(OfferReason.FINAL_SUBMIT, wanted, read.differences, shown)
         return AtBoundary(read.differences, shown)
 
-    async def cross(self, session: PortalSession, draft_id: str) -> Submission:
+    async def cross(self, session: PortalSession, read: ReadDraft) -> Submission:
         """Release the draft's final request, press, and read what came of it. From here on nothing is known for sure.
 
         What the session's own page says counts for nothing: only whether the permit was used, and what the payer
         shows on a clean page.
         """
-        access, form = self._entrance.access(session.job), self._form(session.job)
-        permitted = access.adapter.final_request(access.base_url, draft_id)
+        access = self._entrance.access(session.job)
+        if session.job.reply is None:
+            # Evidence must name the draft that was read: it may differ from the answers, as far as that was approved.
+            session.job = replace(session.job, sent=read.page.package)
+        form = self._form(session.job)
+        permitted = access.adapter.final_request(access.base_url, read.draft_id)
         await self._host.mark(session, BoundaryState.CROSSED)
         await faultpoints.passing(Point.GUARD_RELEASE, Phase.BEFORE)
         pressed = False
