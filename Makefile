@@ -26,7 +26,7 @@ serve: setup ## the server, on this machine
 	@$(BIN)/priorauth serve $(ARGS)
 
 test: setup ## all tests
-	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 fuzz: setup ## ten minutes of generated requests against a real server; ARGS=60 for a minute
 	@$(BIN)/python -m tests.fuzz $(ARGS)

@@ -57,7 +57,9 @@ class Person:
                 if isinstance(message, bytes):
                     if message[0] == 1:
                         self._socket.send(json.dumps({"type": "ack", "frame": struct.unpack(">I", message[1:5])[0]}))
-                elif json.loads(message) == {"type": "control", "holder": "you"}:
+                    continue
+                told = json.loads(message)
+                if told["type"] == "control" and told["holder"] == "you":
                     self.is_in_control.set()
         except ConnectionClosed:
             pass

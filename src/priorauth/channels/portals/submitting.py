@@ -223,7 +223,8 @@ class Submitting:
         try:
             async with session.clean_page() as page:
                 found = await (form.find(page) if unused else form.evidence_at(page, session.page.url))
-            await faultpoints.passing(Point.CONFIRMATION_READ, Phase.AFTER)
+            if found is not None:
+                await faultpoints.passing(Point.CONFIRMATION_READ, Phase.AFTER)
         except Exception as error:  # noqa: BLE001 - the request may have left: it is looked for
             _note(session, error)
             return None

@@ -32,7 +32,6 @@ async def read_review_image(
     name = await call.look(query, parameters=NoQuery, see=sees_authorization(authorization_id))
     picture = await call.services.blobs.get(name)
     headers = {
-        "Cache-Control": "private, no-store",
         # It shows a patient's data: no other site embeds it, and nothing in it runs.
         "Content-Security-Policy": "sandbox; default-src 'none'",
         "Cross-Origin-Resource-Policy": "same-origin",
