@@ -104,6 +104,20 @@
     for (const [to, what] of tries) fetch(to, what).catch(() => {});
   }
 
+  // What the service page sent is kept: a guard may refuse to read that page again.
+  function keepService(event) {
+    const form = event.target, draft = draftHere();
+    if (form instanceof HTMLFormElement && draft && location.pathname.endsWith("/service")) {
+      sessionStorage.setItem(`service of ${draft}`, new URLSearchParams(new FormData(form)).toString());
+    }
+  }
+
+  async function readService(draft) {
+    const page = await (await fetch(`/drafts/${draft}/service`)).text();
+    const form = new DOMParser().parseFromString(page, "text/html").querySelector("form.box");
+    return new URLSearchParams(new FormData(form)).toString();
+  }
+
   // The approved draft with other units, or for another member.
   async function rewrite(draft) {
     const another = has("rewrite_member") ? "X00000000000" : null;
@@ -113,9 +127,7 @@
       await fetch(`/api/drafts/${draft}/service`, { ...how, method: "PUT", body: JSON.stringify(body) });
       return;
     }
-    const page = await (await fetch(`/drafts/${draft}/service`)).text();
-    const form = new DOMParser().parseFromString(page, "text/html").querySelector("form.box");
-    const entries = new URLSearchParams(new FormData(form));
+    const entries = new URLSearchParams(sessionStorage.getItem(`service of ${draft}`) ?? await readService(draft));
     entries.set("units", "9");
     if (another) entries.set("member_id", another);
     await fetch(`/drafts/${draft}/service`, { method: "POST", body: entries, redirect: "manual" });
@@ -216,5 +228,6 @@
       pretendReceived();
     }
   }, true);
+  addEventListener("submit", keepService, true);
   addEventListener("DOMContentLoaded", () => { tick(); setInterval(tick, 100); });
 })();
