@@ -128,3 +128,8 @@ async def test_all_files_are_sealed_anew_once(blobs: Blobs, store: ObjectStore) 
 
     after = Blobs(store, Sealer([NEW], index_key=INDEX))
     assert [await after.get(f"file_{number}/a") for number in range(5)] == [b"0", b"1", b"2", b"3", b"4"]
+
+
+async def test_what_is_not_there_is_deleted_as_well(blobs: Blobs) -> None:
+    """A full disk has taken nothing of a file whose upload is cleaned up."""
+    await blobs.delete("file_1/nothing")

@@ -6,7 +6,7 @@ Both databases, a folder and an object store. A database is put back by the rows
 import asyncio
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,13 +18,15 @@ from priorauth.commands import restoring
 from priorauth.domain.authorizations import Authorization, FinalSubmission
 from priorauth.domain.errors import TemporarilyUnavailable
 from priorauth.domain.lifecycle import Status
-from priorauth.domain.submissions import AttemptState
+from priorauth.domain.submissions import Attempt, AttemptState
 from priorauth.engine.processing import Processing, Verdict
 from priorauth.engine.retries import Bounds, Retries
+from priorauth.store import tables
 from priorauth.store.blobs import folder_store
 from priorauth.store.claims.objects import Content, Creation
 from priorauth.store.claims.rows import ClaimRow
 from priorauth.store.claims.submission_claims import SubmissionClaims
+from priorauth.store.transaction import Transaction
 from tests.factories import cases
 from tests.factories.claims import STORES, claims_of, objects_in
 from tests.factories.databases import Home, sqlite_home
@@ -44,10 +46,11 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
 
 @dataclass
 class World:
-    """A database and a file store, and attempts at submissions."""
+    """A database and a file store, and attempts at submissions, whose ids no other database has."""
 
     home: Home
     store: ObjectStore
+    name: str = "1"
 
     def __post_init__(self) -> None:
         self._numbers = itertools.count(1)
@@ -58,11 +61,17 @@ class World:
 
     def intend(self, authorization_id: str = "auth_1") -> tuple[str, str]:
         """Commit the row of an attempt; return both ids."""
-        attempt_id = f"sub_{next(self._numbers)}"
+        attempt_id = f"sub_{self.name}_{next(self._numbers)}"
         now = self.home.clock.moment().now
-        self.home.database.write_now(
-            lambda tx: tx.submission_claims.add(authorization_id, attempt_id=attempt_id, now=now)
-        )
+
+        def operation(tx: Transaction) -> None:
+            case = tx.authorizations.get(authorization_id)
+            if case is not None:
+                attempts = (*case.journal.attempts, Attempt(attempt_id, case.journal.run, now))
+                tx.authorizations.save(replace(case, journal=replace(case.journal, attempts=attempts)))
+            tx.submission_claims.add(authorization_id, attempt_id=attempt_id, now=now)
+
+        self.home.database.write_now(operation)
         return authorization_id, attempt_id
 
     async def submit(self, authorization_id: str = "auth_1", *, node: SubmissionClaims | None = None) -> bool:
@@ -164,7 +173,7 @@ async def test_a_claim_of_another_database_under_an_ordinal_of_ours_is_seen(worl
 async def test_of_two_databases_that_claim_at_once_one_submits_at_most(world: World, tmp_path: Path) -> None:
     """Each is ahead of the other by an intent, so that they create objects of different names."""
     with sqlite_home(tmp_path / "other") as home:
-        other = World(home, world.store)
+        other = World(home, world.store, name="2")
         _, ours = world.intend()
         other.intend()
         _, theirs = other.intend()
@@ -391,6 +400,34 @@ async def test_a_taken_claim_sends_nothing_and_the_payer_is_asked(sending: Sendi
 
         assert now(home, case).status is Status.WAITING_ON_PAYER
         assert sending.channel.asked == ["submit", "submit", "find"]
+
+
+async def test_an_authorization_that_was_put_back_without_its_claims_sends_nothing(
+    sending: Sending, home: Home
+) -> None:
+    """So an old SQLite file beside a newer log, and a dump of which one table was restored."""
+    case = sending.stored(home)
+    before = dump(home)
+    sending.channel.submission = cases.receipt(home.clock)
+    assert await sending.steps(home).advance(case.id, case.journal.run, case.journal.turn) == Verdict.ENDED
+    put_back(home, {**dump(home), tables.authorizations: before[tables.authorizations]})
+    sending.channel.submission = None
+
+    node = claims_of(home, sending.store)
+    await node.check()
+    assert not node.is_stale.is_set(), "the file store and the table of claims agree"
+    steps = sending.steps(home)
+    assert await steps.advance(case.id, case.journal.run, case.journal.turn) == Verdict.UNRESOLVED
+
+    found_at, attempts = home.database.read_now(
+        lambda tx: (tx.submission_claims.restore_found_at(), tx.submission_claims.attempts(case.id))
+    )
+    assert found_at is not None
+    open_attempt = now(home, case).journal.open_attempt
+    assert open_attempt is not None
+    assert [each for each in attempts.values() if each != open_attempt.id] == list(
+        (await objects_in(sending.store).attempts(case.id)).values()
+    ), "the second attempt was not claimed"
 
 
 async def test_an_attempt_that_cannot_be_claimed_is_concluded_unsent_and_tried_again(

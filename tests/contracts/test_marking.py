@@ -13,11 +13,13 @@ from priorauth.bootstrap import backups
 from priorauth.bootstrap.backups import Marked
 from priorauth.bootstrap.storage import claims_of, database_of
 from priorauth.domain.authorizations import Authorization
+from priorauth.domain.submissions import Attempt
 from priorauth.settings import Settings
 from priorauth.store import data_folder
 from priorauth.store.data_folder import DataFolderInUse
 from priorauth.store.database import Database
 from priorauth.store.keeping.backups import FaultyBackup
+from priorauth.store.transaction import Transaction
 from tests.factories import cases
 from tests.factories.databases import Home, sqlite_home
 from tests.factories.dumps import Dump, dump, put_back
@@ -43,7 +45,15 @@ def submit(settings: Settings, home: Home, authorization_id: str, *, database: D
     """Intend and claim a submission, as a node does."""
     used, moment = database or home.database, home.clock.moment()
     attempt_id = moment.new_id("sub")
-    used.write_now(lambda tx: tx.submission_claims.add(authorization_id, attempt_id=attempt_id, now=moment.now))
+
+    def operation(tx: Transaction) -> None:
+        case = tx.authorizations.get(authorization_id)
+        if case is not None:
+            attempts = (*case.journal.attempts, Attempt(attempt_id, case.journal.run, moment.now))
+            tx.authorizations.save(replace(case, journal=replace(case.journal, attempts=attempts)))
+        tx.submission_claims.add(authorization_id, attempt_id=attempt_id, now=moment.now)
+
+    used.write_now(operation)
     return asyncio.run(claims_of(settings, used).claim(authorization_id, attempt_id=attempt_id))
 
 

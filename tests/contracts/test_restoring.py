@@ -19,6 +19,7 @@ from priorauth.domain.errors import NotMutable
 from priorauth.domain.files import FileStatus, StoredFile
 from priorauth.domain.handoffs import HandoffResult, OfferReason, Report, UnableReason
 from priorauth.domain.lifecycle import Status
+from priorauth.domain.reviews import SnapshotStatus
 from priorauth.domain.submissions import AttemptState, Outcome
 from priorauth.engine.processing import Processing, Verdict
 from priorauth.engine.reconciling import Reconciling
@@ -215,6 +216,42 @@ async def test_two_looks_in_vain_far_enough_apart_let_the_case_go_on(restored: S
     await case.work()
     assert len(case.channel.asked) == 3
     assert case.channel.asked[-1] in ("prepare", "submit")
+
+
+async def test_an_approval_of_the_copy_is_void_and_asked_for_again(restored: Store) -> None:
+    """Since the copy it may have been withdrawn with a change of the answers that is lost."""
+    case = restored(cases.approved)
+    voided = case.now()
+    assert voided.journal.approval is None
+    assert voided.submission.review_snapshot is not None
+    assert voided.submission.review_snapshot.status is SnapshotStatus.STALE
+    assert voided.journal.sent == voided.submission.review_snapshot.package, "it may have been sent under it"
+    case.channel.found = Absent()
+    await case.work()
+    case.settle()
+    await case.work()
+    case.channel.preparation = AtBoundary(())
+    case.channel.submission = cases.receipt(case.home.clock)
+
+    await case.work()
+
+    assert case.now().status is Status.REQUIRES_CONFIRMATION
+    case.confirm()
+    await case.work()
+    assert case.now().status is Status.WAITING_ON_PAYER
+    assert case.channel.asked == ["find", "find", "prepare", "submit"]
+
+
+@pytest.mark.parametrize("build", [cases.reply_approved, cases.reply_attempted])
+def test_an_approval_of_a_reply_is_void_too_and_what_was_sent_stays(restored: Store, build: Build) -> None:
+    before = build(Clock()).journal
+    assert before.approval is not None
+
+    after = restored(build).now().journal
+
+    assert after.approval is None
+    assert before.approval.next_action_id.split("_")[0] == after.superseded_approvals[-1].split("_")[0]
+    assert after.sent == before.sent
 
 
 @everywhere

@@ -32,6 +32,8 @@ from priorauth.domain.requirements import Finding
 from priorauth.domain.reviews import Difference, Package, ReadPackage, SnapshotStatus
 from priorauth.domain.submissions import Attempt, AttemptState, Decision, Outcome, PayerReceipt
 
+# Where an approval lets something leave with no further step of the customer's.
+_MAY_STILL_SEND = (Status.PROCESSING, Status.REQUIRES_ACTION)
 _NOT_REQUIRED = "authorization_not_required"
 _ASKED_AGAIN = Reason(
     "unknown_page",
@@ -163,15 +165,26 @@ def doubt(case: Authorization, moment: Moment) -> Authorization:
     """Return the case as one whose record is older than the world: what was sent since may stand nowhere in it.
 
     What it stands before is looked for before anybody sends it; a look from before counts for nothing any more, and the
-    patience with a payer that is down begins anew.
+    patience with a payer that is down begins anew. An approval that was not used is void: since the copy it may have
+    been withdrawn with a change or a cancel that the record lacks.
     """
     if case.status.is_final and case.journal.open_attempt is None:
         return case
+    if case.journal.approval is not None and case.status in _MAY_STILL_SEND:
+        case = _without_approval(case)
     attempts = tuple(
         replace(attempt, doubted=attempt.state is AttemptState.INTENDED, missed_at=None, awaits_press=False)
         for attempt in case.journal.attempts
     )
     return replace(case, journal=replace(case.journal, doubted_since=moment.now, attempts=attempts, outage=None))
+
+
+def _without_approval(case: Authorization) -> Authorization:
+    """Return the case whose approval is void; what may have been sent under it is still what was approved."""
+    submission, journal = superseding_review(case)
+    if submission.payer_receipt is None:
+        journal = replace(journal, sent=approved_package(case) or journal.sent)
+    return replace(case, submission=submission, journal=journal)
 
 
 def begin_search(case: Authorization, moment: Moment) -> Authorization:

@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import structlog
@@ -76,8 +76,9 @@ class Blobs:
         return self._sealer.open_file(sealed, name)
 
     async def delete(self, name: str) -> None:
-        """Delete `name`."""
-        with _outages_told():
+        """Delete `name`; repeats are free. What a full disk has not taken is not there either."""
+        # A folder tells that nothing is there, an object store does not.
+        with _outages_told(), suppress(FileNotFoundError):
             await self._store.delete_async(name)
 
     async def delete_all(self, folder: str) -> None:

@@ -19,6 +19,7 @@ from priorauth.faultpoints import Phase, Point
 from priorauth.store.claims.objects import ClaimObjects, Content, Creation
 from priorauth.store.claims.rows import UNACKNOWLEDGED, ClaimRow
 from priorauth.store.database import Database
+from priorauth.store.transaction import Transaction
 
 _log = structlog.get_logger(__name__)
 
@@ -54,14 +55,21 @@ class SubmissionClaims:
             TemporarilyUnavailable: the file store or the database cannot be reached. Nothing may be sent either.
         """
         await faultpoints.passing(Point.SUBMISSION_CLAIM, Phase.BEFORE)
-        row, found_at = await self._database.read(
-            lambda tx: (tx.submission_claims.of_attempt(attempt_id), tx.submission_claims.restore_found_at())
+        row, found_at, unrecorded = await self._database.read(
+            lambda tx: (
+                tx.submission_claims.of_attempt(attempt_id),
+                tx.submission_claims.restore_found_at(),
+                _unrecorded(tx, authorization_id),
+            )
         )
         if found_at is not None or self.is_stale.is_set():
             self.is_stale.set()
             return False
         if row is None or row.authorization_id != authorization_id:
             await self._found(reason="intent_missing")
+            return False
+        if unrecorded:
+            await self._found(reason="attempts_missing", authorization_id=authorization_id)
             return False
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
@@ -137,3 +145,15 @@ class SubmissionClaims:
         self.is_stale.set()
         _log.error("unacknowledged_restore", reason=reason, advice=UNACKNOWLEDGED, **facts)
         await self._database.write(lambda tx: tx.submission_claims.note_restore(now=self._present().now))
+
+
+def _unrecorded(tx: Transaction, authorization_id: str) -> set[str]:
+    """Return the attempts that the claims of an authorization name and its own record lacks.
+
+    Both are written in one transaction: only the record was put back then, without the table of claims.
+    """
+    claimed = {attempt_id for attempt_id in tx.submission_claims.attempts(authorization_id).values() if attempt_id}
+    authorization = tx.authorizations.get(authorization_id)
+    if authorization is None:
+        return set()
+    return claimed - {attempt.id for attempt in authorization.journal.attempts}
