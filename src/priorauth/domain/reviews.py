@@ -195,20 +195,17 @@ class Package:
             return fields
         return (*fields, Difference("Documents", "; ".join(self.documents), "; ".join(shown.documents)))
 
-    def contradicted_by(
-        self, shown: Mapping[str, str], documents: tuple[str, ...] | None, *, labels: tuple[str, ...]
-    ) -> tuple[Difference, ...]:
-        """Return where a page that names these labels, or documents, names something else than this package.
+    def contradicted_by(self, shown: Mapping[str, str], documents: tuple[str, ...] | None) -> tuple[Difference, ...]:
+        """Return where a page names another value of a field, or other documents, than this package.
 
         Args:
-            shown: what the page says, by label. A label that it does not have is no contradiction.
+            shown: what the page says, by label. A label that only one of the two has is no contradiction.
             documents: the page's documents, one line each; None where it shows none.
-            labels: the labels that count.
 
         Returns:
-            The differences, in the order of `labels`; the documents last.
+            The differences, in the order of this package's fields; the documents last.
         """
-        fields = tuple((label, value) for label, value in self.fields if label in labels and label in shown)
+        fields = tuple((label, value) for label, value in self.fields if label in shown)
         named = Package(fields, () if documents is None else self.documents)
         return named.differences(Package(tuple((label, shown[label]) for label, _ in fields), documents or ()))
 

@@ -15,7 +15,6 @@ from tests.factories.jobs import job_of
 from tests.factories.moments import START
 
 RECEIPT = PayerReceipt("LK-2026-0001", START, "portal")
-LABELS = ("Member ID", "Units requested")
 JOB = job_of("approved_after_review", case="auth_1")
 
 
@@ -27,7 +26,7 @@ def seen(
     fields: Mapping[str, str], job: Job = JOB, *, documents: tuple[str, ...] | None = None
 ) -> PayerReceipt | EvidenceMismatch:
     """What a page that names these fields is evidence of."""
-    return compared(job, ShownRequest(RECEIPT, fields, documents), package_of=package_of, labels=LABELS)
+    return compared(job, ShownRequest(RECEIPT, fields, documents), package_of=package_of)
 
 
 def test_page_that_names_nothing_of_it_is_a_receipt() -> None:
@@ -40,11 +39,17 @@ def test_page_that_names_what_was_sent_is_a_receipt() -> None:
     assert seen(fields, documents=package_of(JOB).documents) == RECEIPT
 
 
+def test_what_only_the_payer_shows_does_not_count() -> None:
+    assert seen({"Status": "Approved", "Approved units": "9"}) == RECEIPT
+
+
 @pytest.mark.parametrize(
     ("fields", "documents", "label"),
     [
         ({"Member ID": "LKS999999999"}, None, "Member ID"),
         ({"Units requested": "7"}, None, "Units requested"),
+        ({"Requested start date": "01/01/2031"}, None, "Requested start date"),
+        ({"Rendering provider NPI": "9999999999"}, None, "Rendering provider NPI"),
         ({}, (), "Documents"),
     ],
 )

@@ -23,20 +23,19 @@ class ShownRequest:
     documents: tuple[str, ...] | None = None
 
 
-def compared(
-    job: Job, shown: ShownRequest, *, package_of: Callable[[Job], Package], labels: tuple[str, ...]
-) -> PayerReceipt | EvidenceMismatch:
+def compared(job: Job, shown: ShownRequest, *, package_of: Callable[[Job], Package]) -> PayerReceipt | EvidenceMismatch:
     """Return the receipt of a shown request, or where it names something else than what was sent.
+
+    Every field counts that both have. What the payer adds, for example a decision, does not.
 
     Args:
         job: whose request it should be.
         shown: what the payer shows.
         package_of: words the package of a job as the portal does.
-        labels: the fields that count: those of the member, the service and the units.
     """
     differences = tuple(
         each
-        for each in _differences(job, shown, package_of=package_of, labels=labels)
+        for each in _differences(job, shown, package_of=package_of)
         if (each.field, each.shown) not in job.accepted_evidence
     )
     if not differences:
@@ -48,13 +47,11 @@ def compared(
     )
 
 
-def _differences(
-    job: Job, shown: ShownRequest, *, package_of: Callable[[Job], Package], labels: tuple[str, ...]
-) -> tuple[Difference, ...]:
+def _differences(job: Job, shown: ShownRequest, *, package_of: Callable[[Job], Package]) -> tuple[Difference, ...]:
     if job.sent is not None:
-        return job.sent.contradicted_by(shown.fields, shown.documents, labels=labels)
+        return job.sent.contradicted_by(shown.fields, shown.documents)
     if job.answers_sent is None and job.reply is None:
-        return package_of(job).contradicted_by(shown.fields, shown.documents, labels=labels)
+        return package_of(job).contradicted_by(shown.fields, shown.documents)
     # The payer has asked since: the documents of the job are those of a reply, and say nothing of the request.
     sent = package_of(job if job.answers_sent is None else replace(job, answers=job.answers_sent))
-    return sent.contradicted_by(shown.fields, None, labels=labels)
+    return sent.contradicted_by(shown.fields, None)

@@ -47,6 +47,7 @@ from priorauth.channels.portals.guard import (
     judge_tunnel,
 )
 from priorauth.channels.portals.outgoing import MalformedUrl, OutgoingRequest, Url, without_parameters
+from priorauth.channels.portals.submit_guard.cookies import PortalCookies
 from priorauth.channels.portals.submit_guard.finals import (
     Answer,
     Finals,
@@ -93,6 +94,7 @@ class Gate:
         on_foreign: Callable[[Refusal], None] | None = None,
         limits: Limits | None = None,
         upstream_tls: ssl.SSLContext | None = None,
+        cookies: PortalCookies | None = None,
     ) -> None:
         """Make a proxy that is closed yet.
 
@@ -102,14 +104,16 @@ class Gate:
             on_foreign: called in addition with the refusal of a foreign final request, after the guard was barred.
             limits: sizes and times.
             upstream_tls: how portals are verified; by default against the system's trust store.
+            cookies: where the cookies of the portal's answers are remembered.
         """
         self._guard = guard
         self._on_refused = on_refused
         self._on_foreign = on_foreign
         self._limits = limits or Limits()
         tls = upstream_tls or ssl.create_default_context()
-        self._forwarding = Forwarding(limits=self._limits, tls=tls)
-        self._finals = Finals(guard, limits=self._limits, tls=tls)
+        self.cookies = cookies or PortalCookies()
+        self._forwarding = Forwarding(limits=self._limits, tls=tls, cookies=self.cookies)
+        self._finals = Finals(guard, limits=self._limits, tls=tls, cookies=self.cookies)
         guard.on_withdrawn = self._finals.drop
         self._user, self._password = "browser", secrets.token_urlsafe(32)
         self._budget = BodyBudget(self._limits.bodies)

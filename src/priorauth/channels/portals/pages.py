@@ -21,6 +21,9 @@ _TALLEST_PICTURE: Final = 20_000
 _LARGEST_PICTURE: Final = 5_000_000
 _LARGEST_RESOURCE: Final = 2_000_000
 
+# Markup of what is read, where a browser takes it for text: something before it was left open.
+_MARKUP: Final = r"</?(dl|dt|dd|table|tr|td)\b"
+
 _REPEATS: Final = 2
 # What may go by itself, and what each of it costs of the repeats: waiting for nothing is dear.
 _PASSING: Final = {"portal_error": 1, "portal_unreachable": 1, "portal_timeout": 2}
@@ -103,13 +106,35 @@ async def require_heading(page: Page, expected: str) -> None:
 
 
 async def described(page: Page, selector: str) -> dict[str, str]:
-    """Return a definition list as label -> value; a <time> counts with its datetime."""
-    script = """list => [...list.querySelectorAll('dt')].map(term => {
-        const value = term.nextElementSibling, time = value.querySelector('time');
-        return [term.textContent.trim(), time ? time.dateTime : value.textContent.trim()];
-    })"""
+    """Return the page's one definition list as label -> value; a <time> counts with its datetime.
+
+    Raises ChannelFault unless the list matches `selector` and is the only one, made of pairs of plain text: stored
+    markup, for example in a member's name, can end a list early and begin another one.
+    """
+    script = """(root, [selector, markup]) => {
+        const lists = root.querySelectorAll('dl'), parts = [...(lists[0]?.children ?? [])];
+        const swallowed = node => new RegExp(markup, 'i').test(node.nodeValue ?? '')
+            || [...(node.attributes ?? [])].some(each => new RegExp(markup, 'i').test(each.value));
+        const plain = value => [...value.querySelectorAll('*')].every(each => each.localName === 'time')
+            && value.children.length <= 1
+            && (!value.children.length || value.textContent.trim() === value.children[0].textContent.trim());
+        if (lists.length !== 1 || !lists[0].matches(selector) || parts.length % 2
+            || root.querySelectorAll('dt, dd').length !== parts.length || root.querySelector('template, plaintext')
+            || !parts.every((each, at) => each.localName === (at % 2 ? 'dd' : 'dt'))
+            || !parts.every((each, at) => at % 2 ? plain(each) : !each.children.length)
+            || [...lists[0].childNodes].some(each => each.nodeType === 3 && each.data.trim())) return null;
+        const walker = document.createTreeWalker(root, NodeFilter.SHOW_ALL);
+        while (walker.nextNode())
+            if (walker.currentNode.parentNode.localName !== 'script' && swallowed(walker.currentNode)) return null;
+        return parts.filter(each => each.localName === 'dt').map(term => {
+            const value = term.nextElementSibling, time = value.querySelector('time');
+            return [term.textContent.trim(), time ? time.dateTime : value.textContent.trim()];
+        });
+    }"""
     async with portal_faults():
-        found: list[tuple[str, str]] = await page.locator(selector).first.evaluate(script)
+        found: list[tuple[str, str]] | None = await page.locator("html").evaluate(script, [selector, _MARKUP])
+    if found is None:
+        raise ChannelFault("unexpected_page", "The portal's page can be read in two ways.")
     return once_each(found)
 
 
@@ -157,13 +182,22 @@ async def read_json(page: Page, address: str) -> dict[str, Any] | None:
     return found
 
 
-async def table_rows(page: Page, selector: str) -> list[list[str]]:
-    """Return the body of a table, cell by cell, as text."""
-    script = """tables => tables.flatMap(table => [...table.querySelectorAll('tbody tr')].map(
-        row => [...row.cells].map(cell => cell.textContent.trim())))"""
+async def table_rows(page: Page, selector: str, *, required: bool = False) -> list[list[str]]:
+    """Return the body of the page's one such table, cell by cell, as text; of none unless it is `required`.
+
+    Raises ChannelFault where several match, or one has a table inside or several bodies: that can be read in two ways.
+    """
+    script = """(tables, required) => {
+        const rows = tables.flatMap(table => [...table.tBodies].flatMap(body => [...body.rows]));
+        const nested = tables.some(table => table.querySelector('table') || table.tBodies.length > 1);
+        if (tables.length > 1 || nested || (required && !tables.length)) return null;
+        return rows.map(row => [...row.cells].map(cell => cell.textContent.trim()));
+    }"""
     async with portal_faults():
-        found: list[list[str]] = await page.locator(selector).evaluate_all(script)
-        return found
+        found: list[list[str]] | None = await page.locator(selector).evaluate_all(script, required)
+    if found is None:
+        raise ChannelFault("unexpected_page", "The portal's page can be read in two ways.")
+    return found
 
 
 async def list_items(page: Page, selector: str) -> tuple[str, ...]:

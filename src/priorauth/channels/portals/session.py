@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 
 from opentelemetry.context import get_current
+from playwright.async_api import BrowserContext, Page
 from playwright.async_api import Error as PlaywrightError
-from playwright.async_api import Page
 
 from priorauth.channels.contract import ChannelFault, Job
 from priorauth.channels.portals.gate import Gate
@@ -19,6 +19,7 @@ from priorauth.channels.portals.guard import PermittedRequest, SubmitGuard
 from priorauth.channels.portals.isolation.launching import RunningBrowser
 from priorauth.channels.portals.pages import portal_faults
 from priorauth.channels.portals.screen import PortalScreen
+from priorauth.channels.portals.submit_guard.cookies import Cookie
 from priorauth.channels.portals.submit_guard.forwarding import WritesUnderWay
 from priorauth.channels.portals.turns import PersonsTurn
 from priorauth.domain.catalog import PortalAuthMode
@@ -119,12 +120,12 @@ class PortalSession:
 
     @asynccontextmanager
     async def clean_page(self) -> AsyncIterator[Page]:
-        """Give a page of a fresh context and close it afterwards: the session's cookies, and nothing of its scripts.
+        """Give a page of a fresh context and close it afterwards: the portal's cookies, and nothing of its scripts.
 
         All that counts is read on such a page: scripts and service workers are off, so that only what the portal's
-        server sends is shown. Raises ChannelFault.
+        server sends is shown. A cookie that a script has set or changed would show what another user sees, so only
+        those that the portal's answers have set are used. Raises ChannelFault.
         """
-        opened = self.page.context
         async with portal_faults():
             context = await self._running.browser.new_context(
                 java_script_enabled=False,
@@ -134,8 +135,7 @@ class PortalSession:
             )
         try:
             async with portal_faults():
-                # Given back as they were given: the two types differ in what may be left out.
-                await context.add_cookies(await opened.cookies())  # type: ignore[arg-type]
+                await _add_cookies(context, self._gate.cookies.current())
                 context.set_default_timeout(self._page_timeout_seconds * 1000)
                 page = await context.new_page()
             yield page
@@ -144,9 +144,13 @@ class PortalSession:
                 await context.close()
 
     async def state(self) -> bytes:
-        """Return what the portal has given the browser, cookies and storage, for another session to begin with."""
+        """Return the portal's cookies and the browser's storage, for another session to begin with.
+
+        Cookies of scripts are not kept: the next session takes all that it begins with for the portal's own.
+        """
         async with portal_faults():
-            return json.dumps(await self.page.context.storage_state()).encode()
+            state = await self.page.context.storage_state()
+        return json.dumps({**state, "cookies": self._gate.cookies.current()}).encode()
 
     async def close(self) -> None:
         """End browser and gate; a browser that has died already is no fault."""
@@ -154,3 +158,13 @@ class PortalSession:
             await self.screen.close()
         await self._running.close()
         await self._gate.close()
+
+
+async def _add_cookies(context: BrowserContext, cookies: list[Cookie]) -> None:
+    try:
+        await context.add_cookies(cookies)  # type: ignore[arg-type]
+    except PlaywrightError:
+        # A browser refuses all where it refuses one, for example of a domain that is a public suffix.
+        for each in cookies:
+            with suppress(PlaywrightError):
+                await context.add_cookies([each])  # type: ignore[list-item]

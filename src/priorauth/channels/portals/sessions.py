@@ -28,6 +28,7 @@ from priorauth.channels.portals.isolation.launching import RunningBrowser, start
 from priorauth.channels.portals.isolation.plan import IsolationSettings
 from priorauth.channels.portals.screen import PortalScreen
 from priorauth.channels.portals.session import PortalSession
+from priorauth.channels.portals.submit_guard.cookies import PortalCookies
 from priorauth.domain.errors import whereabouts
 from priorauth.domain.live_sessions import BoundaryState, SessionClaim
 from priorauth.faultpoints import Phase, Point
@@ -122,6 +123,7 @@ class SessionHost:
             guard,
             on_refused=lambda refusal: self._note_refusal(job.authorization_id, refusal, noted),
             on_foreign=lambda _: self._end_foreign(job.authorization_id, claim),
+            cookies=PortalCookies(state),
         )
         try:
             await faultpoints.passing(Point.BROWSER_START, Phase.BEFORE)

@@ -24,7 +24,6 @@ _OUTCOMES = {
     "No authorization needed": Outcome.NOT_REQUIRED,
 }
 _NUMBER = re.compile(r"[A-Za-z0-9_\-]+")
-_SENT = ("Member ID", "Code set", "Service code", "Quantity")
 
 Request = Mapping[str, Any]
 
@@ -93,7 +92,7 @@ def named_by(request: Request, job: Job) -> PayerReceipt | EvidenceMismatch:
     documents = request.get("documents")
     # A plan that only counts its documents shows none.
     shown = ShownRequest(receipt, fields, document_lines(documents) if isinstance(documents, list) else None)
-    return compared(job, shown, package_of=lambda sent: Wording(sent).package(), labels=_SENT)
+    return compared(job, shown, package_of=lambda sent: Wording(sent).package())
 
 
 def labeled(rows: object) -> Iterator[tuple[str, str]]:

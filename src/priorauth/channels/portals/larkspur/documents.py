@@ -36,7 +36,7 @@ async def _upload_one(page: Page, *, title: str, kind: str, payload: Mapping[str
     await require_heading(page, title)
 
 
-async def shown_documents(page: Page) -> tuple[str, ...]:
-    """Return the documents that the open page shows, a line each."""
-    rows = await table_rows(page, DOCUMENTS)
+async def shown_documents(page: Page, *, required: bool = False) -> tuple[str, ...]:
+    """Return the documents that the open page shows, a line each; `required`: it has to have a table of them."""
+    rows = await table_rows(page, DOCUMENTS, required=required)
     return tuple(document_line(*row[:4]) for row in rows)

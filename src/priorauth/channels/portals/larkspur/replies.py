@@ -72,7 +72,9 @@ class ReplyForm:
         await visit(page, f"{self._base_url}{draft_id}/reply")
         await require_heading(page, _REVIEW)
         fields = await described(page, "dl.review")
-        return DraftPage(Package(tuple(fields.items()), await shown_documents(page)), fields.get("Your reference"))
+        return DraftPage(
+            Package(tuple(fields.items()), await shown_documents(page, required=True)), fields.get("Your reference")
+        )
 
     async def press(self, page: Page) -> None:
         """Press “Send reply”."""

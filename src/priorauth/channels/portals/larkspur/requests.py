@@ -94,7 +94,9 @@ class RequestForm:
         async with portal_faults():
             notice = page.locator("p.person-required")
             wanted = (await notice.inner_text()).strip() if await notice.count() else None
-        return DraftPage(Package(tuple(fields.items()), await shown_documents(page)), fields.get(_REFERENCE), wanted)
+        return DraftPage(
+            Package(tuple(fields.items()), await shown_documents(page, required=True)), fields.get(_REFERENCE), wanted
+        )
 
     async def press(self, page: Page) -> None:
         """Press “Submit request”."""

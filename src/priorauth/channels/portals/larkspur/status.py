@@ -23,7 +23,6 @@ from priorauth.channels.portals.pages import (
 from priorauth.domain.replies import Inquiry
 from priorauth.domain.submissions import Decision, DenialReason, Outcome, PayerReceipt
 
-_SENT = ("Member ID", "Code system", "Procedure code", "Units requested")
 _OUTCOMES = {
     "Approved": Outcome.APPROVED,
     "Partially approved": Outcome.MODIFIED,
@@ -101,7 +100,7 @@ async def named_by(page: Page, fields: dict[str, str], job: Job) -> PayerReceipt
     async with portal_faults():
         has_documents = await page.locator(DOCUMENTS).count() > 0
     shown = ShownRequest(receipt_of(fields), fields, await shown_documents(page) if has_documents else None)
-    return compared(job, shown, package_of=lambda sent: Wording(sent).package(), labels=_SENT)
+    return compared(job, shown, package_of=lambda sent: Wording(sent).package())
 
 
 def receipt_of(fields: dict[str, str]) -> PayerReceipt:

@@ -20,6 +20,7 @@ from priorauth import faultpoints
 from priorauth.channels.portals.gate_wire import ClientGone, ClientWire, Limits, Message, UpstreamFailed, UpstreamWire
 from priorauth.channels.portals.guard import PermitState, SubmitGuard
 from priorauth.channels.portals.outgoing import OutgoingRequest, Url
+from priorauth.channels.portals.submit_guard.cookies import PortalCookies
 from priorauth.channels.portals.submit_guard.permits import FinalRequest, HoldRefusal, PermittedRequest
 from priorauth.faultpoints import Phase, Point
 from priorauth.telemetry import traces
@@ -77,8 +78,9 @@ class _Press:
 class Finals:
     """Final requests of one session."""
 
-    def __init__(self, guard: SubmitGuard, *, limits: Limits, tls: ssl.SSLContext) -> None:
+    def __init__(self, guard: SubmitGuard, *, limits: Limits, tls: ssl.SSLContext, cookies: PortalCookies) -> None:
         self._guard = guard
+        self._cookies = cookies
         self._limits = limits
         self._tls = tls
         self._judge: HoldJudge | None = None
@@ -225,6 +227,7 @@ class Finals:
             upstream.send(message, url=url, declared=declared)
             await faultpoints.passing(Point.FINAL_REQUEST, Phase.AFTER_LAST_BYTE)
             head = await upstream.head()
+            self._cookies.note(url, head.headers.raw_items())
             while (data := await upstream.data()) is not None:
                 body += data.data
                 if len(body) > self._limits.final_answer:

@@ -16,6 +16,7 @@ import h11
 from priorauth.channels.portals.gate_wire import ClientGone, ClientWire, Limits, Message, UpstreamFailed, UpstreamWire
 from priorauth.channels.portals.outgoing import Url
 from priorauth.channels.portals.submit_guard.boundary import PASSIVE_DESTINATIONS
+from priorauth.channels.portals.submit_guard.cookies import PortalCookies
 
 # What a portal's front says when there is nothing behind it.
 _DOWN: Final = frozenset({502, 503, 504})
@@ -30,7 +31,8 @@ class WritesUnderWay(Exception):
 class Forwarding:
     """The way of reads and writes to the portal, for one session."""
 
-    def __init__(self, *, limits: Limits, tls: ssl.SSLContext) -> None:
+    def __init__(self, *, limits: Limits, tls: ssl.SSLContext, cookies: PortalCookies) -> None:
+        self._cookies = cookies
         self._limits = limits
         self._tls = tls
         self._was_down = False
@@ -151,7 +153,9 @@ class Forwarding:
         upstream = await self.connect(url)
         try:
             upstream.send(message, url=url, declared=declared)
-            return upstream, await upstream.head()
+            head = await upstream.head()
+            self._cookies.note(url, head.headers.raw_items())
+            return upstream, head
         except BaseException:
             upstream.close()
             raise
