@@ -148,6 +148,8 @@ async def a_session(
             boundary = replace(boundary, writes=(*declared.writes, *boundary.writes), final=declared.final)
             permitted = adapter.final_request(portal.url(""), final.draft_id)
         guard = SubmitGuard(boundary)
+        if adapter is not None:
+            guard.own(final.draft_id)
         foreign = Refusals(watch)
         gate = Gate(guard, on_refused=refusals.add, on_foreign=foreign.add, upstream_tls=trusting)
         url = await gate.start()

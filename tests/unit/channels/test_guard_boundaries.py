@@ -8,7 +8,7 @@ import pytest
 from starlette.routing import Route
 
 from priorauth.channels.portals.adapter import PortalAdapter
-from priorauth.channels.portals.guard import Kind, SubmitGuard, judge
+from priorauth.channels.portals.guard import Kind, NotPermittable, RefusalReason, SubmitGuard, judge
 from priorauth.channels.portals.juniper.portal import JuniperPortal
 from priorauth.channels.portals.larkspur.portal import LarkspurPortal
 from priorauth.channels.portals.outgoing import OutgoingRequest, Url
@@ -60,6 +60,7 @@ def test_the_permit_of_a_draft_is_for_its_own_request_alone(name: str) -> None:
     for draft_id, path, body, content_type in FINALS[name]:
         assert portal.draft_of_request(path) == draft_id
         guard = SubmitGuard(portal.boundary(BASE))
+        guard.own(draft_id)
         guard.release(portal.final_request(BASE, draft_id))
         assert guard.judge(send("POST", path, body=body, content_type=content_type)).kind is Kind.FINAL
         other = re.sub(r"\d(?=/su|/se)", "8", path)
@@ -67,6 +68,76 @@ def test_the_permit_of_a_draft_is_for_its_own_request_alone(name: str) -> None:
         foreign = guard.judge(send("POST", other, body=body, content_type=content_type))
         assert foreign.kind is Kind.REFUSED
         assert foreign.final
+
+
+DRAFT_WRITES = {
+    "larkspur": [
+        ("7", "POST", "/drafts/7/service", b"units=9", FORM_TYPE),
+        ("7", "POST", "/drafts/7/documents", b"a=1", FORM_TYPE),
+        ("/requests/LHP-2026-1/messages/2", "POST", "/requests/LHP-2026-1/messages/2/reply", b"a=1", FORM_TYPE),
+        ("/requests/LHP-2026-1/messages/2", "GET", "/requests/LHP-2026-1/messages/2?fresh=1", b"", ""),
+    ],
+    "juniper": [
+        ("7", "PATCH", "/api/drafts/7/service", b"{}", "application/json"),
+        ("7", "DELETE", "/api/drafts/7/documents/1", b"", ""),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", PORTALS)
+def test_a_session_writes_to_its_own_drafts_alone(name: str) -> None:
+    for draft_id, method, path, body, content_type in DRAFT_WRITES[name]:
+        guard = SubmitGuard(PORTALS[name].boundary(BASE))
+        request = send(method, path, body=body, content_type=content_type)
+        assert guard.judge(request).reason is RefusalReason.FOREIGN_DRAFT
+        guard.own(draft_id)
+        assert guard.judge(request).kind is Kind.WRITE
+
+
+@pytest.mark.parametrize("name", PORTALS)
+def test_a_draft_of_another_session_is_neither_permitted_nor_held(name: str) -> None:
+    portal = PORTALS[name]
+    for draft_id, path, body, content_type in FINALS[name]:
+        guard = SubmitGuard(portal.boundary(BASE))
+        with pytest.raises(NotPermittable):
+            guard.release(portal.final_request(BASE, draft_id))
+        verdict = guard.judge(send("POST", path, body=body, content_type=content_type))
+        assert (verdict.reason, verdict.final) == (RefusalReason.FOREIGN_DRAFT, True)
+
+
+@pytest.mark.parametrize("path", ["/drafts/99/withdraw", "/account/delete", "/requests/LHP-2026-000001/withdraw"])
+@pytest.mark.parametrize("name", PORTALS)
+def test_an_unknown_page_opens_no_address_that_the_portal_does_not_declare(name: str, path: str) -> None:
+    person = unknown_page(name, path)
+    form = send("POST", path, body=b"a=1", content_type=FORM_TYPE)
+    assert person.judge(send("GET", path)).kind is Kind.REFUSED
+    assert person.judge(form).kind is Kind.REFUSED
+
+
+def test_an_unknown_page_writes_to_no_draft_of_another_session() -> None:
+    person = unknown_page("larkspur", "/drafts/99/service")
+    form = send("POST", "/drafts/99/service", body=b"a=1", content_type=FORM_TYPE)
+    assert person.judge(send("GET", "/drafts/99/service")).kind is Kind.READ
+    assert person.judge(form).reason is RefusalReason.FOREIGN_DRAFT
+    person.own("99")
+    assert person.judge(form).kind is Kind.WRITE
+
+
+def unknown_page(name: str, path: str) -> SubmitGuard:
+    portal = PORTALS[name]
+    guard = SubmitGuard(portal.boundary(BASE))
+    guard.narrow(
+        portal.handoff_boundary(
+            BASE,
+            OfferReason.UNKNOWN_PAGE,
+            draft_id=None,
+            case_reference="PA-1",
+            reference_number=None,
+            start_url=BASE + path,
+            interstitials=(),
+        )
+    )
+    return guard
 
 
 @pytest.mark.parametrize("name", PORTALS)

@@ -152,6 +152,10 @@ class PortalForm(Protocol):
         """
         ...
 
+    def own_draft(self) -> str | None:
+        """Return the draft that the job itself names, such as a reply; None where the portal's answer names it."""
+        ...
+
     def package(self) -> Package:
         """Return what the review page should show."""
         ...

@@ -233,6 +233,8 @@ class PortalChannel:
     async def _filled(self, session: PortalSession) -> Obstacle | None:
         """Fill the job's form, unless something stands in its way already."""
         form = self._form(session.job)
+        if (named := form.own_draft()) is not None:
+            session.guard.own(named)
         if session.job.reply is not None:
             async with session.clean_page() as page:
                 obstacle = await form.obstacle(page)

@@ -48,6 +48,7 @@ from priorauth.channels.portals.guard import (
 )
 from priorauth.channels.portals.outgoing import MalformedUrl, OutgoingRequest, Url, without_parameters
 from priorauth.channels.portals.submit_guard.cookies import PortalCookies
+from priorauth.channels.portals.submit_guard.drafts import start_rule
 from priorauth.channels.portals.submit_guard.finals import (
     Answer,
     Finals,
@@ -56,7 +57,7 @@ from priorauth.channels.portals.submit_guard.finals import (
     HoldJudge,
     NotPermitted,
 )
-from priorauth.channels.portals.submit_guard.forwarding import Forwarding
+from priorauth.channels.portals.submit_guard.forwarding import Forwarding, Learning
 from priorauth.channels.portals.submit_guard.threads import judged_aside
 
 _log = structlog.get_logger(__name__)
@@ -307,7 +308,9 @@ class Gate:
             if verdict.reason is not None:
                 await self._refuse_request(client, request, verdict)
             elif verdict.kind is Kind.WRITE:
-                await self._forwarding.write(client, message, request.url, declared=declared)
+                rule = start_rule(self._guard.base, request)
+                learning = Learning(rule, request.url, self._guard.own) if rule is not None else None
+                await self._forwarding.write(client, message, request.url, declared=declared, learning=learning)
             else:
                 repeatable = verdict.repeatable
                 await self._forwarding.read(client, message, request.url, repeatable=repeatable, declared=declared)
@@ -330,7 +333,7 @@ class Gate:
             verdict = Verdict(Kind.REFUSED, verdict.reason or RefusalReason.TOO_LARGE, final=final)
         if verdict.kind is Kind.WRITE and self._forwarding.is_frozen:
             return Verdict(Kind.REFUSED, RefusalReason.WRITES_FROZEN)
-        return self._guard.weigh(verdict)
+        return self._guard.weigh(verdict, path=request.url.path)
 
     async def _sent_as_final(
         self, client: ClientWire, message: Message, request: OutgoingRequest, verdict: Verdict
@@ -365,9 +368,12 @@ class Gate:
 
     async def _refuse_request(self, client: ClientWire, request: OutgoingRequest, verdict: Verdict) -> None:
         reason = verdict.reason or RefusalReason.NOT_JUDGED
-        refusal = _refusal(request, reason, final=verdict.final)
         permit_is_out = self._guard.state is PermitState.RELEASED
-        if verdict.final and (permit_is_out or self._finals.has_held):
+        is_foreign = verdict.final and (permit_is_out or self._finals.has_held)
+        if is_foreign and reason is RefusalReason.FOREIGN_DRAFT:
+            reason = RefusalReason.FOREIGN_FINAL
+        refusal = _refusal(request, reason, final=verdict.final)
+        if is_foreign:
             await self._refuse_foreign(client, refusal)
         else:
             await self._refuse(client, refusal)

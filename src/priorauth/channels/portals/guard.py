@@ -20,7 +20,9 @@ from priorauth.channels.portals.submit_guard.boundary import (
     Parameter,
     ReadRule,
     Rule,
+    StartRule,
 )
+from priorauth.channels.portals.submit_guard.drafts import drafts_named
 from priorauth.channels.portals.submit_guard.judging import Kind, RefusalReason, Verdict, judge, judge_tunnel
 from priorauth.channels.portals.submit_guard.permits import FinalRequest, HoldRefusal, PermittedRequest
 from priorauth.channels.portals.submit_guard.readings import Unreadable, read_path
@@ -44,6 +46,7 @@ __all__ = [
     "ReadRule",
     "RefusalReason",
     "Rule",
+    "StartRule",
     "SubmitGuard",
     "Verdict",
     "judge",
@@ -104,6 +107,7 @@ class SubmitGuard:
         self._permit: PermittedRequest | None = None
         self._barred = False
         self._answer_status: int | None = None
+        self._own: set[str] = set()
         self.on_withdrawn: Callable[[], None] | None = None
         """Called after `withdraw` and `bar`; the proxy drops what it holds."""
 
@@ -111,6 +115,11 @@ class SubmitGuard:
     def boundary(self) -> Boundary:
         """What may leave now."""
         return self._boundary
+
+    @property
+    def base(self) -> Boundary:
+        """What the adapter declares, whatever a person's turn has narrowed."""
+        return self._base
 
     @property
     def state(self) -> PermitState:
@@ -143,18 +152,32 @@ class SubmitGuard:
         """Go back to the adapter's boundary."""
         self._boundary = self._base
 
-    def judge(self, request: OutgoingRequest) -> Verdict:
-        """Judge a request with the permit in view; takes nothing."""
-        return self.weigh(judge(self._boundary, request))
+    def own(self, draft_id: str) -> None:
+        """Let the session write to this draft: it has started it, or its job names it. Stays for the guard's life."""
+        self._own.add(draft_id)
 
-    def weigh(self, verdict: Verdict) -> Verdict:
-        """Put the permit beside a verdict of the boundary: FINAL is left of it only for the permitted request."""
-        if verdict.kind is not Kind.FINAL:
+    def is_own(self, draft_id: str) -> bool:
+        """Return whether the session may write to this draft."""
+        return draft_id in self._own
+
+    def judge(self, request: OutgoingRequest) -> Verdict:
+        """Judge a request with the session's drafts and the permit in view; takes nothing."""
+        return self.weigh(judge(self._boundary, request), path=request.url.path)
+
+    def weigh(self, verdict: Verdict, *, path: str) -> Verdict:
+        """Put the session's drafts and the permit beside a verdict of the boundary on a request to `path`.
+
+        WRITE and FINAL are left of it only for the session's own drafts, FINAL only for the permitted request.
+        """
+        if verdict.kind not in (Kind.WRITE, Kind.FINAL):
             return verdict
-        if self._permit is None:
-            return replace(verdict, kind=Kind.REFUSED, reason=RefusalReason.FINAL_NOT_RELEASED)
-        if verdict.request is None or not self._permit.permits(verdict.request):
+        permit, final = self._permit, verdict.kind is Kind.FINAL
+        if final and permit is not None and (verdict.request is None or not permit.permits(verdict.request)):
             return replace(verdict, kind=Kind.REFUSED, reason=RefusalReason.FOREIGN_FINAL)
+        if not self._is_own_path(path):
+            return replace(verdict, kind=Kind.REFUSED, reason=RefusalReason.FOREIGN_DRAFT)
+        if final and permit is None:
+            return replace(verdict, kind=Kind.REFUSED, reason=RefusalReason.FINAL_NOT_RELEASED)
         return verdict
 
     def release(self, permitted: PermittedRequest) -> None:
@@ -163,7 +186,7 @@ class SubmitGuard:
         Raises:
             NotArmed: a permit is out or was used.
             Barred: a foreign final request was met.
-            NotPermittable: no final rule with content covers the request.
+            NotPermittable: the draft is not the session's own, or no final rule with content covers the request.
         """
         if self._barred:
             raise Barred("a foreign final request was met in this session")
@@ -175,6 +198,8 @@ class SubmitGuard:
             raise NotPermittable("the path of the request can be read in two ways") from None
         if not any(_may_permit(rule, permitted, path=path) for rule in self._boundary.final):
             raise NotPermittable("no final rule of the boundary has this request and says where its content is")
+        if not self._is_own_path(permitted.path):
+            raise NotPermittable("the request is about a draft that this session has not started")
         self._permit = permitted
         self._state = PermitState.RELEASED
 
@@ -220,6 +245,12 @@ class SubmitGuard:
     def lost(self) -> None:
         """The final request was begun and no complete answer will be read. Raises NotSending."""
         self._end(PermitState.LOST)
+
+    def _is_own_path(self, path: str) -> bool:
+        """Ask the adapter's rules, not those of a person's turn: a narrowed boundary opens no other draft."""
+        named = drafts_named(self._base, path)
+        # What cannot be read in one way is never sent as a write; what is final is refused for that already.
+        return named is None or named <= self._own
 
     def _end(self, state: PermitState) -> None:
         if self._state is not PermitState.SENDING:

@@ -84,6 +84,9 @@ class Submitting:
         draft_id = access.adapter.draft_of(session.page.url)
         if draft_id is None:
             raise ChannelFault("unexpected_page", "The page that is open is not that of a draft.")
+        if not session.guard.is_own(draft_id):
+            # Another session may write to it, whatever is frozen here.
+            raise ChannelFault("draft_of_another_case", "The draft that is open was not started in this session.")
         form = self._form(job)
         async with session.clean_page() as page:
             draft = await form.read_draft(page, draft_id)

@@ -20,13 +20,16 @@ from priorauth.channels.portals.guard import (
     PermittedRequest,
     ReadRule,
     Rule,
+    StartRule,
 )
 from priorauth.channels.portals.outgoing import Url
 from priorauth.channels.portals.submit_guard.boundary import interstitial_path
+from priorauth.channels.portals.submit_guard.start_pages import start_page_reads
 from priorauth.domain.handoffs import OfferReason
 
 _JSON: Final = frozenset({Format.JSON})
 _ID: Final = r"[0-9]+"
+_OWN_ID: Final = rf"(?P<draft>{_ID})"
 _NUMBER: Final = r"JR[0-9]{4,20}"
 _STEPS: Final = "service|clinical|documents|review|not-required"
 _ATTESTED: Final = ("attested", "true")
@@ -79,7 +82,7 @@ _SIGN_IN: Final = (
 
 def portal_boundary(base_url: str) -> Boundary:
     """Return all that the service does at the portal."""
-    draft = rf"/api/drafts/{_ID}"
+    draft = rf"/api/drafts/{_OWN_ID}"
     return Boundary(
         origins=(Url.parse(base_url).origin,),
         reads=(
@@ -97,9 +100,10 @@ def portal_boundary(base_url: str) -> Boundary:
             _write("POST", rf"{draft}/documents", Format.MULTIPART),
             _write("DELETE", rf"{draft}/documents/{_ID}", Format.NONE),
         ),
-        final=(_final(_ID),),
+        final=(_final(_OWN_ID),),
         static=_STATIC,
         headers=("x-csrf-token",),
+        starts=(StartRule(frozenset({"POST"}), "/api/drafts", json_field="id"),),
     )
 
 
@@ -166,12 +170,15 @@ def handoff_boundary(
                 nothing, reads=(session, *_search_reads(re.escape(case_reference), required=True), *_request_reads(own))
             )
         case _:
-            return _open_page(nothing, draft_id, start_url, tuple(map(interstitial_path, interstitials)))
+            return _open_page(
+                nothing, draft_id, start_page_reads(whole, start_url), tuple(map(interstitial_path, interstitials))
+            )
 
 
-def _open_page(nothing: Boundary, draft_id: str | None, start_url: str, patterns: tuple[str, ...]) -> Boundary:
-    path = re.escape(urlsplit(start_url).path or "/")
-    reads: tuple[ReadRule, ...] = (*nothing.reads, _read(path), *(_read(pattern) for pattern in patterns))
+def _open_page(
+    nothing: Boundary, draft_id: str | None, start: tuple[ReadRule, ...], patterns: tuple[str, ...]
+) -> Boundary:
+    reads: tuple[ReadRule, ...] = (*nothing.reads, *start, *(_read(pattern) for pattern in patterns))
     writes = tuple(_write("POST", pattern, Format.FORM, Format.JSON) for pattern in patterns)
     if draft_id is not None:
         reads += _draft_reads(draft_id)

@@ -86,6 +86,9 @@ class RequestForm:
         await step("review")
         return None
 
+    def own_draft(self) -> None:
+        """Return None: the portal starts a draft for each request."""
+
     def package(self) -> Package:
         """Return what the review should show."""
         return self._wording.package()

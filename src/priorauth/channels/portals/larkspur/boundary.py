@@ -19,9 +19,11 @@ from priorauth.channels.portals.guard import (
     PermittedRequest,
     ReadRule,
     Rule,
+    StartRule,
 )
 from priorauth.channels.portals.outgoing import Url
 from priorauth.channels.portals.submit_guard.boundary import interstitial_path
+from priorauth.channels.portals.submit_guard.start_pages import start_page_reads, start_page_writes
 from priorauth.domain.handoffs import OfferReason
 
 _POST: Final = frozenset({"POST"})
@@ -29,9 +31,11 @@ _FORM: Final = frozenset({Format.FORM})
 _FORM_OR_FILE: Final = frozenset({Format.FORM, Format.MULTIPART})
 _TOKEN: Final = frozenset({"form_token"})
 _DRAFT: Final = r"/drafts/[0-9]+"
+_OWN_DRAFT: Final = r"/drafts/(?P<draft>[0-9]+)"
 _NUMBER: Final = r"LHP-[0-9]{4}-[0-9]{1,12}"
 _REQUEST: Final = rf"/requests/{_NUMBER}"
 _MESSAGE: Final = rf"{_REQUEST}/messages/[0-9]+"
+_OWN_MESSAGE: Final = rf"(?P<draft>{_MESSAGE})"
 _STEPS: Final = "service|clinical|documents|review"
 _SIGN_IN: Final = r"/login(?:/verify|/phone)?"
 _STATIC: Final = (r"/static/[A-Za-z0-9_\-]+\.(?:css|js)", r"/favicon\.ico")
@@ -62,19 +66,22 @@ def portal_boundary(base_url: str) -> Boundary:
         writes=(
             Rule(_POST, rf"{_SIGN_IN}|/logout", formats=_FORM),
             Rule(_POST, r"/members/(?:search|verify)|/requests/start", formats=_FORM),
-            Rule(_POST, rf"{_DRAFT}/(?:service|clinical)", formats=_FORM),
-            Rule(_POST, rf"(?:{_DRAFT}|{_MESSAGE})/documents", formats=_FORM_OR_FILE),
-            Rule(_POST, rf"{_MESSAGE}/reply", formats=_FORM),
+            Rule(_POST, rf"{_OWN_DRAFT}/(?:service|clinical)", formats=_FORM),
+            Rule(_POST, rf"{_OWN_DRAFT}/documents", formats=_FORM_OR_FILE),
+            Rule(_POST, rf"{_OWN_MESSAGE}/documents", formats=_FORM_OR_FILE),
+            Rule(_POST, rf"{_OWN_MESSAGE}/reply", formats=_FORM),
             # Shows the message and throws away what its reply had so far.
             Rule(
                 frozenset({"GET"}),
-                _MESSAGE,
+                _OWN_MESSAGE,
                 formats=frozenset({Format.NONE}),
                 query=(Parameter("fresh", "1", required=True),),
             ),
         ),
-        final=(_final(rf"{_DRAFT}/submit"), _final(rf"{_MESSAGE}/send")),
+        final=(_final(rf"{_OWN_DRAFT}/submit"), _final(rf"{_OWN_MESSAGE}/send")),
         static=_STATIC,
+        # The request that starts a draft is answered by a redirect to the draft's first page.
+        starts=(StartRule(_POST, "/requests/start", location=rf"{_OWN_DRAFT}/service"),),
     )
 
 
@@ -152,7 +159,7 @@ def handoff_boundary(
             own = re.escape(f"/requests/{quote(reference_number, safe='')}") if reference_number else _REQUEST
             return replace(nothing, reads=(_read("/requests", searched), _read(rf"{own}(?:/confirmation|/messages)?")))
         case _:
-            opened = _open_page(nothing, start_url, tuple(map(interstitial_path, interstitials)))
+            opened = _open_page(whole, start_url, tuple(map(interstitial_path, interstitials)))
             pages = () if draft_id is None else _draft(nothing, base_url, draft_id).reads
             return replace(opened, reads=(*opened.reads, *pages))
 
@@ -167,7 +174,7 @@ def _draft(nothing: Boundary, base_url: str, draft_id: str) -> Boundary:
     return replace(nothing, reads=(_read(pages),), final=final)
 
 
-def _open_page(nothing: Boundary, start_url: str, patterns: tuple[str, ...]) -> Boundary:
-    path = re.escape(urlsplit(start_url).path or "/")
-    reads = (_read(path), *(_read(pattern) for pattern in patterns))
-    return replace(nothing, reads=reads, writes=tuple(Rule(_POST, each, formats=_FORM) for each in (path, *patterns)))
+def _open_page(whole: Boundary, start_url: str, patterns: tuple[str, ...]) -> Boundary:
+    reads = (*start_page_reads(whole, start_url), *(_read(pattern) for pattern in patterns))
+    forms = (Rule(_POST, pattern, formats=_FORM) for pattern in patterns)
+    return replace(whole, reads=reads, writes=(*start_page_writes(whole, start_url), *forms), final=())

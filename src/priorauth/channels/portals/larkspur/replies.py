@@ -43,6 +43,11 @@ class ReplyForm:
         await step("review")
         return None
 
+    def own_draft(self) -> str:
+        """Return the path of the message that the job answers."""
+        address = f"{request_address(self._base_url, self._reply.reference_number)}/messages/{self._reply.inquiry}"
+        return address.removeprefix(self._base_url)
+
     def package(self) -> Package:
         """Return what the review page should show."""
         fields = [

@@ -21,6 +21,10 @@ PAGE_DESTINATIONS: Final = frozenset({"document", "iframe", "frame", "empty"})
 READ_METHODS: Final = frozenset({"GET", "HEAD"})
 
 
+DRAFT_GROUP: Final = "draft"
+"""Name of the group of a path's pattern that is a draft's id."""
+
+
 class Content(enum.Enum):
     """Where the content of a final request is."""
 
@@ -62,7 +66,8 @@ class Rule:
 
     Attributes:
         methods: HTTP methods in capitals.
-        path: pattern, matched in full against the path, percent-decoded once. `\\d` means 0-9.
+        path: pattern, matched in full against the path, percent-decoded once. `\\d` means 0-9. What its group
+            `(?P<draft>...)` matches must be a draft of the session's own.
         body: pattern, searched in the fields of the body written as name=value&name=value. For portals that post every
             page to one address. In a final rule the query string counts as well.
         formats: accepted formats of the body.
@@ -101,6 +106,33 @@ class FinalRule(Rule):
     content: Content = Content.DRAFT
     fields: frozenset[str] = frozenset()
     variable: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class StartRule:
+    """Writes that start a draft. The portal's answer names it; exactly one of the last two attributes is given.
+
+    Attributes:
+        methods: HTTP methods in capitals.
+        path: pattern, matched in full against the path, percent-decoded once.
+        location: pattern of the path that a redirect leads to; its group `(?P<draft>...)` is the draft's id.
+        json_field: the member of a JSON object that is the draft's id, a number or a text.
+    """
+
+    methods: frozenset[str]
+    path: str
+    location: str | None = None
+    json_field: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.location is None) == (self.json_field is None):
+            raise ValueError("a start rule names either location or json_field")
+        if self.location is not None and DRAFT_GROUP not in re.compile(self.location).groupindex:
+            raise ValueError("the location of a start rule has a group (?P<draft>...)")
+
+    def covers_path(self, path: str) -> bool:
+        """Return whether the rule is about this path, spelled exactly so."""
+        return re.fullmatch(self.path, path, re.ASCII) is not None
 
 
 @dataclass(frozen=True)
@@ -144,6 +176,7 @@ class Boundary:
         refuse: requests that never leave, whatever else is declared.
         headers: names of request headers that the portal's pages add, in lower case, such as `x-csrf-token`.
         path_parameters: names of parameters that paths may carry (`/a;jsessionid=1`); others are refused.
+        starts: which of the writes start a draft, and where the portal's answer names it.
     """
 
     origins: tuple[str, ...]
@@ -154,6 +187,7 @@ class Boundary:
     refuse: tuple[Rule, ...] = ()
     headers: tuple[str, ...] = ()
     path_parameters: tuple[str, ...] = ()
+    starts: tuple[StartRule, ...] = ()
 
     def __post_init__(self) -> None:
         for origin in self.origins:

@@ -7,16 +7,18 @@ browser has gone away. Must not depend on rules or permits.
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from typing import Final
 
 import h11
 
 from priorauth.channels.portals.gate_wire import ClientGone, ClientWire, Limits, Message, UpstreamFailed, UpstreamWire
 from priorauth.channels.portals.outgoing import Url
-from priorauth.channels.portals.submit_guard.boundary import PASSIVE_DESTINATIONS
+from priorauth.channels.portals.submit_guard.boundary import PASSIVE_DESTINATIONS, StartRule
 from priorauth.channels.portals.submit_guard.cookies import PortalCookies
+from priorauth.channels.portals.submit_guard.drafts import ANSWER_LIMIT, started_draft
 
 # What a portal's front says when there is nothing behind it.
 _DOWN: Final = frozenset({502, 503, 504})
@@ -26,6 +28,27 @@ _FAILED: Final = frozenset({500, *_DOWN})
 
 class WritesUnderWay(Exception):
     """Writes that were under way have not ended in time. Writes stay refused."""
+
+
+@dataclass(frozen=True)
+class Learning:
+    """A write whose answer names the draft that it has started.
+
+    Attributes:
+        rule: says where the answer names the draft.
+        url: the write's address.
+        learned: called with the draft's id, before the browser has the whole answer.
+    """
+
+    rule: StartRule
+    url: Url
+    learned: Callable[[str], None]
+
+    def read(self, head: h11.Response, body: bytes) -> None:
+        """Tell of the draft that the answer names, if it names one."""
+        draft_id = started_draft(self.rule, self.url, head, body)
+        if draft_id is not None:
+            self.learned(draft_id)
 
 
 class Forwarding:
@@ -92,13 +115,24 @@ class Forwarding:
         finally:
             upstream.close()
 
-    async def write(self, client: ClientWire, message: Message, url: Url, *, declared: Iterable[str]) -> None:
-        """Send a write and hand its answer on. Raises UpstreamFailed, ClientGone."""
+    async def write(
+        self,
+        client: ClientWire,
+        message: Message,
+        url: Url,
+        *,
+        declared: Iterable[str],
+        learning: Learning | None = None,
+    ) -> None:
+        """Send a write and hand its answer on, with the draft that it names learned. Raises UpstreamFailed, ClientGone.
+
+        The browser may write to the draft as soon as it has the answer, so the draft is learned before the last piece.
+        """
         async with self._under_way():
             upstream, head = await self._asked(message, url, repeats=(), declared=declared)
             gone: ClientGone | None = None
             try:
-                events = self._answer(upstream, head)
+                events = self._answer(upstream, head, learning)
                 async for event in events:
                     if gone is None:
                         try:
@@ -120,10 +154,28 @@ class Forwarding:
             self._writing -= 1
             self._written.set()
 
-    async def _answer(self, upstream: UpstreamWire, head: h11.Response) -> AsyncIterator[h11.Event]:
+    async def _answer(
+        self, upstream: UpstreamWire, head: h11.Response, learning: Learning | None
+    ) -> AsyncIterator[h11.Event]:
+        by_head = learning is not None and learning.rule.location is not None
+        if learning is not None and by_head:
+            learning.read(head, b"")
         yield head
+        body = bytearray()
+        last: h11.Data | None = None
         while (data := await upstream.data()) is not None:
-            yield data
+            if learning is None or by_head:
+                yield data
+                continue
+            if len(body) <= ANSWER_LIMIT:
+                body += data.data
+            if last is not None:
+                yield last
+            last = data
+        if learning is not None and not by_head:
+            learning.read(head, bytes(body))
+        if last is not None:
+            yield last
         yield h11.EndOfMessage()
 
     async def _asked(

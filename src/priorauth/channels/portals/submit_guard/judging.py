@@ -65,6 +65,8 @@ class RefusalReason(enum.Enum):
     FINAL_NOT_RELEASED = "final_not_released"
     FOREIGN_FINAL = "foreign_final"
     """It submits something else than what was permitted, or than what is held."""
+    FOREIGN_DRAFT = "foreign_draft"
+    """It writes to, or submits, a draft that this session has not started."""
     HELD_REFUSED = "held_refused"
     """It was held, compared with what was accepted, and not sent."""
     WRITES_FROZEN = "writes_frozen"
