@@ -180,7 +180,7 @@ async def test_that_another_service_needs_no_authorization_is_not_said_of_this_o
 
     assert isinstance(await form.fill(page, documents=Documents(), step=step), NotRequired)
 
-    assert await found_after(world, job) == NothingFound(searched=True, unsent=True)
+    assert await found_after(world, job) == NothingFound(searched=True, unsent=False)
 
 
 async def test_where_the_portal_cannot_be_searched_the_live_page_is_the_evidence(world: PortalWorld, case: str) -> None:
@@ -192,7 +192,7 @@ async def test_where_the_portal_cannot_be_searched_the_live_page_is_the_evidence
         assert isinstance(needed, HumanNeeded)
         assert needed.reason is OfferReason.SUBMISSION_UNRESOLVED
 
-        assert await found_after(world, job) == NothingFound(searched=False, unsent=True)
+        assert await found_after(world, job) == NothingFound(searched=False, unsent=False)
         session = world.session(case)
         await session.page.goto(f"{world.base_url}/requests")
         await session.page.locator("tr", has_text=case).get_by_role("link").click()
