@@ -15,6 +15,7 @@ class PaintedScreen:
         self.watcher: Watcher | None = None
         self.acted: list[Input] = []
         self.handed_over: list[bool] = []
+        self.may_submit = False
         self.let_go_times = 0
         self.focus_taken_away = 0
         self.takes = True
@@ -23,8 +24,12 @@ class PaintedScreen:
     def hand_over(self, *, may_submit: bool) -> None:
         self.handed_over.append(may_submit)
 
+    def allow_submit(self, *, allowed: bool) -> None:
+        self.may_submit = allowed and bool(self.handed_over)
+
     def take_back(self) -> bool:
         self.handed_over.clear()
+        self.may_submit = False
         return True
 
     def watch(self, watcher: Watcher) -> None:

@@ -18,6 +18,7 @@ from priorauth.channels.portals.guard import (
 )
 from priorauth.channels.portals.outgoing import OutgoingRequest
 from priorauth.channels.portals.submit_guard.forwarding import WritesUnderWay
+from priorauth.channels.portals.turns import PersonsTurn, TurnOffer
 from tests.portals.counting_portal import OK, Watch
 from tests.portals.gate_world import FAST, World, a_world
 
@@ -167,6 +168,38 @@ async def test_writes_that_do_not_end_in_time_stay_refused(hasty: World) -> None
         assert (await world.once(world.ask("POST", "/save"))).startswith(b"HTTP/1.1 403")
         writer.close()
     assert hasty.portal.seen == []
+
+
+async def test_writes_stay_refused_until_the_final_request_is_answered(world: World) -> None:
+    await world.gate.freeze_writes()
+    world.portal.hold.add("/final")
+    world.release()
+    asking = asyncio.create_task(world.once(world.ask("POST", "/final")))
+    await world.portal.watch.until(lambda: world.portal.count("/final"))
+    world.gate.thaw_writes()
+    assert (await world.once(world.ask("POST", "/save"))).startswith(b"HTTP/1.1 403")
+    world.portal.let_go()
+    assert (await asking).startswith(b"HTTP/1.1 200")
+    assert (await world.once(world.ask("POST", "/save"))).startswith(b"HTTP/1.1 200")
+
+
+async def test_boundary_stays_narrow_until_the_persons_request_is_answered(world: World) -> None:
+    whole = world.guard.boundary
+    turn = PersonsTurn(world.guard, world.gate)
+    judge = Judge(world.portal.watch, world.permitted())
+    judge.may_say.set()
+    turn.offer = TurnOffer(lambda: replace(whole, writes=()), judge)
+    turn.begin(may_submit=True)
+    world.portal.hold.add("/final")
+    asking = asyncio.create_task(world.once(world.ask("POST", "/final")))
+    await world.portal.watch.until(lambda: world.portal.count("/final"))
+    assert not turn.end()
+    assert (await world.once(world.ask("POST", "/save"))).startswith(b"HTTP/1.1 403")
+    assert world.refusals[-1].reason is RefusalReason.UNDECLARED_WRITE
+    world.portal.let_go()
+    assert (await asking).startswith(b"HTTP/1.1 200")
+    assert world.guard.boundary == whole
+    assert (await world.once(world.ask("POST", "/save"))).startswith(b"HTTP/1.1 200")
 
 
 # --- a foreign final request ----------------------------------------------------------------------------------------

@@ -93,7 +93,7 @@ async def test_a_code_that_only_a_human_has_is_entered_by_one_and_the_case_goes_
 
     found = await found_after(world, job)
 
-    assert found == NothingFound(searched=True, unsent=True)
+    assert found == NothingFound(searched=True, unsent=False)
     assert world.session(case) is session, "the service goes on in the human's browser"
     assert isinstance(await world.channel.prepare(replace(job, run=2)), AtBoundary)
     assert world.session(case) is session
@@ -103,7 +103,8 @@ async def test_a_code_that_nobody_entered_is_asked_for_again(world: PortalWorld,
     job = job_of(PROTECTED, case=case)
     assert isinstance(await world.channel.prepare(job), HumanNeeded)
 
-    assert await found_after(world, job) == NothingFound(searched=True, unsent=True)
+    found = await found_after(world, job)
+    assert found == NothingFound(searched=True, unsent=False), "nobody has acted in this very session"
 
     again = await world.channel.prepare(replace(job, run=2))
     assert isinstance(again, HumanNeeded)
@@ -162,7 +163,7 @@ async def test_a_reported_reference_of_another_case_is_not_adopted(world: Portal
 
     found = await found_after(world, job, reported=taken.reference_number)
 
-    assert found == NothingFound(searched=True, unsent=True)
+    assert found == NothingFound(searched=True, unsent=False)
 
 
 async def test_that_another_service_needs_no_authorization_is_not_said_of_this_one(
@@ -179,7 +180,7 @@ async def test_that_another_service_needs_no_authorization_is_not_said_of_this_o
 
     assert isinstance(await form.fill(page, documents=Documents(), step=step), NotRequired)
 
-    assert await found_after(world, job) == NothingFound(searched=True, unsent=True)
+    assert await found_after(world, job) == NothingFound(searched=True, unsent=False)
 
 
 async def test_where_the_portal_cannot_be_searched_the_live_page_is_the_evidence(world: PortalWorld, case: str) -> None:
@@ -191,7 +192,7 @@ async def test_where_the_portal_cannot_be_searched_the_live_page_is_the_evidence
         assert isinstance(needed, HumanNeeded)
         assert needed.reason is OfferReason.SUBMISSION_UNRESOLVED
 
-        assert await found_after(world, job) == NothingFound(searched=False, unsent=True)
+        assert await found_after(world, job) == NothingFound(searched=False, unsent=False)
         session = world.session(case)
         await session.page.goto(f"{world.base_url}/requests")
         await session.page.locator("tr", has_text=case).get_by_role("link").click()
@@ -354,7 +355,7 @@ async def test_the_customer_signs_in_once_and_the_service_goes_on_to_the_decisio
     assert needed.reason is OfferReason.SIGN_IN
     session = world.session(case)
     await enter_code(session.page, "604218")
-    assert await found_after(world, job) == NothingFound(searched=True, unsent=True)
+    assert await found_after(world, job) == NothingFound(searched=True, unsent=False)
 
     assert isinstance(await world.channel.prepare(replace(job, run=2)), AtBoundary)
     receipt = await world.channel.submit(replace(job, run=3), allowed=(), intend=yes)

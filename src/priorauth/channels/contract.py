@@ -170,7 +170,7 @@ class Absent:
 class NothingFound:
     """After a human's turn the payer shows nothing of the case that is new.
 
-    `searched`: the payer was asked for the case. `unsent`: no final request has left in that turn.
+    `searched`: the payer was asked for the case. `unsent`: a person's turn was begun, and none left in it.
     """
 
     searched: bool

@@ -35,7 +35,7 @@ class Room:
         arrival = self._viewers[viewer] = self._arrivals.begin(viewer.view)
         viewer.view.on_change(lambda: self._judge(viewer))
         if viewer.view.may_act:
-            self._screen.hand_over(may_submit=viewer.view.may_submit)
+            self._screen.hand_over(may_submit=False)
         viewer.tell("scene", messages.scene(self._screen.scene()))
         viewer.tell("input", messages.reach(arrival.state))
         if self._last is not None:
@@ -45,6 +45,7 @@ class Room:
             self._pass_control(viewer)
         else:
             self._tell_control()
+        self._judge_submit()
         if len(self._viewers) == 1:
             self._screen.watch(self)
 
@@ -128,6 +129,8 @@ class Room:
             has_clicked = arrival.has_clicked
             if self._pass_on(viewer, message):
                 arrival.note_done(message)
+                # In the step of the click: what it submits is held.
+                self._judge_submit()
             if not has_clicked and isinstance(message, Pointer) and message.motion is Motion.DOWN:
                 # Also where the click was for a page that is gone by now: the viewer's page expects it to count.
                 viewer.tell("input", messages.reach(arrival.state))
@@ -200,7 +203,8 @@ class Room:
             following = next((each for each in self._viewers if each.view.may_act), None)
             self._pass_control(following)
             if following is not None:
-                self._screen.hand_over(may_submit=following.view.may_submit)
+                self._screen.hand_over(may_submit=False)
+                self._judge_submit()
 
     def _pass_control(self, viewer: Viewer | None) -> None:
         if viewer is self._controller:
@@ -213,7 +217,22 @@ class Room:
             self._arrivals.note_control(self._viewers[viewer])
         for each, arrival in self._viewers.items():
             each.tell("input", messages.reach(arrival.state))
+        self._judge_submit()
         self._tell_control()
+
+    def _judge_submit(self) -> None:
+        """Let the final request leave only while the one in control has started and clicked.
+
+        Before, the press is a script's of the portal's page, and no person's.
+        """
+        viewer = self._controller
+        allowed = (
+            viewer is not None
+            and viewer.view.may_act
+            and viewer.view.may_submit
+            and self._viewers[viewer].state == "open"
+        )
+        self._screen.allow_submit(allowed=allowed)
 
     def _tell_control(self) -> None:
         interactive = sum(each.view.may_act for each in self._viewers)

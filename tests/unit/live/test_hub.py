@@ -38,7 +38,39 @@ async def test_the_session_is_handed_over_to_the_first_who_may_act(office: Offic
         async with office.attending(office.view(INTERACTIVE)) as pipe:
             assert pipe.told("control")[-1]["holder"] == "you"
 
-    assert office.painted.handed_over == [True]
+    assert office.painted.handed_over == [False]
+
+
+def submits(office: Office) -> bool:
+    return office.painted.may_submit
+
+
+async def test_final_request_leaves_only_after_start_and_click(office: Office) -> None:
+    async with office.attending(office.view(INTERACTIVE), arrives=False) as pipe:
+        assert not submits(office)
+        pipe.say(type="start")
+        await until(lambda: pipe.told("input")[-1]["state"] == "click")
+        assert not submits(office)
+        pipe.say(**CLICK)
+        await until(lambda: pipe.told("input")[-1]["state"] == "open")
+        assert submits(office)
+
+    assert not submits(office), "nobody is there who could have pressed"
+
+
+async def test_final_request_waits_for_the_click_of_who_takes_control(office: Office) -> None:
+    async with (
+        office.attending(office.view(INTERACTIVE)) as first,
+        office.attending(office.view(INTERACTIVE)) as second,
+    ):
+        assert submits(office)
+        second.say(type="control")
+        await until(lambda: first.told("takeover"))
+        first.say(type="takeover", allow=True)
+        await until(lambda: second.told("control")[-1]["holder"] == "you")
+        assert not submits(office)
+        await office.click(second)
+        assert submits(office)
 
 
 async def test_input_of_who_only_watches_is_dropped_and_reported_once_a_second(office: Office) -> None:
@@ -111,7 +143,7 @@ async def test_an_ended_view_is_closed_with_its_reason_and_nothing_passes_any_mo
 async def test_a_revoked_view_ends_its_turn_in_the_same_step(office: Office) -> None:
     view = office.view(INTERACTIVE)
     async with office.attending(view):
-        assert office.painted.handed_over == [True]
+        assert office.painted.handed_over == [False]
 
         view.end(Ending.REVOKED)
 
@@ -125,7 +157,7 @@ async def test_after_a_revocation_the_next_one_who_may_act_has_a_turn_of_their_o
 
         revoked.end(Ending.REVOKED)
 
-        assert office.painted.handed_over == [True]
+        assert office.painted.handed_over == [False]
         await until(lambda: following.told("control")[-1]["holder"] == "you")
 
 
@@ -133,11 +165,11 @@ async def test_the_revocation_of_who_only_looks_on_disturbs_nobody(office: Offic
     for mode in (READ_ONLY, INTERACTIVE):
         looking_on = office.view(mode)
         async with office.attending(office.view(INTERACTIVE)), office.attending(looking_on):
-            office.painted.handed_over[:], office.painted.let_go_times = [True], 0
+            office.painted.handed_over[:], office.painted.let_go_times = [False], 0
 
             looking_on.end(Ending.REVOKED)
 
-            assert office.painted.handed_over == [True]
+            assert office.painted.handed_over == [False]
             assert office.painted.let_go_times == 0
 
 

@@ -144,7 +144,8 @@ class PortalChannel:
         """Read the page that the human has left, then look for the case in a page of our own."""
         async with self._ending_unless_held(job):
             left = self._host.of(job.authorization_id)
-            unsent = left is not None and left.take_back()
+            # A session in which the person never acted does not know what they sent from an earlier one.
+            unsent = left is not None and left.turn.was_begun and left.take_back()
             shown = await self._left_open(job)
             if isinstance(shown, PayerReceipt | Answered | EvidenceMismatch):
                 return shown
@@ -248,6 +249,7 @@ class PortalChannel:
         if session is None:
             return None
         session.take_back()
+        await session.settled()
         for left in session.pages:
             try:
                 async with session.clean_page() as page:

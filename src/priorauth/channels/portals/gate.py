@@ -159,8 +159,13 @@ class Gate:
         await self._forwarding.freeze()
 
     def thaw_writes(self) -> None:
-        """Let declared writes pass again."""
-        self._forwarding.thaw()
+        """Let declared writes pass again; while a final request is being sent, only after its end."""
+        # Until the portal has answered it may not have read the draft yet.
+        self._finals.when_ended(self._forwarding.thaw)
+
+    def when_final_ended(self, follow: Callable[[], None]) -> None:
+        """Call `follow` now or, while a final request is being sent, as soon as it was answered or lost."""
+        self._finals.when_ended(follow)
 
     def hold_finals(self, judge: HoldJudge | None) -> None:
         """Hold each final request before its first byte and let `judge` compare it; None: hold no more.

@@ -99,6 +99,11 @@ class PortalScreen:
         self._rearrange()
         self._settle()
 
+    def allow_submit(self, *, allowed: bool) -> None:
+        """Hold and compare the final request of the human who has the session, or refuse it."""
+        if self._held:
+            self._turn.allow_submit(allowed=allowed)
+
     def take_back(self) -> bool:
         """End the human's turn. True: no final request of the human has left, nor will."""
         unused = self._turn.end()

@@ -3,6 +3,7 @@
 Must not depend on where sessions are held, nor on the pages of any portal.
 """
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
@@ -14,8 +15,9 @@ from playwright.async_api import BrowserContext, Page
 from playwright.async_api import Error as PlaywrightError
 
 from priorauth.channels.contract import ChannelFault, Job
+from priorauth.channels.portals.adapter import FINAL_PATIENCE_SECONDS
 from priorauth.channels.portals.gate import Gate
-from priorauth.channels.portals.guard import PermittedRequest, SubmitGuard
+from priorauth.channels.portals.guard import PermitState, PermittedRequest, SubmitGuard
 from priorauth.channels.portals.isolation.launching import RunningBrowser
 from priorauth.channels.portals.pages import portal_faults
 from priorauth.channels.portals.screen import PortalScreen
@@ -88,7 +90,7 @@ class PortalSession:
         # What is held may be ended at any moment to make room.
         self.job, self.held_until = job, None
         # What was offered to a person was offered of the work before.
-        self.turn.offer = None
+        self.turn.forget()
         self._page_since = time.time_ns()
 
     def release(self, permitted: PermittedRequest) -> None:
@@ -104,8 +106,15 @@ class PortalSession:
             raise ChannelFault("portal_timeout", "The portal did not answer what was written to it.") from None
 
     def thaw_writes(self) -> None:
-        """Let the session's writes pass again."""
+        """Let the session's writes pass again; while a final request is being sent, only after its end."""
         self._gate.thaw_writes()
+
+    async def settled(self) -> None:
+        """Wait until the portal has answered a final request that is being sent, at most as long as for its page."""
+        if self.guard.state is PermitState.SENDING:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(FINAL_PATIENCE_SECONDS):
+                    await self._gate.settled()
 
     def reached(self, page: str) -> None:
         """Put a page that was reached on the trace, and how long that took."""

@@ -140,6 +140,9 @@ class Submitting:
             # A permit that nothing has used must not lie around for a page's script.
             unused = session.guard.withdraw()
             session.thaw_writes()
+        if not unused:
+            # A page can leave its review page before the portal has answered: what it shows says nothing of that.
+            await session.settled()
         if unused and session.guard.is_barred:
             await self._host.close(session.job.authorization_id)
             return ForeignSubmission()

@@ -254,6 +254,10 @@ class Screen(Protocol):
         """Let a human act in the session; with `may_submit` the guard lets one final request pass. Repeats are free."""
         ...
 
+    def allow_submit(self, *, allowed: bool) -> None:
+        """Hold and compare the final request of the human who has the session, or refuse it."""
+        ...
+
     def take_back(self) -> bool:
         """End the human's turn. True: no final request of the human has left, nor will."""
         ...

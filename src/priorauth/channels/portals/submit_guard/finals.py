@@ -87,6 +87,7 @@ class Finals:
         self._press: _Press | None = None
         self._exchanges: set[asyncio.Task[Answer]] = set()
         self._settled = asyncio.Event()
+        self._when_ended: list[Callable[[], None]] = []
         # Where in a trace the next final request belongs. A connection's own context is of when the proxy was opened.
         self.within: Context | None = None
 
@@ -114,6 +115,13 @@ class Finals:
         """Refuse what is held. What is being sent cannot be dropped."""
         if self._press is not None:
             self._press.drop()
+
+    def when_ended(self, follow: Callable[[], None]) -> None:
+        """Call `follow` now or, while a final request is being sent, as soon as it was answered or lost."""
+        if self._guard.state is PermitState.SENDING:
+            self._when_ended.append(follow)
+        else:
+            follow()
 
     async def settled(self) -> PermitState:
         """Wait until a final request was sent and its end is known. Returns ANSWERED or LOST."""
@@ -245,6 +253,9 @@ class Finals:
             self._press = None
         if self._guard.state is PermitState.SENDING:
             self._guard.lost()
+        following, self._when_ended = self._when_ended, []
+        for follow in following:
+            follow()
         fault = None if exchange.cancelled() else exchange.exception()
         if self._guard.is_spent:
             self._settled.set()
