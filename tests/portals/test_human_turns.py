@@ -281,7 +281,9 @@ async def test_person_in_a_final_submit_reaches_no_other_page(world: PortalWorld
 async def test_only_a_human_is_sent_away_and_not_automation_with_its_own_permit(world: PortalWorld, case: str) -> None:
     await prepared_for_a_person(world, case)
     session = world.session(case)
-    session.guard.release(LarkspurPortal().final_request(world.base_url, "1"))
+    draft_id = LarkspurPortal().draft_of(session.page.url)
+    assert draft_id is not None
+    session.guard.release(LarkspurPortal().final_request(world.base_url, draft_id))
 
     world.channel.take_back(case)
 
