@@ -31,6 +31,8 @@ PLAIN, PROTECTED, BY_PERSON, CUSTOMERS = (
     "handoff_review_backed",
     "customer_login",
 )
+# A press is held for twenty seconds at most, until its draft was read and compared.
+HOLD_MILLISECONDS = 30_000
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -63,7 +65,7 @@ async def enter_code(page: Page, code: str) -> None:
 
 
 async def submit(page: Page) -> None:
-    async with page.expect_navigation():
+    async with page.expect_navigation(timeout=HOLD_MILLISECONDS):
         await page.get_by_role("button", name="Submit request").click(no_wait_after=True)
 
 
