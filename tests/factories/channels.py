@@ -214,6 +214,12 @@ class PortalWorld:
 ADAPTERS: dict[str, PortalAdapter] = {each.id: each for each in (LarkspurPortal(), JuniperPortal())}
 
 
+async def taken_by_a_person(session: PortalSession, *, may_submit: bool = True) -> None:
+    """Hand the session over as the live view does, and wait until its browser has followed: only then people press."""
+    session.screen.hand_over(may_submit=may_submit)
+    await session.screen.settled()
+
+
 @asynccontextmanager
 async def portal_world(
     folder: Path,

@@ -20,7 +20,7 @@ from priorauth.domain.catalog import PortalAuthMode
 from priorauth.domain.handoffs import OfferReason
 from priorauth.domain.live_sessions import BoundaryState
 from priorauth.domain.submissions import Decision, Outcome, PayerReceipt
-from tests.factories.channels import PortalWorld, portal_world
+from tests.factories.channels import PortalWorld, portal_world, taken_by_a_person
 from tests.factories.jobs import Documents, job_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
@@ -127,7 +127,7 @@ async def test_a_session_that_waits_for_a_human_is_not_touched(world: PortalWorl
 async def test_a_humans_submission_is_found_whatever_is_reported(world: PortalWorld, case: str) -> None:
     job = await prepared_for_a_person(world, case)
     session = world.session(case)
-    session.screen.hand_over(may_submit=True)
+    await taken_by_a_person(session)
     await submit(session.page)
 
     found = await found_after(world, job, reported="LK-INVENTED-1")
@@ -139,7 +139,7 @@ async def test_a_humans_submission_is_found_whatever_is_reported(world: PortalWo
 async def test_a_humans_submission_is_found_by_search_when_its_page_was_left(world: PortalWorld, case: str) -> None:
     job = await prepared_for_a_person(world, case)
     session = world.session(case)
-    session.screen.hand_over(may_submit=True)
+    await taken_by_a_person(session)
     await submit(session.page)
     await session.page.goto(f"{world.base_url}/home")
 
@@ -148,7 +148,7 @@ async def test_a_humans_submission_is_found_by_search_when_its_page_was_left(wor
 
 async def test_a_report_of_a_submission_that_never_was_finds_nothing(world: PortalWorld, case: str) -> None:
     job = await prepared_for_a_person(world, case)
-    world.session(case).screen.hand_over(may_submit=True)
+    await taken_by_a_person(world.session(case))
 
     found = await found_after(world, job, reported="LK-INVENTED-1")
 
@@ -209,7 +209,7 @@ async def test_a_permit_ends_with_its_humans_turn_before_anybody_has_read_what_i
 ) -> None:
     await prepared_for_a_person(world, case)
     session = world.session(case)
-    session.screen.hand_over(may_submit=True)
+    await taken_by_a_person(session)
 
     world.channel.take_back(case)
     await submit(session.page)
@@ -224,7 +224,7 @@ async def test_held_request_of_a_changed_draft_is_refused_with_its_labels(world:
     await world.tell(BY_PERSON, faults=[twist])
     try:
         session = world.session(case)
-        session.screen.hand_over(may_submit=True)
+        await taken_by_a_person(session)
         await submit(session.page)
         said = await session.page.locator("body").inner_text()
         (noted,) = await world.ledger.until_noted("held_submission_refused")
@@ -244,7 +244,7 @@ async def test_person_whose_press_was_refused_may_press_again(world: PortalWorld
     await world.tell(BY_PERSON, faults=[twist])
     try:
         session = world.session(case)
-        session.screen.hand_over(may_submit=True)
+        await taken_by_a_person(session)
         await submit(session.page)
         await session.page.go_back()
         await submit(session.page)
@@ -260,7 +260,7 @@ async def test_held_request_that_the_record_forbids_is_not_sent(world: PortalWor
     world.ledger.forget()
     world.ledger.allows_person = False
     session = world.session(case)
-    session.screen.hand_over(may_submit=True)
+    await taken_by_a_person(session)
 
     await submit(session.page)
 
@@ -272,7 +272,7 @@ async def test_held_request_that_the_record_forbids_is_not_sent(world: PortalWor
 async def test_person_in_a_final_submit_reaches_no_other_page(world: PortalWorld, case: str) -> None:
     await prepared_for_a_person(world, case)
     session = world.session(case)
-    session.screen.hand_over(may_submit=True)
+    await taken_by_a_person(session)
 
     answer = await session.page.goto(f"{world.base_url}/members")
 
@@ -299,7 +299,7 @@ async def test_what_a_human_sent_before_a_cancel_is_read_where_the_portal_cannot
     try:
         job = await prepared_for_a_person(world, case)
         session = world.session(case)
-        session.screen.hand_over(may_submit=True)
+        await taken_by_a_person(session)
         await submit(session.page)
 
         found = await world.channel.find(job)
@@ -316,7 +316,7 @@ async def test_who_pressed_in_vain_gets_a_browser_in_which_the_button_works_agai
     await world.tell(BY_PERSON, faults=[{"at": "submit", "kind": "error", "times": 1}])
     try:
         job = await prepared_for_a_person(world, case)
-        world.session(case).screen.hand_over(may_submit=True)
+        await taken_by_a_person(world.session(case))
         await submit(world.session(case).page)
         assert await found_after(world, job) == NothingFound(searched=True, unsent=False)
 
@@ -324,7 +324,7 @@ async def test_who_pressed_in_vain_gets_a_browser_in_which_the_button_works_agai
 
         assert isinstance(again, HumanNeeded)
         assert again.reason is OfferReason.FINAL_SUBMIT
-        world.session(case).screen.hand_over(may_submit=True)
+        await taken_by_a_person(world.session(case))
         await submit(world.session(case).page)
         assert await world.counted(case) == 1
     finally:

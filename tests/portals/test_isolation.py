@@ -22,7 +22,7 @@ from priorauth.channels.portals.isolation.trial import failure_of
 from priorauth.channels.portals.screens.downloads import content_of
 from priorauth.channels.portals.session import PortalSession
 from priorauth.channels.portals.sessions import SessionHost, SessionSettings
-from tests.factories.channels import Remembering
+from tests.factories.channels import Remembering, taken_by_a_person
 from tests.factories.jobs import job_of
 
 pytestmark = [
@@ -329,8 +329,7 @@ async def test_a_person_gets_a_download_from_a_browser_that_is_kept_apart() -> N
     async with hosting() as (host, _):
         session = await opened(host)
         await session.page.set_content("<a download='letter.txt' href='data:text/plain,a letter'>Letter</a>")
-        session.screen.hand_over(may_submit=False)
-        await session.screen.settled()
+        await taken_by_a_person(session, may_submit=False)
 
         await session.page.get_by_text("Letter").click()
 

@@ -10,7 +10,7 @@ from priorauth.channels.contract import HumanNeeded
 from priorauth.channels.portals.guard import PermitState
 from priorauth.domain.submissions import PayerReceipt
 from priorauth.sandbox.larkspur.records import Records
-from tests.factories.channels import PortalWorld, portal_world
+from tests.factories.channels import PortalWorld, portal_world, taken_by_a_person
 from tests.factories.jobs import job_of
 from tests.factories.offices import until
 
@@ -72,7 +72,7 @@ async def test_a_persons_request_that_is_under_way_is_waited_for(world: PortalWo
     job = job_of(BY_PERSON, case="auth_person")
     assert isinstance(await world.channel.prepare(job), HumanNeeded)
     session = world.session("auth_person")
-    session.screen.hand_over(may_submit=True)
+    await taken_by_a_person(session)
     await session.page.get_by_role("button", name="Submit request").click(no_wait_after=True)
     await until(lambda: session.guard.state is PermitState.SENDING)
 
