@@ -32,10 +32,7 @@ def seen(event: str, page: str | None = None) -> Callable[[Integrator, Case], bo
 
 
 MOMENTS = {
-    "confirmed": seen("advance_confirmed"),
-    "signed in": seen("portal_page", "signed in"),
     "clinical page": seen("portal_page", "clinical information"),
-    "review page": seen("portal_page", "review"),
     "intent": seen("submission_intended"),
     "receipt page": seen("portal_page", "receipt"),
 }

@@ -33,13 +33,6 @@ def new_database(template: str = "template1") -> str:
     return sa.make_url(server_url()).set(database=name).render_as_string(hide_password=False)
 
 
-def new_database_named(name: str) -> str:
-    """Create an empty database of a name that is free; return its URL."""
-    with psycopg.connect(server_url(), autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
-    return sa.make_url(server_url()).set(database=name).render_as_string(hide_password=False)
-
-
 def drop_database(url: str) -> None:
     """Drop a database, whoever is still connected to it."""
     name = sa.make_url(url).database

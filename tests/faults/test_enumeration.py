@@ -17,19 +17,14 @@ REPRESENTATIVE = (
     "submission_intended:before_commit / crash / automatic",
     "submission_intended:after_commit / crash / automatic",
     "submission_intended:after_commit / error / automatic",
-    "submission_claim:before / crash / automatic",
     "submission_claim:after / crash / automatic",
     "guard_release:after / crash / automatic",
-    "final_click:before / error / automatic",
     "final_request:before_first_byte / crash / at juniper",
     "final_request:after_last_byte, committed by the payer / crash / automatic",
     "final_request:after_response / error / automatic",
     "receipt_proven:before_commit / crash / automatic",
-    "receipt_proven:after_commit / error / automatic",
-    "advance:after / crash / automatic",
     "settle:after / crash / not taken",
     "final_request:after_last_byte / browser dies / automatic",
-    "final_request:after_last_byte / driver dies / automatic",
 )
 
 

@@ -32,7 +32,7 @@ from tests.factories.answers import answer, question, said, when
 from tests.factories.questionnaires import answer_trees, questionnaires
 
 URL = "https://clinic.example/questionnaire"
-OFTEN = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+OFTEN = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 
 
 def exported(sets: tuple[Questionnaire, ...]) -> Json:
