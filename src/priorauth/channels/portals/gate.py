@@ -19,7 +19,7 @@ import secrets
 import socket
 import ssl
 import traceback
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -93,6 +93,7 @@ class Gate:
         *,
         on_refused: Callable[[Refusal], None],
         on_foreign: Callable[[Refusal], None] | None = None,
+        on_answered: Callable[[], Awaitable[None]] | None = None,
         limits: Limits | None = None,
         upstream_tls: ssl.SSLContext | None = None,
         cookies: PortalCookies | None = None,
@@ -103,6 +104,8 @@ class Gate:
             guard: whose verdicts it carries out.
             on_refused: called with each refusal, on the event loop; it must not block.
             on_foreign: called in addition with the refusal of a foreign final request, after the guard was barred.
+            on_answered: awaited when the portal begins to answer the final request, before the browser sees any of it.
+                It must not raise.
             limits: sizes and times.
             upstream_tls: how portals are verified; by default against the system's trust store.
             cookies: where the cookies of the portal's answers are remembered.
@@ -114,7 +117,7 @@ class Gate:
         tls = upstream_tls or ssl.create_default_context()
         self.cookies = cookies or PortalCookies()
         self._forwarding = Forwarding(limits=self._limits, tls=tls, cookies=self.cookies)
-        self._finals = Finals(guard, limits=self._limits, tls=tls, cookies=self.cookies)
+        self._finals = Finals(guard, limits=self._limits, tls=tls, cookies=self.cookies, on_answered=on_answered)
         guard.on_withdrawn = self._finals.drop
         self._user, self._password = "browser", secrets.token_urlsafe(32)
         self._budget = BodyBudget(self._limits.bodies)

@@ -36,7 +36,8 @@ _ATTESTED: Final = ("attested", "true")
 _STATIC: Final = (r"/assets/(?:views/)?[A-Za-z0-9_\-]+\.(?:css|js)", r"/favicon\.ico")
 _DRAFT_PAGE: Final = re.compile(rf"/drafts/({_ID})/(?:{_STEPS})")
 _SUBMITTED: Final = re.compile(rf"/api/drafts/({_ID})/submission")
-_SIGN_IN_PAGES: Final = r"/sign-in(?:/code)?|/"
+_SIGN_IN_VIEWS: Final = r"/sign-in(?:/code)?"
+_SIGN_IN_PAGES: Final = rf"{_SIGN_IN_VIEWS}|/"
 
 
 def _read(path: str, *query: Parameter) -> ReadRule:
@@ -104,6 +105,7 @@ def portal_boundary(base_url: str) -> Boundary:
         static=_STATIC,
         headers=("x-csrf-token",),
         starts=(StartRule(frozenset({"POST"}), "/api/drafts", json_field="id"),),
+        sign_in=_SIGN_IN_VIEWS,
     )
 
 

@@ -82,6 +82,7 @@ def portal_boundary(base_url: str) -> Boundary:
         static=_STATIC,
         # The request that starts a draft is answered by a redirect to the draft's first page.
         starts=(StartRule(_POST, "/requests/start", location=rf"{_OWN_DRAFT}/service"),),
+        sign_in=_SIGN_IN,
     )
 
 

@@ -21,6 +21,7 @@ from priorauth.channels.portals.gate_wire import ClientGone, ClientWire, Limits,
 from priorauth.channels.portals.guard import PermitState, SubmitGuard
 from priorauth.channels.portals.outgoing import OutgoingRequest, Url
 from priorauth.channels.portals.submit_guard.cookies import PortalCookies
+from priorauth.channels.portals.submit_guard.drafts import location_of
 from priorauth.channels.portals.submit_guard.permits import FinalRequest, HoldRefusal, PermittedRequest
 from priorauth.faultpoints import Phase, Point
 from priorauth.telemetry import traces
@@ -78,8 +79,17 @@ class _Press:
 class Finals:
     """Final requests of one session."""
 
-    def __init__(self, guard: SubmitGuard, *, limits: Limits, tls: ssl.SSLContext, cookies: PortalCookies) -> None:
+    def __init__(
+        self,
+        guard: SubmitGuard,
+        *,
+        limits: Limits,
+        tls: ssl.SSLContext,
+        cookies: PortalCookies,
+        on_answered: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         self._guard = guard
+        self._on_answered = on_answered
         self._cookies = cookies
         self._limits = limits
         self._tls = tls
@@ -236,11 +246,14 @@ class Finals:
             await faultpoints.passing(Point.FINAL_REQUEST, Phase.AFTER_LAST_BYTE)
             head = await upstream.head()
             self._cookies.note(url, head.headers.raw_items())
+            self._guard.heard(head.status_code, address=location_of(url, head))
+            if self._on_answered is not None:
+                await self._on_answered()
             while (data := await upstream.data()) is not None:
                 body += data.data
                 if len(body) > self._limits.final_answer:
                     raise UpstreamFailed
-            self._guard.answered(head.status_code)
+            self._guard.answered()
             await faultpoints.passing(Point.FINAL_REQUEST, Phase.AFTER_RESPONSE)
         finally:
             upstream.close()
