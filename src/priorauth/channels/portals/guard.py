@@ -27,6 +27,7 @@ from priorauth.channels.portals.submit_guard.drafts import drafts_named
 from priorauth.channels.portals.submit_guard.judging import Kind, RefusalReason, Verdict, judge, judge_tunnel
 from priorauth.channels.portals.submit_guard.permits import FinalRequest, HoldRefusal, PermittedRequest
 from priorauth.channels.portals.submit_guard.readings import Unreadable, read_path
+from priorauth.channels.portals.submit_guard.start_pages import start_page_reads
 
 __all__ = [
     "Barred",
@@ -163,8 +164,9 @@ class SubmitGuard:
         """Put another boundary in place of the adapter's, for a person's turn.
 
         Requests that are final by the adapter's boundary stay final, without a permit unless `boundary` lists them.
+        Where the portal's answer to the final request leads stays open: that is this submission's own page.
         """
-        self._boundary = boundary.within(self._base)
+        self._boundary = self._with_answer(boundary.within(self._base))
 
     def widen(self) -> None:
         """Go back to the adapter's boundary."""
@@ -272,6 +274,7 @@ class SubmitGuard:
             address: the address of the portal that it leads to, if it leads to one.
         """
         self._answer_status, self._answer_address = status, address
+        self._boundary = self._with_answer(self._boundary)
 
     def answered(self) -> None:
         """The complete answer to the final request has been read. Raises NotSending."""
@@ -280,6 +283,12 @@ class SubmitGuard:
     def lost(self) -> None:
         """The final request was begun and no complete answer will be read. Raises NotSending."""
         self._end(PermitState.LOST)
+
+    def _with_answer(self, boundary: Boundary) -> Boundary:
+        if self._answer_address is None:
+            return boundary
+        own = start_page_reads(self._base, self._answer_address.address)
+        return replace(boundary, reads=(*boundary.reads, *own))
 
     def _is_own_path(self, path: str) -> bool:
         """Ask the adapter's rules, not those of a person's turn: a narrowed boundary opens no other draft."""
