@@ -258,6 +258,10 @@ class PortalChannel:
         session.take_back()
         await session.settled()
         await self._host.note_answer(session)
+        if session.is_unanswered:
+            # Nothing is written or read in this browser any more: another one looks for what became of it.
+            await self._host.close(job.authorization_id)
+            return None
         for left in session.pages:
             try:
                 async with session.clean_page() as page:

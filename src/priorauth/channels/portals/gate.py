@@ -162,9 +162,13 @@ class Gate:
         await self._forwarding.freeze()
 
     def thaw_writes(self) -> None:
-        """Let declared writes pass again; while a final request is being sent, only after its end."""
-        # Until the portal has answered it may not have read the draft yet.
-        self._finals.when_ended(self._forwarding.thaw)
+        """Let declared writes pass again; where a final request was sent, only after the portal has answered it."""
+        self._finals.when_ended(self._thaw_answered)
+
+    def _thaw_answered(self) -> None:
+        # Until the portal has answered it may not have read the draft yet. Where the answer was lost it never will.
+        if self._guard.state is not PermitState.LOST:
+            self._forwarding.thaw()
 
     def when_final_ended(self, follow: Callable[[], None]) -> None:
         """Call `follow` now or, while a final request is being sent, as soon as it was answered or lost."""

@@ -208,19 +208,37 @@ class Finals:
             raise HeldRefused(_DROPPED)
         try:
             async with asyncio.timeout(self._limits.hold):
-                found = await judge(outgoing)
-                if isinstance(found, HoldRefusal):
-                    raise HeldRefused(found)
-                await faultpoints.passing(Point.FINAL_REQUEST, Phase.BEFORE_CONNECTION)
-                upstream = await self._connect(outgoing.url)
+                upstream, found = await self._connected_and_judged(outgoing, judge)
         except TimeoutError:
             raise HeldRefused(_EXPIRED) from None
+        if isinstance(found, HoldRefusal):
+            upstream.close()
+            raise HeldRefused(found)
         # One step from the release to the taking: no other request comes between.
         if press.is_dropped or not self._guard.begin_held(found, request):
             upstream.close()
             raise HeldRefused(_DROPPED if press.is_dropped else _NOT_THE_ONE)
         press.is_sending = True
         return await self._exchange(upstream, message, outgoing.url, declared=declared)
+
+    async def _connected_and_judged(
+        self, outgoing: OutgoingRequest, judge: HoldJudge
+    ) -> tuple[UpstreamWire, PermittedRequest | HoldRefusal]:
+        """Connect, then judge: the judge uses the press up, and a portal that is not there must not cost one."""
+        upstream = await self._connect(outgoing.url)
+        try:
+            found = await judge(outgoing)
+            if isinstance(found, HoldRefusal):
+                return upstream, found
+            await faultpoints.passing(Point.FINAL_REQUEST, Phase.BEFORE_CONNECTION)
+            if upstream.has_ended:
+                # Portals drop connections that are silent for long, and judging reads pages.
+                upstream.close()
+                upstream = await self._connect(outgoing.url)
+        except BaseException:
+            upstream.close()
+            raise
+        return upstream, found
 
     def _tracked(self, work: "asyncio._CoroutineLike[Answer]") -> "asyncio.Task[Answer]":
         task = asyncio.create_task(work)
