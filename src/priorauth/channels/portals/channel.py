@@ -248,7 +248,33 @@ class PortalChannel:
                 obstacle = await form.obstacle(page)
             if obstacle is not None:
                 return obstacle
-        return await form.fill(session.page, documents=self._documents, step=self._stepper(session))
+        obstacle = await form.fill(session.page, documents=self._documents, step=self._stepper(session))
+        return await self._confirmed(session, form, obstacle)
+
+    async def _confirmed(self, session: PortalSession, form: PortalForm, shown: Obstacle | None) -> Obstacle | None:
+        """Read again on a clean page what would end the job: a script of the session's own page may have invented it.
+
+        Raises ChannelFault where the portal does not say it there.
+        """
+        match shown:
+            case NotRequired():
+                said: Obstacle | None = await self._needless(session, session.page)
+            case Answered() | Decision() | EvidenceMismatch():
+                async with session.clean_page() as page:
+                    said = await form.obstacle(page)
+            case _:
+                return shown
+        if said is None:
+            raise ChannelFault("unexpected_page", "The portal does not say by itself what its page has shown.")
+        return said
+
+    async def _needless(self, session: PortalSession, shown: Page) -> NotRequired | None:
+        """Read on a clean page whether the portal wants no authorization for the draft that is open in a page."""
+        draft_id = self._entrance.access(session.job).adapter.draft_of(shown.url)
+        if draft_id is None or not session.guard.is_own(draft_id):
+            return None
+        async with session.clean_page() as page:
+            return await self._form(session.job).not_required(page, draft_id)
 
     async def _left_open(self, job: Job) -> Evidence | EvidenceMismatch | NotRequired | None:
         """Take the case's session back, if one is up, and return what any of the pages shows that were left open."""
@@ -267,7 +293,7 @@ class PortalChannel:
                 async with session.clean_page() as page:
                     # What a page shows, a person or a script may have put there: its address is opened again.
                     shown = await evidence_left(session, self._form(job), page, left.url)
-                needless = await self._form(job).not_required(left) if shown is None else None
+                needless = await self._needless(session, left) if shown is None else None
             except ChannelFault as fault:
                 _log.info("page_not_read", authorization_id=job.authorization_id, code=fault.code)
                 continue
