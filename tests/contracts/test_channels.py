@@ -15,6 +15,7 @@ from priorauth.channels.contract import (
     ChannelFault,
     EvidenceMismatch,
     ForeignSubmission,
+    HumanNeeded,
     Job,
     NotSent,
     Pending,
@@ -23,6 +24,7 @@ from priorauth.channels.contract import (
     Unresolved,
     Withheld,
 )
+from priorauth.domain.handoffs import OfferReason
 from priorauth.domain.live_sessions import BoundaryState
 from priorauth.domain.questionnaires import AnswerItem
 from priorauth.domain.reviews import Package
@@ -325,6 +327,15 @@ async def test_a_submission_that_the_payer_refused_is_absent(world: World, case:
     assert await world.channel.submit(job, allowed=(), intend=yes) == Unresolved()
     assert await world.channel.find(job) == Absent()
     assert await world.counted(case) == 0
+    assert case not in world.ledger.answered
+
+
+async def test_what_the_payer_answered_well_and_does_not_show_is_for_a_person(world: World, case: str) -> None:
+    found = await world.channel.find(replace(world.job(case), needs_person=True))
+
+    assert isinstance(found, HumanNeeded)
+    assert found.reason is OfferReason.SUBMISSION_UNRESOLVED
+    assert world.session(case).held_until is not None
 
 
 async def test_evidence_of_another_case_is_never_adopted(world: World, case: str) -> None:

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from priorauth.channels.contract import (
+    Absent,
     AtBoundary,
     ChannelFault,
     HumanNeeded,
@@ -16,7 +17,7 @@ from priorauth.channels.contract import (
     NotRequired,
     Unresolved,
 )
-from priorauth.commands import handoffs
+from priorauth.commands import handoffs, submissions
 from priorauth.commands.record import next_work
 from priorauth.domain import interactions
 from priorauth.domain.authorizations import Authorization, FinalSubmission
@@ -31,12 +32,13 @@ from priorauth.domain.handoffs import (
 from priorauth.domain.lifecycle import Status
 from priorauth.domain.live_sessions import BoundaryState, SessionClaim
 from priorauth.domain.submissions import AttemptState, Outcome
+from priorauth.engine.jobs import job_of
 from priorauth.engine.processing import Verdict
 from priorauth.store.transaction import Transaction
 from tests.factories import cases
 from tests.factories.databases import Home
 from tests.factories.moments import Clock
-from tests.factories.steps import Build, Store
+from tests.factories.steps import Build, Steps, Store
 
 NOTHING = NothingFound(searched=True, unsent=True)
 SENT_PERHAPS = NothingFound(searched=True, unsent=False)
@@ -249,6 +251,59 @@ async def test_what_may_have_left_is_absent_only_after_two_looks(stored: Store) 
 
     assert steps.now().journal.attempts[-1].state is AttemptState.ABSENT
     assert steps.now().active_handoff is None
+
+
+def answered_by_the_portal(steps: Steps) -> None:
+    steps.home.database.write_now(lambda tx: submissions.note_answer(tx, authorization_id=steps.case_id))
+
+
+def needs_person(steps: Steps) -> bool:
+    return steps.home.database.read_now(lambda tx: job_of(tx, steps.now())).needs_person
+
+
+async def test_what_the_portal_answered_well_is_never_absent(stored: Store) -> None:
+    steps = stored(cases.attempted)
+    answered_by_the_portal(steps)
+    steps.channel.found = Absent()
+    assert not needs_person(steps), "a search may lag: it is asked twice"
+
+    for _ in range(3):
+        await steps.settle()
+        steps.home.clock.moment(later=3600)
+    assert steps.now().journal.attempts[-1].state is AttemptState.INTENDED
+    assert needs_person(steps)
+
+    steps.channel.found = HumanNeeded(OfferReason.SUBMISSION_UNRESOLVED, "Look for it.")
+    await steps.settle()
+    assert steps.now().status is Status.REQUIRES_ACTION
+    assert set(steps.channel.asked) == {"find"}
+
+
+@pytest.mark.parametrize("report", [COMPLETES[0], UNABLES[0], OTHERS[0]], ids=named)
+async def test_a_persons_press_that_was_answered_well_is_not_offered_for_another(stored: Store, report: Report) -> None:
+    def pressed(clock: Clock) -> Authorization:
+        return cases.pressed(cases.taken_over(clock, reason=OfferReason.FINAL_SUBMIT), clock)
+
+    steps = stored(pressed)
+    answered_by_the_portal(steps)
+
+    def close(tx: Transaction) -> None:
+        case = steps.now()
+        handoff = case.journal.handoffs[-1].id
+        tx.authorizations.save(interactions.close(case, steps.home.clock.moment(), handoff_id=handoff, report=report))
+
+    steps.home.database.write_now(close)
+    steps.channel.reconciled = SENT_PERHAPS
+    assert await steps.reconcile() == Verdict.AGAIN
+    steps.home.clock.moment(later=3600)
+    assert await steps.reconcile() == Verdict.ENDED
+
+    case = steps.now()
+    assert case.status is Status.REQUIRES_ACTION
+    assert case.next_action is not None
+    assert case.next_action.reason is not None
+    assert case.next_action.reason.code == OfferReason.SUBMISSION_UNRESOLVED
+    assert case.journal.open_attempt is not None
 
 
 @pytest.mark.parametrize("report", [*COMPLETES, *OTHERS], ids=named)

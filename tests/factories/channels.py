@@ -36,6 +36,7 @@ class Remembering:
         self.claims: dict[str, SessionClaim] = {}
         self.noted: list[tuple[str, str, Mapping[str, str]]] = []
         self.intended: list[str] = []
+        self.answered: set[str] = set()
         self.allows_person = True
         self._changed = asyncio.Condition()
 
@@ -56,6 +57,10 @@ class Remembering:
         """Say what the engine's record would say of the person's handoff."""
         self.intended.append(authorization_id)
         return self.allows_person
+
+    async def note_answer(self, authorization_id: str) -> None:
+        """Remember whose submission the portal has answered with a success."""
+        self.answered.add(authorization_id)
 
     async def note(self, authorization_id: str, event: str, details: Mapping[str, str]) -> None:
         """Remember."""
@@ -78,6 +83,7 @@ class Remembering:
         """Forget what was noted."""
         self.noted.clear()
         self.intended.clear()
+        self.answered.clear()
         self.allows_person = True
 
     def _of(self, event: str) -> list[Mapping[str, str]]:

@@ -171,8 +171,8 @@ MUTATIONS = (
         (
             Edit(
                 _SUBMISSIONS,
-                "    if attempt.absence_proven_in(settles_after, now=looked_at) > 0:\n",
-                "    if attempt.absence_proven_in(settles_after, now=looked_at) > 1e9:\n",
+                "attempt.absence_proven_in(settles_after, now=looked_at) > 0:\n",
+                "attempt.absence_proven_in(settles_after, now=looked_at) > 1e9:\n",
             ),
         ),
         tests=(
@@ -180,6 +180,11 @@ MUTATIONS = (
             f"{_ATTEMPTS}::test_misses_in_quick_succession_prove_nothing_however_many",
             "tests/contracts/test_reconciling.py::test_what_may_have_left_is_absent_only_after_two_looks",
         ),
+    ),
+    Mutation(
+        "that no search concludes what the portal answered with a success",
+        (Edit(_SUBMISSIONS, "    if attempt.answered or attempt.", "    if attempt."),),
+        tests=("tests/contracts/test_reconciling.py::test_what_the_portal_answered_well_is_never_absent",),
     ),
     Mutation(
         "that a look counts from when it began",

@@ -5,10 +5,11 @@ import base64
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 
-from priorauth.channels.portals.gate_wire import UpstreamWire
+from priorauth.channels.portals.gate_wire import UpstreamFailed, UpstreamWire
 from priorauth.channels.portals.guard import (
     Barred,
     HoldRefusal,
@@ -168,6 +169,17 @@ async def test_writes_that_do_not_end_in_time_stay_refused(hasty: World) -> None
         assert (await world.once(world.ask("POST", "/save"))).startswith(b"HTTP/1.1 403")
         writer.close()
     assert hasty.portal.seen == []
+
+
+async def test_after_an_answer_that_was_lost_nothing_is_written_any_more(world: World) -> None:
+    await world.gate.freeze_writes()
+    world.portal.reset.add("/final")
+    world.release()
+    assert (await world.once(world.ask("POST", "/final"))).startswith(b"HTTP/1.1 502")
+    assert world.guard.state is PermitState.LOST
+    world.gate.thaw_writes()
+    assert (await world.once(world.ask("POST", "/save"))).startswith(b"HTTP/1.1 403")
+    assert (await world.once(world.ask("GET", "/a"))).startswith(b"HTTP/1.1 200"), "what became of it is read"
 
 
 async def test_writes_stay_refused_until_the_final_request_is_answered(world: World) -> None:
@@ -342,6 +354,44 @@ async def test_a_held_request_is_dropped(world: World, how: str) -> None:
     assert world.portal.seen == []
     assert world.guard.state is PermitState.ARMED
     writer.close()
+
+
+async def test_a_press_that_does_not_reach_the_portal_is_not_used_up(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge = judge_of(world)
+    judge.may_say.set()
+    with monkeypatch.context() as away:
+        away.setattr(UpstreamWire, "connect", unreachable)
+        assert (await world.once(world.ask("POST", "/final"))).startswith(b"HTTP/1.1 502")
+    assert judge.asked == [], "the judge commits the intent"
+    assert (await world.once(world.ask("POST", "/final"))).startswith(b"HTTP/1.1 200")
+    assert (len(judge.asked), world.portal.count("/final")) == (1, 1)
+
+
+async def test_a_connection_that_ended_while_the_press_was_judged_is_replaced(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connections: list[UpstreamWire] = []
+    connect = UpstreamWire.connect
+
+    async def remembered(*args: Any, **named: Any) -> UpstreamWire:
+        connections.append(await connect(*args, **named))
+        return connections[-1]
+
+    monkeypatch.setattr(UpstreamWire, "connect", remembered)
+    judge = judge_of(world)
+    asking = asyncio.create_task(world.once(world.ask("POST", "/final")))
+    await world.portal.watch.until(lambda: judge.asked)
+    connections[0].close()
+    judge.may_say.set()
+
+    assert (await asking).startswith(b"HTTP/1.1 200")
+    assert (len(connections), world.portal.count("/final")) == (2, 1)
+
+
+async def unreachable(*_: object, **__: object) -> UpstreamWire:
+    raise UpstreamFailed
 
 
 async def test_of_two_who_pressed_one_may_leave(world: World) -> None:

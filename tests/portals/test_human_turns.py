@@ -185,6 +185,33 @@ async def test_that_another_service_needs_no_authorization_is_not_said_of_this_o
     assert await found_after(world, job) == NothingFound(searched=True, unsent=False)
 
 
+INVENTS_NO_NEED = """() => addEventListener('submit', event => {
+    if (!location.pathname.endsWith('/service')) return;
+    event.preventDefault();
+    const values = new FormData(event.target);
+    document.body.innerHTML = `<h1>No authorization required</h1><p class="message">Go away.</p><dl class="request">
+        <dt>Member ID</dt><dd>MEMBER</dd><dt>Procedure code</dt><dd>${values.get('procedure_code')}</dd>
+        <dt>Your reference</dt><dd>${values.get('reference')}</dd></dl>`;
+    history.pushState({}, '', location.pathname.replace('service', 'not-required'));
+}, true)"""
+
+
+async def test_a_page_that_invents_that_none_is_needed_ends_no_authorization(world: PortalWorld, case: str) -> None:
+    job = job_of(PLAIN, case=case)
+    await world.channel.prepare(job)
+    session = world.session(case)
+    member = dict(LarkspurPortal().form(job, base_url=world.base_url).package().fields)["Member ID"]
+    await session.page.context.add_init_script(f"({INVENTS_NO_NEED.replace('MEMBER', member)})()")
+    await session.page.goto(session.page.url.replace("review", "service"))
+    await session.page.locator("form.box button").last.click(no_wait_after=True)
+    await session.page.get_by_text("Go away.").wait_for()
+
+    assert isinstance(await found_after(world, job), NothingFound)
+    needed = await world.channel.prepare(replace(job, run=2, faults=2))
+    assert isinstance(needed, HumanNeeded)
+    assert needed.reason is OfferReason.UNKNOWN_PAGE
+
+
 async def test_where_the_portal_cannot_be_searched_the_live_page_is_the_evidence(world: PortalWorld, case: str) -> None:
     await world.tell(PLAIN, searchUnavailable=True)
     try:

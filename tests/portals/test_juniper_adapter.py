@@ -193,9 +193,14 @@ async def test_a_service_that_needs_no_authorization_is_told(
     await signed_in(world, page)
 
     assert await fill(form, page) == NotRequired("No review for this plan.")
-    assert await form.not_required(page) == NotRequired("No review for this plan.")
+    draft_id = JuniperPortal().draft_of(page.url)
+    assert draft_id is not None
     other = JuniperPortal().form(replace(job, case_reference="another"), base_url=world.base_url)
-    assert await other.not_required(page) is None
+    async with world.session(job.authorization_id).clean_page() as clean:
+        assert await form.not_required(clean, draft_id) == NotRequired("No review for this plan.")
+        assert await other.not_required(clean, draft_id) is None
+        await world.tell(SCENARIO)
+        assert await form.not_required(clean, draft_id) is None
 
 
 async def test_what_the_frame_asks_though_nobody_told_is_discovered(

@@ -18,6 +18,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
 AUTOMATIC, BY_PERSON = "approved_after_review", "handoff_review_backed"
 SLOW = {"at": "submit", "kind": "delay", "seconds": 2}
+NO_SEARCH = {"at": "requests", "kind": "error", "times": 99}
 # The page sends the final request itself, goes elsewhere before the answer, and keeps rewriting the draft.
 HOSTILE = """async () => {
     const service = location.pathname.replace('review', 'service'), opened = window.open(service);
@@ -45,7 +46,7 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Porta
 async def test_a_page_that_leaves_early_rewrites_nothing_before_the_answer(
     world: PortalWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await world.tell(AUTOMATIC, faults=[SLOW])
+    await world.tell(AUTOMATIC, faults=[SLOW, NO_SEARCH])
     job = job_of(AUTOMATIC, case="auth_hostile")
     await world.channel.prepare(job)
     session, save = world.session("auth_hostile"), Records.save_service
@@ -60,8 +61,10 @@ async def test_a_page_that_leaves_early_rewrites_nothing_before_the_answer(
         return True
 
     monkeypatch.setattr(Records, "save_service", saves)
-    await world.channel.submit(job, allowed=(), intend=intend)
+    receipt = await world.channel.submit(job, allowed=(), intend=intend)
 
+    assert isinstance(receipt, PayerReceipt), "the portal's answer says where it is, whatever page is open"
+    assert "auth_hostile" in world.ledger.answered
     assert session.guard.state is PermitState.ANSWERED
     assert PermitState.SENDING not in saved_in
     await world.channel.let_go("auth_hostile")

@@ -52,7 +52,8 @@ class Job:
     payer's form words it: what may be sent; None where none was read or approved. `sent` is the approved content of
     the request that the payer may have, which evidence must name; None where the service sent what `answers_sent`
     say, or `answers` where that is None too. `accepted_evidence` is what the payer may name otherwise, since a person
-    has accepted it.
+    has accepted it. `needs_person`: the portal answered the final request with a success, and its search did not know
+    the case: where another search is in vain too, a person has to look.
     """
 
     authorization_id: str
@@ -72,6 +73,7 @@ class Job:
     sent: Package | None = None
     answers_sent: tuple[AnswerItem, ...] | None = None
     accepted_evidence: tuple[tuple[str, str], ...] = ()
+    needs_person: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +262,10 @@ class Channel(Protocol):
         ...
 
     async def find(self, job: Job) -> Evidence | EvidenceMismatch | Absent | HumanNeeded:
-        """Look for the case at the payer by the case's own reference, or for the answer to its message. Only reads."""
+        """Look for the case at the payer by the case's own reference, or for the answer to its message. Only reads.
+
+        Where nothing is found of a job that `needs_person`, one is needed: never `Absent`.
+        """
         ...
 
     async def read_status(
@@ -372,6 +377,10 @@ class SessionLedger(Protocol):
         Checks in one transaction that the handoff is active, that its approval is of the current snapshot and that the
         attempt is open, and claims the attempt in the file store.
         """
+        ...
+
+    async def note_answer(self, authorization_id: str) -> None:
+        """Record that the portal answered the final request of the open attempt with a success."""
         ...
 
     async def note(self, authorization_id: str, event: str, details: Mapping[str, str]) -> None:

@@ -55,17 +55,26 @@ def conclude_foreign(tx: Transaction, moment: Moment, *, authorization_id: str) 
     )
 
 
+def note_answer(tx: Transaction, *, authorization_id: str) -> None:
+    """Record that the payer's portal answered the final request of the open attempt with a success."""
+    case = load(tx, authorization_id)
+    after = processing.answered(case)
+    if after != case:
+        tx.authorizations.save(after)
+
+
 def record_miss(tx: Transaction, moment: Moment, *, authorization_id: str, looked_at: datetime) -> Authorization:
     """Record that the payer does not know the open attempt; two such looks, far enough apart, conclude it.
 
-    A look counts from when it began: what a slow page, or a slow database, adds to it proves nothing.
+    A look counts from when it began: what a slow page, or a slow database, adds to it proves nothing. An attempt that
+    the portal answered with a success is never concluded by looks.
     """
     case = load(tx, authorization_id)
     attempt = case.journal.open_attempt
     if attempt is None:
         return case
     settles_after = tx.catalog.payer_version(case.payer_version).portal.submission_settles_after_seconds
-    if attempt.absence_proven_in(settles_after, now=looked_at) > 0:
+    if attempt.answered or attempt.absence_proven_in(settles_after, now=looked_at) > 0:
         changed, event = processing.missed(case, looked_at=looked_at), "submission_not_found"
     else:
         changed, event = processing.conclude_absent(case), "submission_absent"

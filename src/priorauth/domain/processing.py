@@ -198,6 +198,15 @@ def begin_search(case: Authorization, moment: Moment) -> Authorization:
     return replace(case, journal=replace(journal, attempts=(*journal.attempts, attempt), faults=0))
 
 
+def answered(case: Authorization) -> Authorization:
+    """Return the case whose open attempt the payer's portal has answered with a success."""
+    attempts = tuple(
+        replace(attempt, answered=True) if attempt.state is AttemptState.INTENDED else attempt
+        for attempt in case.journal.attempts
+    )
+    return replace(case, journal=replace(case.journal, attempts=attempts))
+
+
 def conclude_absent(case: Authorization) -> Authorization:
     """Return the case with its open attempt concluded: the payer provably never took it."""
     journal, searched = concluded(case, AttemptState.ABSENT), case.journal.open_attempt

@@ -68,7 +68,8 @@ class Attempt:
     `missed_at` is when the payer first did not know it: one such look proves nothing yet. With a `handoff_id` it was
     a human who was let at the boundary. A `doubted` one stands for whatever was sent in a time that a restored record
     has lost. `awaits_press`: a person may submit, and no final request of theirs was let go yet, so that nothing was
-    sent; an attempt of an older version never says so.
+    sent; an attempt of an older version never says so. `answered`: the payer's portal answered its final request with
+    a success, so that a search in vain never proves that the payer does not have it.
     """
 
     id: str
@@ -80,6 +81,12 @@ class Attempt:
     handoff_id: str | None = None
     doubted: bool = False
     awaits_press: bool = False
+    answered: bool = False
+
+    @property
+    def needs_person(self) -> bool:
+        """Whether the portal answered with a success and a search was in vain: only a person can find out more."""
+        return self.answered and self.missed_at is not None
 
     def absence_proven_in(self, settles_after_seconds: float, *, now: datetime) -> float:
         """Return the seconds after which another look that finds nothing proves absence; 0 when this one did."""

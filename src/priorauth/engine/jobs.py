@@ -13,7 +13,7 @@ from priorauth.store.transaction import Transaction
 def job_of(tx: Transaction, case: Authorization) -> Job:
     """Return the job of a case as it is stored now."""
     payer = tx.catalog.payer_version(case.payer_version)
-    reply = reply_of(case, payer)
+    reply, attempt = reply_of(case, payer), case.journal.open_attempt
     return Job(
         authorization_id=case.id,
         case_reference=case.id,
@@ -32,6 +32,7 @@ def job_of(tx: Transaction, case: Authorization) -> Job:
         sent=case.journal.sent,
         answers_sent=case.journal.inquiries[0].answers if case.journal.inquiries else None,
         accepted_evidence=case.journal.accepted_evidence,
+        needs_person=attempt is not None and attempt.needs_person,
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from priorauth.commands import access_grants, handoffs, live_sessions
+from priorauth.commands import access_grants, handoffs, live_sessions, submissions
 from priorauth.commands import processing as moves
 from priorauth.domain.authorizations import Authorization
 from priorauth.domain.errors import NotMutable, TemporarilyUnavailable
@@ -58,6 +58,10 @@ class Ledger:
         except (NotMutable, TemporarilyUnavailable):
             # Where the file store was away the attempt stays open: it is looked for at the payer.
             return False
+
+    async def note_answer(self, authorization_id: str) -> None:
+        """Record that the portal answered the final request of the open attempt with a success."""
+        await self._database.write(lambda tx: submissions.note_answer(tx, authorization_id=authorization_id))
 
     async def note(self, authorization_id: str, event: str, details: Mapping[str, str]) -> None:
         """Append to a case's timeline."""

@@ -123,6 +123,7 @@ class Reconciling:
         elif (
             attempt is not None
             and found.searched
+            and not attempt.needs_person
             and not self._retries.after_miss(tx, moment, case, looked_at=looked_at, settles_after=settles_after)
         ):
             return Verdict.AGAIN

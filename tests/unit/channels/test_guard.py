@@ -1,7 +1,6 @@
 """The permit: it names one request, lets it out once, and is gone for ever once something foreign tries to use it."""
 
 from dataclasses import replace
-from functools import partial
 
 import pytest
 from hypothesis import strategies as st
@@ -22,7 +21,7 @@ from priorauth.channels.portals.guard import (
     SubmitGuard,
     judge,
 )
-from priorauth.channels.portals.outgoing import OutgoingRequest
+from priorauth.channels.portals.outgoing import OutgoingRequest, Url
 from tests.factories.boundaries import BOUNDARY, ORIGIN, SUBMIT, TOKEN, request
 
 FINAL = request(path="/cases/1/submit", body=b"token=abc")
@@ -136,9 +135,35 @@ def test_a_final_request_passes_only_while_released() -> None:
     assert guard.begin_sending(read(FINAL))
     assert guard.judge(FINAL).reason is RefusalReason.FINAL_NOT_RELEASED
     assert not guard.begin_sending(read(FINAL))
-    guard.answered(302)
+    guard.heard(302)
+    guard.answered()
     assert guard.judge(FINAL).reason is RefusalReason.FINAL_NOT_RELEASED
     assert (guard.state, guard.answer_status) == (PermitState.ANSWERED, 302)
+
+
+@pytest.mark.parametrize(
+    ("status", "leads_to", "is_success"),
+    [
+        (201, None, True),
+        (200, None, True),
+        (303, "/requests/R-1", True),
+        (303, None, True),
+        (303, "/login", False),
+        (303, "/login/help", True),
+        (422, None, False),
+        (500, None, False),
+    ],
+)
+def test_what_the_portal_answered_well_may_be_taken(status: int, leads_to: str | None, *, is_success: bool) -> None:
+    guard = SubmitGuard(replace(BOUNDARY, sign_in="/login"))
+    guard.release(SUBMIT)
+    assert guard.begin_sending(read(FINAL))
+    assert not guard.is_answered_well
+
+    guard.heard(status, address=Url.parse(ORIGIN + leads_to) if leads_to else None)
+    guard.lost()
+
+    assert guard.is_answered_well is is_success, "whether or not the whole answer came"
 
 
 def test_a_withdrawn_permit_passes_nothing_and_a_used_one_cannot_be_withdrawn() -> None:
@@ -257,10 +282,10 @@ class PermitMachine(RuleBasedStateMachine):
         if began:
             self.sent.append(FINAL)
 
-    @rule(status=st.integers(200, 599), lost=st.booleans())
-    def end(self, status: int, lost: bool) -> None:
+    @rule(lost=st.booleans())
+    def end(self, lost: bool) -> None:
         before = self.guard.state
-        report = self.guard.lost if lost else partial(self.guard.answered, status)
+        report = self.guard.lost if lost else self.guard.answered
         if before is PermitState.SENDING:
             report()
             return

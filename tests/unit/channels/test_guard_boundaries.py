@@ -8,7 +8,7 @@ import pytest
 from starlette.routing import Route
 
 from priorauth.channels.portals.adapter import PortalAdapter
-from priorauth.channels.portals.guard import Kind, NotPermittable, RefusalReason, SubmitGuard, judge
+from priorauth.channels.portals.guard import Boundary, Kind, NotPermittable, RefusalReason, SubmitGuard, judge
 from priorauth.channels.portals.juniper.portal import JuniperPortal
 from priorauth.channels.portals.larkspur.portal import LarkspurPortal
 from priorauth.channels.portals.outgoing import OutgoingRequest, Url
@@ -240,7 +240,7 @@ HANDOFF_READS = {
     ),
     ("larkspur", OfferReason.FINAL_SUBMIT): (
         {"/drafts/7/review", "/drafts/7/documents"},
-        {"/drafts/8/review", "/requests", "/members"},
+        {"/drafts/8/review", "/requests", "/members", "/requests/LHP-2026-000008/confirmation"},
     ),
     ("larkspur", OfferReason.SUBMISSION_UNRESOLVED): (
         {"/requests?q=PA-1", "/requests/LHP-2026-000009"},
@@ -278,5 +278,61 @@ def test_a_handoff_reads_what_its_reason_needs(name: str, reason: OfferReason) -
         interstitials=("/terms",),
     )
     open_, closed = HANDOFF_READS[name, reason]
+    _assert_reads(boundary, open_=open_, closed=closed)
+
+
+UNNUMBERED_READS = {
+    "larkspur": (
+        {"/requests?q=PA-1"},
+        {f"/requests/LHP-2026-000009{page}" for page in ("", "/confirmation", "/messages", "/messages/1")},
+    ),
+    "juniper": (
+        {"/requests?q=PA-1", "/api/requests?q=PA-1"},
+        {"/api/requests/JR20260000009", "/requests/JR20260000009", "/requests/JR20260000009/confirmation"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PORTALS)
+def test_a_person_who_looks_for_a_request_opens_no_other_of_the_account(name: str) -> None:
+    boundary = PORTALS[name].handoff_boundary(
+        BASE,
+        OfferReason.SUBMISSION_UNRESOLVED,
+        draft_id=None,
+        case_reference="PA-1",
+        reference_number=None,
+        start_url=f"{BASE}/home",
+        interstitials=(),
+    )
+    open_, closed = UNNUMBERED_READS[name]
+    _assert_reads(boundary, open_=open_, closed=closed)
+
+
+def test_after_the_press_a_person_reads_the_receipt_that_the_answer_leads_to() -> None:
+    portal, own, other = PORTALS["larkspur"], *(f"/requests/LHP-2026-00000{each}/confirmation" for each in (1, 2))
+    _, path, body, content_type = FINALS["larkspur"][0]
+    submit = judge(portal.boundary(BASE), send("POST", path, body=body, content_type=content_type)).request
+    person = portal.handoff_boundary(
+        BASE,
+        OfferReason.FINAL_SUBMIT,
+        draft_id="7",
+        case_reference="PA-1",
+        reference_number=None,
+        start_url=f"{BASE}/drafts/7/review",
+        interstitials=(),
+    )
+    guard = SubmitGuard(portal.boundary(BASE))
+    guard.own("7")
+    guard.narrow(person)
+    assert submit is not None
+    assert guard.begin_held(portal.final_request(BASE, "7"), submit)
+
+    guard.heard(303, address=Url.parse(BASE + own))
+    for _ in range(2):
+        _assert_reads(guard.boundary, open_={own, "/drafts/7/review"}, closed={other, "/requests", "/home"})
+        guard.narrow(person)
+
+
+def _assert_reads(boundary: Boundary, *, open_: set[str], closed: set[str]) -> None:
     assert {path for path in open_ if judge(boundary, send("GET", path)).kind is not Kind.READ} == set()
     assert {path for path in closed if judge(boundary, send("GET", path)).kind is Kind.READ} == set()

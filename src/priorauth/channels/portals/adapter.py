@@ -204,6 +204,11 @@ class PortalForm(Protocol):
         """
         ...
 
-    async def not_required(self, page: Page) -> NotRequired | None:
-        """Return what the session's own page says, if it is that this very request needs no authorization."""
+    async def not_required(self, page: Page, draft_id: str) -> NotRequired | None:
+        """Read on a clean page whether the portal says of a draft that this very request needs no authorization.
+
+        Args:
+            page: a clean page.
+            draft_id: what `PortalAdapter.draft_of` returned for the page that is open in the session.
+        """
         ...

@@ -39,7 +39,7 @@ from priorauth.channels.portals.entrance import Entrance, PortalAccess
 from priorauth.channels.portals.pages import persistently, portal_faults
 from priorauth.channels.portals.session import PortalSession
 from priorauth.channels.portals.sessions import SessionHost
-from priorauth.channels.portals.submitting import ReadDraft, Submitting
+from priorauth.channels.portals.submitting import ReadDraft, Submitting, evidence_left
 from priorauth.domain.handoffs import OfferReason
 from priorauth.domain.live_sessions import BoundaryState
 from priorauth.domain.questionnaires import all_items
@@ -56,6 +56,11 @@ Found = TypeVar("Found")
 # A page that is not the expected one may be a hiccup. After so many tries in a row it is for a human to see.
 _TRIES_AT_UNKNOWN_PAGES = 2
 _ASKED_AGAIN = "The payer's form asks again what the case has answered. Nothing was submitted."
+_ANSWERED = HumanNeeded(
+    OfferReason.SUBMISSION_UNRESOLVED,
+    "The payer's portal answered the submission with a success, and its search does not show it. Look for it in the "
+    "payer's portal. It is not submitted again.",
+)
 # What a portal that is down looks like from its pages.
 _SIGNS_OF_OUTAGE = frozenset({"portal_error", "portal_timeout", "portal_unreachable", "unexpected_page"})
 
@@ -116,6 +121,8 @@ class PortalChannel:
                     raise
                 return await self._for_human(job, HumanNeeded(OfferReason.SUBMISSION_UNRESOLVED, fault.message))
             await self._host.step(session, "case searched")
+            if found is None and job.needs_person:
+                return await self._for_human(job, _ANSWERED)
             return await self._told(session, found) if found is not None else Absent()
 
     async def read_status(
@@ -161,7 +168,7 @@ class PortalChannel:
                 # The payer wants no authorization; what a human may have sent all the same would have been found.
                 return shown
             session.turn.offer = self._submitting.offer(session, OfferReason.SUBMISSION_UNRESOLVED)
-            await self._host.hold(session, for_human=not found.searched)
+            await self._host.hold(session, for_human=job.needs_person or not found.searched)
             return replace(found, unsent=unsent)
 
     def sessions(self) -> tuple[str, ...]:
@@ -241,7 +248,33 @@ class PortalChannel:
                 obstacle = await form.obstacle(page)
             if obstacle is not None:
                 return obstacle
-        return await form.fill(session.page, documents=self._documents, step=self._stepper(session))
+        obstacle = await form.fill(session.page, documents=self._documents, step=self._stepper(session))
+        return await self._confirmed(session, form, obstacle)
+
+    async def _confirmed(self, session: PortalSession, form: PortalForm, shown: Obstacle | None) -> Obstacle | None:
+        """Read again on a clean page what would end the job: a script of the session's own page may have invented it.
+
+        Raises ChannelFault where the portal does not say it there.
+        """
+        match shown:
+            case NotRequired():
+                said: Obstacle | None = await self._needless(session, session.page)
+            case Answered() | Decision() | EvidenceMismatch():
+                async with session.clean_page() as page:
+                    said = await form.obstacle(page)
+            case _:
+                return shown
+        if said is None:
+            raise ChannelFault("unexpected_page", "The portal does not say by itself what its page has shown.")
+        return said
+
+    async def _needless(self, session: PortalSession, shown: Page) -> NotRequired | None:
+        """Read on a clean page whether the portal wants no authorization for the draft that is open in a page."""
+        draft_id = self._entrance.access(session.job).adapter.draft_of(shown.url)
+        if draft_id is None or not session.guard.is_own(draft_id):
+            return None
+        async with session.clean_page() as page:
+            return await self._form(session.job).not_required(page, draft_id)
 
     async def _left_open(self, job: Job) -> Evidence | EvidenceMismatch | NotRequired | None:
         """Take the case's session back, if one is up, and return what any of the pages shows that were left open."""
@@ -250,12 +283,17 @@ class PortalChannel:
             return None
         session.take_back()
         await session.settled()
+        await self._host.note_answer(session)
+        if session.is_unanswered:
+            # Nothing is written or read in this browser any more: another one looks for what became of it.
+            await self._host.close(job.authorization_id)
+            return None
         for left in session.pages:
             try:
                 async with session.clean_page() as page:
                     # What a page shows, a person or a script may have put there: its address is opened again.
-                    shown = await self._form(job).evidence_at(page, left.url)
-                needless = await self._form(job).not_required(left) if shown is None else None
+                    shown = await evidence_left(session, self._form(job), page, left.url)
+                needless = await self._needless(session, left) if shown is None else None
             except ChannelFault as fault:
                 _log.info("page_not_read", authorization_id=job.authorization_id, code=fault.code)
                 continue

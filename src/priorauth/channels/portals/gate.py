@@ -19,7 +19,7 @@ import secrets
 import socket
 import ssl
 import traceback
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -93,6 +93,7 @@ class Gate:
         *,
         on_refused: Callable[[Refusal], None],
         on_foreign: Callable[[Refusal], None] | None = None,
+        on_answered: Callable[[], Awaitable[None]] | None = None,
         limits: Limits | None = None,
         upstream_tls: ssl.SSLContext | None = None,
         cookies: PortalCookies | None = None,
@@ -103,6 +104,8 @@ class Gate:
             guard: whose verdicts it carries out.
             on_refused: called with each refusal, on the event loop; it must not block.
             on_foreign: called in addition with the refusal of a foreign final request, after the guard was barred.
+            on_answered: awaited when the portal begins to answer the final request, before the browser sees any of it.
+                It must not raise.
             limits: sizes and times.
             upstream_tls: how portals are verified; by default against the system's trust store.
             cookies: where the cookies of the portal's answers are remembered.
@@ -114,7 +117,7 @@ class Gate:
         tls = upstream_tls or ssl.create_default_context()
         self.cookies = cookies or PortalCookies()
         self._forwarding = Forwarding(limits=self._limits, tls=tls, cookies=self.cookies)
-        self._finals = Finals(guard, limits=self._limits, tls=tls, cookies=self.cookies)
+        self._finals = Finals(guard, limits=self._limits, tls=tls, cookies=self.cookies, on_answered=on_answered)
         guard.on_withdrawn = self._finals.drop
         self._user, self._password = "browser", secrets.token_urlsafe(32)
         self._budget = BodyBudget(self._limits.bodies)
@@ -159,9 +162,13 @@ class Gate:
         await self._forwarding.freeze()
 
     def thaw_writes(self) -> None:
-        """Let declared writes pass again; while a final request is being sent, only after its end."""
-        # Until the portal has answered it may not have read the draft yet.
-        self._finals.when_ended(self._forwarding.thaw)
+        """Let declared writes pass again; where a final request was sent, only after the portal has answered it."""
+        self._finals.when_ended(self._thaw_answered)
+
+    def _thaw_answered(self) -> None:
+        # Until the portal has answered it may not have read the draft yet. Where the answer was lost it never will.
+        if self._guard.state is not PermitState.LOST:
+            self._forwarding.thaw()
 
     def when_final_ended(self, follow: Callable[[], None]) -> None:
         """Call `follow` now or, while a final request is being sent, as soon as it was answered or lost."""

@@ -295,6 +295,11 @@ class UpstreamWire:
             raise UpstreamFailed from None
         return cls(reader=reader, writer=writer, limits=limits)
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the portal has closed the connection, or broken it."""
+        return self._reader.at_eof() or self._reader.exception() is not None or self._writer.is_closing()
+
     def send(self, message: Message, *, url: Url, declared: Iterable[str] = ()) -> None:
         """Hand the whole request to the socket, without waiting for it to leave. `declared`: the adapter's headers."""
         allowed = _BROWSERS_OWN.union(name.encode() for name in declared)

@@ -8,10 +8,11 @@ no locks; its methods never wait, so that comparing a request with the permit an
 """
 
 import enum
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from priorauth.channels.portals.outgoing import OutgoingRequest
+from priorauth.channels.portals.outgoing import MalformedUrl, OutgoingRequest, Url
 from priorauth.channels.portals.submit_guard.boundary import (
     Boundary,
     Content,
@@ -26,6 +27,7 @@ from priorauth.channels.portals.submit_guard.drafts import drafts_named
 from priorauth.channels.portals.submit_guard.judging import Kind, RefusalReason, Verdict, judge, judge_tunnel
 from priorauth.channels.portals.submit_guard.permits import FinalRequest, HoldRefusal, PermittedRequest
 from priorauth.channels.portals.submit_guard.readings import Unreadable, read_path
+from priorauth.channels.portals.submit_guard.start_pages import start_page_reads
 
 __all__ = [
     "Barred",
@@ -107,6 +109,7 @@ class SubmitGuard:
         self._permit: PermittedRequest | None = None
         self._barred = False
         self._answer_status: int | None = None
+        self._answer_address: Url | None = None
         self._own: set[str] = set()
         self.on_withdrawn: Callable[[], None] | None = None
         """Called after `withdraw` and `bar`; the proxy drops what it holds."""
@@ -141,12 +144,29 @@ class SubmitGuard:
         """The HTTP status of the final request's answer, once there is one."""
         return self._answer_status
 
+    @property
+    def answer_address(self) -> str | None:
+        """The address that the final request's answer leads to; None where it leads nowhere at the portal."""
+        return self._answer_address.address if self._answer_address is not None else None
+
+    @property
+    def is_answered_well(self) -> bool:
+        """Whether the portal answered the final request with a success, as if it has taken it.
+
+        A success is a status of 2xx or 3xx; a redirect to the sign-in page is none.
+        """
+        if self._answer_status is None or not 200 <= self._answer_status < 400:
+            return False
+        sign_in, led_to = self._base.sign_in, self._answer_address
+        return sign_in is None or led_to is None or re.fullmatch(sign_in, led_to.path, re.ASCII) is None
+
     def narrow(self, boundary: Boundary) -> None:
         """Put another boundary in place of the adapter's, for a person's turn.
 
         Requests that are final by the adapter's boundary stay final, without a permit unless `boundary` lists them.
+        Where the portal's answer to the final request leads stays open: that is this submission's own page.
         """
-        self._boundary = boundary.within(self._base)
+        self._boundary = self._with_answer(boundary.within(self._base))
 
     def widen(self) -> None:
         """Go back to the adapter's boundary."""
@@ -159,6 +179,15 @@ class SubmitGuard:
     def is_own(self, draft_id: str) -> bool:
         """Return whether the session may write to this draft."""
         return draft_id in self._own
+
+    def is_read(self, address: str) -> bool:
+        """Return whether a page that is opened at the address is a read that the adapter declares."""
+        try:
+            url = Url.parse(address.partition("#")[0])
+        except MalformedUrl:
+            return False
+        opened = OutgoingRequest("GET", url, headers=(("sec-fetch-dest", "document"),))
+        return judge(self._base, opened).kind is Kind.READ
 
     def judge(self, request: OutgoingRequest) -> Verdict:
         """Judge a request with the session's drafts and the permit in view; takes nothing."""
@@ -237,14 +266,29 @@ class SubmitGuard:
         self._state = PermitState.ARMED
         return False
 
-    def answered(self, status: int) -> None:
+    def heard(self, status: int, *, address: Url | None = None) -> None:
+        """The answer to the final request has begun, whether or not all of it will come.
+
+        Args:
+            status: its HTTP status.
+            address: the address of the portal that it leads to, if it leads to one.
+        """
+        self._answer_status, self._answer_address = status, address
+        self._boundary = self._with_answer(self._boundary)
+
+    def answered(self) -> None:
         """The complete answer to the final request has been read. Raises NotSending."""
         self._end(PermitState.ANSWERED)
-        self._answer_status = status
 
     def lost(self) -> None:
         """The final request was begun and no complete answer will be read. Raises NotSending."""
         self._end(PermitState.LOST)
+
+    def _with_answer(self, boundary: Boundary) -> Boundary:
+        if self._answer_address is None:
+            return boundary
+        own = start_page_reads(self._base, self._answer_address.address)
+        return replace(boundary, reads=(*boundary.reads, *own))
 
     def _is_own_path(self, path: str) -> bool:
         """Ask the adapter's rules, not those of a person's turn: a narrowed boundary opens no other draft."""

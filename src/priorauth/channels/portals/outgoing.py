@@ -52,6 +52,11 @@ class Url:
         return self.host if self.port == _DEFAULT_PORTS[self.scheme] else f"{self.host}:{self.port}"
 
     @property
+    def address(self) -> str:
+        """The whole URL, as a browser shows it."""
+        return f"{self.scheme}://{self.authority}{self.target}"
+
+    @property
     def target(self) -> str:
         return f"{self.path}?{self.query}" if self.query else self.path
 

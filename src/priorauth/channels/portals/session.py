@@ -116,6 +116,11 @@ class PortalSession:
                 async with asyncio.timeout(FINAL_PATIENCE_SECONDS):
                     await self._gate.settled()
 
+    @property
+    def is_unanswered(self) -> bool:
+        """Whether its final request was sent and the portal has not answered: it may still be at it."""
+        return self.guard.state in (PermitState.SENDING, PermitState.LOST)
+
     def reached(self, page: str) -> None:
         """Put a page that was reached on the trace, and how long that took."""
         known = {traces.CASE: self.job.authorization_id, traces.PAGE: page}

@@ -123,6 +123,7 @@ class SessionHost:
             guard,
             on_refused=lambda refusal: self._note_refusal(job.authorization_id, refusal, noted),
             on_foreign=lambda _: self._end_foreign(job.authorization_id, claim),
+            on_answered=lambda: self._logged(self._note_answer(job.authorization_id, guard)),
             cookies=PortalCookies(state),
         )
         try:
@@ -181,6 +182,17 @@ class SessionHost:
     async def intend_for_person(self, session: PortalSession) -> bool:
         """Commit that the held final request of the session's person is about to leave; False when it must not."""
         return await self._ledger.intend_for_person(session.job.authorization_id)
+
+    async def note_answer(self, session: PortalSession) -> None:
+        """Record, if the portal answered the session's final request with a success, that it did.
+
+        It was recorded with the answer, unless that failed: then what is read now must not count without it.
+        """
+        await self._note_answer(session.job.authorization_id, session.guard)
+
+    async def _note_answer(self, authorization_id: str, guard: SubmitGuard) -> None:
+        if guard.is_answered_well:
+            await self._ledger.note_answer(authorization_id)
 
     async def hold(self, session: PortalSession, *, for_human: bool = False) -> None:
         """Keep the session up for a reviewer's pause, or `for_human` for one who is to act in it.

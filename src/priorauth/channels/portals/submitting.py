@@ -8,6 +8,7 @@ no permit and ends the session. Must not depend on how a form is filled, nor on 
 from dataclasses import dataclass, replace
 
 import structlog
+from playwright.async_api import Page
 
 from priorauth import faultpoints
 from priorauth.channels.contract import (
@@ -143,6 +144,7 @@ class Submitting:
         if not unused:
             # A page can leave its review page before the portal has answered: what it shows says nothing of that.
             await session.settled()
+            await self._host.note_answer(session)
         if unused and session.guard.is_barred:
             await self._host.close(session.job.authorization_id)
             return ForeignSubmission()
@@ -222,13 +224,16 @@ class Submitting:
     async def _evidence(
         self, session: PortalSession, form: PortalForm, *, unused: bool
     ) -> Evidence | EvidenceMismatch | None:
-        """Read what the payer has, on a clean page: where the session has come to, or, unsent, in the payer's search.
+        """Read what the payer has, on a clean page: where its answer leads, where the session has come to, its search.
 
-        A page that shows a receipt although the permit was not used may have invented it.
+        A page that shows a receipt although the permit was not used may have invented it: then only the search counts.
+        So does a script that leads the session elsewhere, after the portal has answered with a success.
         """
         try:
             async with session.clean_page() as page:
-                found = await (form.find(page) if unused else form.evidence_at(page, session.page.url))
+                found = None if unused else await evidence_left(session, form, page, session.page.url)
+                if found is None and (unused or session.guard.is_answered_well):
+                    found = await form.find(page)
             if found is not None:
                 await faultpoints.passing(Point.CONFIRMATION_READ, Phase.AFTER)
         except Exception as error:  # noqa: BLE001 - the request may have left: it is looked for
@@ -239,6 +244,22 @@ class Submitting:
     def _form(self, job: Job) -> PortalForm:
         access = self._entrance.access(job)
         return access.adapter.form(job, base_url=access.base_url)
+
+
+async def evidence_left(
+    session: PortalSession, form: PortalForm, page: Page, shown: str
+) -> Evidence | EvidenceMismatch | None:
+    """Read on a clean page what the payer has where its answer to the final request leads, else at the page `shown`.
+
+    A script chooses the page that is shown. Only what the boundary declares as a read is opened.
+    """
+    for address in dict.fromkeys((session.guard.answer_address, shown)):
+        if address is None or not session.guard.is_read(address):
+            continue
+        found = await form.evidence_at(page, address)
+        if found is not None:
+            return found
+    return None
 
 
 def _is_approved(

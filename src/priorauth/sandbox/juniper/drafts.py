@@ -58,11 +58,14 @@ async def start(visit: Visit) -> Response:
 async def read(visit: Visit) -> Response:
     """Tell what there is of a draft."""
     work = _work(visit)
+    # What the plan does not review it says of the service that was saved.
+    needless = work.member.behaviour.get("notRequired") if work.draft.service_saved else None
     return answer(
         {
             "id": work.draft.draft_id,
             "member": {"memberId": work.member.member_id, "name": work.member.name, "plan": work.member.plan},
             "service": work.draft.service,
+            "notRequired": needless,
             "serviceFields": [questions.as_json(field) for field in questions.SERVICE],
             "documents": [_document(each) for each in work.draft.documents],
             "documentTypes": [{"value": value, "text": text} for value, text in questions.DOCUMENT_TYPES],
@@ -91,6 +94,7 @@ async def save_service(visit: Visit) -> Response:
     if errors:
         raise _invalid(errors)
     if "notRequired" in told:
+        visit.portal.records.save_service(before.draft_id, values, keep_clinical=False)
         service = {"memberId": work.member.member_id, "code": values["code"], "reference": values["reference"]}
         return answer({"next": "not-required", "message": told["notRequired"], "service": service})
     same_questions = before.service_saved and questions.clinical_fields(

@@ -93,13 +93,23 @@ async def service(visit: Visit) -> Response:
     if errors:
         return _step_page(visit, work, step="service", values=values, errors=errors, fields=forms.SERVICE_FIELDS)
     if "notRequired" in told:
-        return visit.page("not_required.html", member=work.member, service=values, message=told["notRequired"])
+        visit.portal.records.save_service(work.draft.draft_id, values, keep_clinical=False)
+        return see_other(work.path("not-required"))
     before = work.draft.service
     same_questions = before is not None and forms.clinical_fields(before, told) == forms.clinical_fields(values, told)
     visit.portal.records.save_service(work.draft.draft_id, values, keep_clinical=same_questions)
     if takes_anything(visit.request) and "member_id" in visit.entries:
         visit.portal.records.move_draft(work.draft.draft_id, visit.entries["member_id"])
     return see_other(work.path("clinical"))
+
+
+async def not_required(visit: Visit) -> Response:
+    """The end of a draft whose service the plan does not review."""
+    work = _work(visit, at="clinical")
+    told = work.member.behaviour
+    if "notRequired" not in told:
+        raise Interrupted(see_other(work.path("clinical")))
+    return visit.page("not_required.html", member=work.member, service=work.service, message=told["notRequired"])
 
 
 async def clinical(visit: Visit) -> Response:
@@ -198,6 +208,7 @@ def _package(work: _Work, *, altered: Values) -> list[tuple[str, str]]:
 
 ROUTES = [
     Route("/drafts/{draft_id:int}/service", signed_in(service), methods=["GET", "POST"]),
+    Route("/drafts/{draft_id:int}/not-required", signed_in(not_required), methods=["GET"]),
     Route("/drafts/{draft_id:int}/clinical", signed_in(clinical), methods=["GET", "POST"]),
     Route("/drafts/{draft_id:int}/documents", signed_in(documents), methods=["GET", "POST"]),
     Route("/drafts/{draft_id:int}/review", signed_in(review), methods=["GET"]),

@@ -36,7 +36,8 @@ _ATTESTED: Final = ("attested", "true")
 _STATIC: Final = (r"/assets/(?:views/)?[A-Za-z0-9_\-]+\.(?:css|js)", r"/favicon\.ico")
 _DRAFT_PAGE: Final = re.compile(rf"/drafts/({_ID})/(?:{_STEPS})")
 _SUBMITTED: Final = re.compile(rf"/api/drafts/({_ID})/submission")
-_SIGN_IN_PAGES: Final = r"/sign-in(?:/code)?|/"
+_SIGN_IN_VIEWS: Final = r"/sign-in(?:/code)?"
+_SIGN_IN_PAGES: Final = rf"{_SIGN_IN_VIEWS}|/"
 
 
 def _read(path: str, *query: Parameter) -> ReadRule:
@@ -104,6 +105,7 @@ def portal_boundary(base_url: str) -> Boundary:
         static=_STATIC,
         headers=("x-csrf-token",),
         starts=(StartRule(frozenset({"POST"}), "/api/drafts", json_field="id"),),
+        sign_in=_SIGN_IN_VIEWS,
     )
 
 
@@ -149,7 +151,7 @@ def handoff_boundary(
         reason: why the person acts.
         draft_id: the number of the draft whose page is open; None where there is no draft.
         case_reference: the authorization's own reference, as searched for at the portal.
-        reference_number: the payer's request number, once there is one.
+        reference_number: the payer's request number, once there is one. Without it no request of the account is opened.
         start_url: the page that is open when the person starts.
         interstitials: paths from the payer's file, in which `*` takes the place of one segment.
     """
@@ -162,13 +164,14 @@ def handoff_boundary(
             landing = _read(rf"{_SIGN_IN_PAGES}|/api/requests")
             return replace(nothing, reads=(session, landing), writes=_SIGN_IN)
         case OfferReason.FINAL_SUBMIT if draft_id is not None:
+            # The view alone, which is the same for all: it draws the receipt from the answer to the final request.
             reads = (session, *_draft_reads(draft_id), _read(rf"/requests/{_NUMBER}/confirmation"))
             return replace(nothing, reads=reads, final=(_final(draft_id),))
         case OfferReason.SUBMISSION_UNRESOLVED:
-            own = re.escape(quote(reference_number, safe="")) if reference_number else _NUMBER
-            return replace(
-                nothing, reads=(session, *_search_reads(re.escape(case_reference), required=True), *_request_reads(own))
-            )
+            searched = (session, *_search_reads(re.escape(case_reference), required=True))
+            if reference_number is None:
+                return replace(nothing, reads=searched)
+            return replace(nothing, reads=(*searched, *_request_reads(re.escape(quote(reference_number, safe="")))))
         case _:
             return _open_page(
                 nothing, draft_id, start_page_reads(whole, start_url), tuple(map(interstitial_path, interstitials))

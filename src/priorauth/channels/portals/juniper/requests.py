@@ -40,7 +40,6 @@ from priorauth.channels.portals.juniper.views import (
 )
 from priorauth.channels.portals.juniper.wording import Wording
 from priorauth.channels.portals.pages import (
-    described,
     heading,
     once_each,
     persistently,
@@ -142,14 +141,16 @@ class RequestForm:
         require_own(request, self._job)
         return named_by(request, self._job)
 
-    async def not_required(self, page: Page) -> NotRequired | None:
-        """Return what the open view says, if it is that this very case needs no authorization: no address shows it."""
-        await settled(page)
-        if await heading(page) != _NOT_NEEDED:
+    async def not_required(self, page: Page, draft_id: str) -> NotRequired | None:
+        """Return what the portal says of a draft, if it is that this very case needs no authorization."""
+        draft = await read_json(page, f"{self._base_url}/api/drafts/{draft_id}") or {}
+        said, member, service = draft.get("notRequired"), draft.get("member"), draft.get("service")
+        if not isinstance(said, str) or not isinstance(member, dict) or not isinstance(service, dict):
             return None
         # A reference alone is typed in quickly, for whatever patient and service.
-        own = self.package().is_named_by(await described(page, "dl.facts.request"), _WHOSE)
-        return await _not_required(page) if own else None
+        named = (member.get("memberId"), service.get("code"), service.get("reference"))
+        own = self.package().is_named_by(dict(zip(_WHOSE, map(str, named), strict=True)), _WHOSE)
+        return NotRequired(said.strip()) if own else None
 
     async def _start_request(self, page: Page) -> bool:
         member_id, birth_date = self._wording.patient()

@@ -36,7 +36,7 @@ _NUMBER: Final = r"LHP-[0-9]{4}-[0-9]{1,12}"
 _REQUEST: Final = rf"/requests/{_NUMBER}"
 _MESSAGE: Final = rf"{_REQUEST}/messages/[0-9]+"
 _OWN_MESSAGE: Final = rf"(?P<draft>{_MESSAGE})"
-_STEPS: Final = "service|clinical|documents|review"
+_STEPS: Final = "service|clinical|documents|review|not-required"
 _SIGN_IN: Final = r"/login(?:/verify|/phone)?"
 _STATIC: Final = (r"/static/[A-Za-z0-9_\-]+\.(?:css|js)", r"/favicon\.ico")
 _DRAFT_PAGE: Final = re.compile(rf"/drafts/([0-9]+)/(?:{_STEPS})")
@@ -82,6 +82,7 @@ def portal_boundary(base_url: str) -> Boundary:
         static=_STATIC,
         # The request that starts a draft is answered by a redirect to the draft's first page.
         starts=(StartRule(_POST, "/requests/start", location=rf"{_OWN_DRAFT}/service"),),
+        sign_in=_SIGN_IN,
     )
 
 
@@ -140,7 +141,7 @@ def handoff_boundary(
         reason: why the person acts.
         draft_id: what `draft_of` returned for the page that is open; None where there is no draft.
         case_reference: the authorization's own reference, as searched for at the portal.
-        reference_number: the payer's reference, once there is one.
+        reference_number: the payer's reference, once there is one. Without it no request of the account is opened.
         start_url: the page that is open when the person starts.
         interstitials: paths from the payer's file, in which `*` takes the place of one segment.
     """
@@ -155,9 +156,11 @@ def handoff_boundary(
         case OfferReason.FINAL_SUBMIT if draft_id is not None:
             return _draft(nothing, base_url, draft_id)
         case OfferReason.SUBMISSION_UNRESOLVED:
-            searched = Parameter("q", re.escape(case_reference), required=True)
-            own = re.escape(f"/requests/{quote(reference_number, safe='')}") if reference_number else _REQUEST
-            return replace(nothing, reads=(_read("/requests", searched), _read(rf"{own}(?:/confirmation|/messages)?")))
+            searched = _read("/requests", Parameter("q", re.escape(case_reference), required=True))
+            if reference_number is None:
+                return replace(nothing, reads=(searched,))
+            own = re.escape(f"/requests/{quote(reference_number, safe='')}")
+            return replace(nothing, reads=(searched, _read(rf"{own}(?:/confirmation|/messages)?")))
         case _:
             opened = _open_page(whole, start_url, tuple(map(interstitial_path, interstitials)))
             pages = () if draft_id is None else _draft(nothing, base_url, draft_id).reads
@@ -170,8 +173,7 @@ def _draft(nothing: Boundary, base_url: str, draft_id: str) -> Boundary:
     if draft_id.startswith("/"):
         message = re.escape(draft_id)
         return replace(nothing, reads=(_read(rf"{message}(?:/reply|/received)?"),), final=final)
-    pages = rf"/drafts/{draft_id}/(?:{_STEPS})|{_REQUEST}/confirmation"
-    return replace(nothing, reads=(_read(pages),), final=final)
+    return replace(nothing, reads=(_read(rf"/drafts/{draft_id}/(?:{_STEPS})"),), final=final)
 
 
 def _open_page(whole: Boundary, start_url: str, patterns: tuple[str, ...]) -> Boundary:

@@ -95,7 +95,7 @@ class ReplyForm:
         """Open the message and see whether it has an answer."""
         return Answered() if is_answered(await self._message(page)) else None
 
-    async def not_required(self, page: Page) -> None:
+    async def not_required(self, page: Page, draft_id: str) -> None:
         """A message says nothing of whether its request was needed."""
 
     async def _write(self, page: Page) -> None:

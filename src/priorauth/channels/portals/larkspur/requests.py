@@ -34,6 +34,7 @@ from priorauth.channels.portals.pages import (
     require_heading,
     table_rows,
     visit,
+    visit_if_there,
 )
 from priorauth.channels.portals.wording import Entry
 from priorauth.domain.errors import Issue
@@ -130,8 +131,10 @@ class RequestForm:
         require_own(fields, self._job)
         return await named_by(page, fields, self._job)
 
-    async def not_required(self, page: Page) -> NotRequired | None:
-        """Read “No authorization required”, if it is about this case: the answer to a form, which no address shows."""
+    async def not_required(self, page: Page, draft_id: str) -> NotRequired | None:
+        """Read “No authorization required” of a draft, if it is about this case."""
+        if not await visit_if_there(page, f"{self._base_url}/drafts/{draft_id}/not-required"):
+            return None
         if await heading(page) != _NOT_REQUIRED:
             return None
         # A reference alone is typed in quickly, for whatever member and service.

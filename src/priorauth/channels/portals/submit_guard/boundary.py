@@ -177,6 +177,8 @@ class Boundary:
         headers: names of request headers that the portal's pages add, in lower case, such as `x-csrf-token`.
         path_parameters: names of parameters that paths may carry (`/a;jsessionid=1`); others are refused.
         starts: which of the writes start a draft, and where the portal's answer names it.
+        sign_in: pattern of the paths of the sign-in page. A final request that is answered by a redirect to it was not
+            taken, unlike one that is answered by any other success.
     """
 
     origins: tuple[str, ...]
@@ -188,6 +190,7 @@ class Boundary:
     headers: tuple[str, ...] = ()
     path_parameters: tuple[str, ...] = ()
     starts: tuple[StartRule, ...] = ()
+    sign_in: str | None = None
 
     def __post_init__(self) -> None:
         for origin in self.origins:
@@ -195,6 +198,8 @@ class Boundary:
                 raise ValueError(f"an origin is scheme://host:port in lower case, not {origin!r}")
         for pattern in self.static:
             re.compile(pattern)
+        if self.sign_in is not None:
+            re.compile(self.sign_in)
         if any(name != name.lower() for name in self.headers):
             raise ValueError("a boundary names headers in lower case")
 

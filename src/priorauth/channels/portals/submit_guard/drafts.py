@@ -43,6 +43,23 @@ def started_draft(rule: StartRule, url: Url, head: h11.Response, body: bytes) ->
     return _named_by_json(rule.json_field, body) if 200 <= head.status_code < 300 else None
 
 
+def location_of(url: Url, head: h11.Response) -> Url | None:
+    """Return where at the portal an answer leads; None where it leads nowhere, elsewhere, or to two addresses.
+
+    Args:
+        url: the request's address.
+        head: the status and headers of the answer.
+    """
+    given = [value.decode("latin-1") for name, value in head.headers if name.lower() == b"location"]
+    if len(given) != 1:
+        return None
+    try:
+        led_to = Url.parse(urljoin(url.origin + url.path, given[0]))
+    except (MalformedUrl, ValueError):
+        return None
+    return led_to if led_to.origin == url.origin else None
+
+
 def drafts_named(boundary: Boundary, path: str) -> frozenset[str] | None:
     """Return the drafts that the boundary's writes and final requests name at a path; None: it cannot be read."""
     read = _path_of(boundary, path)
@@ -62,15 +79,9 @@ def _path_of(boundary: Boundary, path: str) -> str | None:
 
 
 def _named_by_location(pattern: str, url: Url, head: h11.Response) -> str | None:
-    given = [value.decode("latin-1") for name, value in head.headers if name.lower() == b"location"]
-    if len(given) != 1:
-        return None
-    try:
-        led_to = Url.parse(urljoin(url.origin + url.path, given[0]))
-    except (MalformedUrl, ValueError):
-        return None
-    match = re.fullmatch(pattern, urlsplit(led_to.path).path, re.ASCII)
-    return match[DRAFT_GROUP] if match is not None and led_to.origin == url.origin else None
+    led_to = location_of(url, head)
+    match = re.fullmatch(pattern, urlsplit(led_to.path).path, re.ASCII) if led_to is not None else None
+    return match[DRAFT_GROUP] if match is not None else None
 
 
 def _named_by_json(field: str | None, body: bytes) -> str | None:

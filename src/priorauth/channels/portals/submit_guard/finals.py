@@ -21,6 +21,7 @@ from priorauth.channels.portals.gate_wire import ClientGone, ClientWire, Limits,
 from priorauth.channels.portals.guard import PermitState, SubmitGuard
 from priorauth.channels.portals.outgoing import OutgoingRequest, Url
 from priorauth.channels.portals.submit_guard.cookies import PortalCookies
+from priorauth.channels.portals.submit_guard.drafts import location_of
 from priorauth.channels.portals.submit_guard.permits import FinalRequest, HoldRefusal, PermittedRequest
 from priorauth.faultpoints import Phase, Point
 from priorauth.telemetry import traces
@@ -78,8 +79,17 @@ class _Press:
 class Finals:
     """Final requests of one session."""
 
-    def __init__(self, guard: SubmitGuard, *, limits: Limits, tls: ssl.SSLContext, cookies: PortalCookies) -> None:
+    def __init__(
+        self,
+        guard: SubmitGuard,
+        *,
+        limits: Limits,
+        tls: ssl.SSLContext,
+        cookies: PortalCookies,
+        on_answered: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         self._guard = guard
+        self._on_answered = on_answered
         self._cookies = cookies
         self._limits = limits
         self._tls = tls
@@ -198,19 +208,37 @@ class Finals:
             raise HeldRefused(_DROPPED)
         try:
             async with asyncio.timeout(self._limits.hold):
-                found = await judge(outgoing)
-                if isinstance(found, HoldRefusal):
-                    raise HeldRefused(found)
-                await faultpoints.passing(Point.FINAL_REQUEST, Phase.BEFORE_CONNECTION)
-                upstream = await self._connect(outgoing.url)
+                upstream, found = await self._connected_and_judged(outgoing, judge)
         except TimeoutError:
             raise HeldRefused(_EXPIRED) from None
+        if isinstance(found, HoldRefusal):
+            upstream.close()
+            raise HeldRefused(found)
         # One step from the release to the taking: no other request comes between.
         if press.is_dropped or not self._guard.begin_held(found, request):
             upstream.close()
             raise HeldRefused(_DROPPED if press.is_dropped else _NOT_THE_ONE)
         press.is_sending = True
         return await self._exchange(upstream, message, outgoing.url, declared=declared)
+
+    async def _connected_and_judged(
+        self, outgoing: OutgoingRequest, judge: HoldJudge
+    ) -> tuple[UpstreamWire, PermittedRequest | HoldRefusal]:
+        """Connect, then judge: the judge uses the press up, and a portal that is not there must not cost one."""
+        upstream = await self._connect(outgoing.url)
+        try:
+            found = await judge(outgoing)
+            if isinstance(found, HoldRefusal):
+                return upstream, found
+            await faultpoints.passing(Point.FINAL_REQUEST, Phase.BEFORE_CONNECTION)
+            if upstream.has_ended:
+                # Portals drop connections that are silent for long, and judging reads pages.
+                upstream.close()
+                upstream = await self._connect(outgoing.url)
+        except BaseException:
+            upstream.close()
+            raise
+        return upstream, found
 
     def _tracked(self, work: "asyncio._CoroutineLike[Answer]") -> "asyncio.Task[Answer]":
         task = asyncio.create_task(work)
@@ -236,11 +264,14 @@ class Finals:
             await faultpoints.passing(Point.FINAL_REQUEST, Phase.AFTER_LAST_BYTE)
             head = await upstream.head()
             self._cookies.note(url, head.headers.raw_items())
+            self._guard.heard(head.status_code, address=location_of(url, head))
+            if self._on_answered is not None:
+                await self._on_answered()
             while (data := await upstream.data()) is not None:
                 body += data.data
                 if len(body) > self._limits.final_answer:
                     raise UpstreamFailed
-            self._guard.answered(head.status_code)
+            self._guard.answered()
             await faultpoints.passing(Point.FINAL_REQUEST, Phase.AFTER_RESPONSE)
         finally:
             upstream.close()

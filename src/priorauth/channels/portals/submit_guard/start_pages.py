@@ -1,4 +1,4 @@
-"""What a person may do at the page that is open when their handoff starts.
+"""What may be read of one page: the one that is open when a handoff starts, or where an answer of the portal leads.
 
 A page's script can choose the address that is open, so the address alone opens nothing: only what the adapter's
 boundary declares for it. Must not depend on pages or on portals.
