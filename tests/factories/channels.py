@@ -35,6 +35,7 @@ class Remembering:
     def __init__(self) -> None:
         self.claims: dict[str, SessionClaim] = {}
         self.noted: list[tuple[str, str, Mapping[str, str]]] = []
+        self.repeated = 0
         self.intended: list[str] = []
         self.allows_person = True
         self._changed = asyncio.Condition()
@@ -44,9 +45,11 @@ class Remembering:
         self.claims[claim.authorization_id] = claim
         return True
 
-    async def release(self, *, authorization_id: str, session_id: str) -> None:
+    async def release(self, *, authorization_id: str, session_id: str, cause: str | None = None) -> None:
         """Let go."""
         async with self._changed:
+            if cause is not None:
+                self.noted.append((authorization_id, "session_ended", {"cause": cause}))
             claim = self.claims.get(authorization_id)
             if claim is not None and claim.session_id == session_id:
                 del self.claims[authorization_id]
@@ -57,10 +60,13 @@ class Remembering:
         self.intended.append(authorization_id)
         return self.allows_person
 
-    async def note(self, authorization_id: str, event: str, details: Mapping[str, str]) -> None:
-        """Remember."""
+    async def note(
+        self, authorization_id: str, event: str, details: Mapping[str, str], *, repeated: bool = False
+    ) -> None:
+        """Remember, and which of it a page may repeat."""
         async with self._changed:
             self.noted.append((authorization_id, event, details))
+            self.repeated += repeated
             self._changed.notify_all()
 
     async def until_noted(self, event: str, *, times: int = 1) -> list[Mapping[str, str]]:

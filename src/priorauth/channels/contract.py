@@ -362,8 +362,8 @@ class SessionLedger(Protocol):
         """Take or renew the claim on a session; False while its account has as many sessions as it may."""
         ...
 
-    async def release(self, *, authorization_id: str, session_id: str) -> None:
-        """Let the claim go."""
+    async def release(self, *, authorization_id: str, session_id: str, cause: str | None = None) -> None:
+        """Let the claim go; `cause` is why the service has ended the session before its time, where it has."""
         ...
 
     async def intend_for_person(self, authorization_id: str) -> bool:
@@ -374,6 +374,16 @@ class SessionLedger(Protocol):
         """
         ...
 
-    async def note(self, authorization_id: str, event: str, details: Mapping[str, str]) -> None:
-        """Put a page reached, or a request refused, on the case's timeline. `details` holds no patient's data."""
+    async def note(
+        self, authorization_id: str, event: str, details: Mapping[str, str], *, repeated: bool = False
+    ) -> None:
+        """Put a page reached, or a request refused, on the case's timeline.
+
+        Args:
+            authorization_id: Whose timeline.
+            event: The event type.
+            details: Codes; no patient's data. `times` says for how many of its kind the entry is; without it for one.
+            repeated: A portal's page decides how often it happens. Then the note is written after the writes of
+                others, and an authorization has a bounded number of such entries.
+        """
         ...

@@ -35,11 +35,11 @@ class Ledger:
         at_most = self._sessions_per_credential
         return await self._database.write(lambda tx: live_sessions.claim(tx, claim, at_most=at_most))
 
-    async def release(self, *, authorization_id: str, session_id: str) -> None:
-        """Let a claim go."""
+    async def release(self, *, authorization_id: str, session_id: str, cause: str | None = None) -> None:
+        """Let a claim go, and put on the timeline why the service has ended the session before its time."""
         await self._database.write(
             lambda tx: live_sessions.release(
-                tx, self._present(), authorization_id=authorization_id, session_id=session_id
+                tx, self._present(), authorization_id=authorization_id, session_id=session_id, cause=cause
             )
         )
 
@@ -59,10 +59,14 @@ class Ledger:
             # Where the file store was away the attempt stays open: it is looked for at the payer.
             return False
 
-    async def note(self, authorization_id: str, event: str, details: Mapping[str, str]) -> None:
-        """Append to a case's timeline."""
-        await self._database.write(
-            lambda tx: moves.note(
+    async def note(
+        self, authorization_id: str, event: str, details: Mapping[str, str], *, repeated: bool = False
+    ) -> None:
+        """Append to a case's timeline; what is `repeated` comes after the writes of others, and is bounded."""
+        noting = moves.note_repeated if repeated else moves.note
+
+        def operation(tx: Transaction) -> None:
+            noting(
                 tx,
                 self._present(),
                 authorization_id=authorization_id,
@@ -70,4 +74,5 @@ class Ledger:
                 actor=SERVICE,
                 details=dict(details),
             )
-        )
+
+        await self._database.write(operation, behind=repeated)
