@@ -55,8 +55,9 @@ class Remembering:
                 del self.claims[authorization_id]
             self._changed.notify_all()
 
-    async def intend_for_person(self, authorization_id: str) -> bool:
+    async def intend_for_person(self, authorization_id: str, *, session_id: str) -> bool:
         """Say what the engine's record would say of the person's handoff."""
+        assert self.claims[authorization_id].session_id == session_id
         self.intended.append(authorization_id)
         return self.allows_person
 

@@ -366,11 +366,12 @@ class SessionLedger(Protocol):
         """Let the claim go; `cause` is why the service has ended the session before its time, where it has."""
         ...
 
-    async def intend_for_person(self, authorization_id: str) -> bool:
-        """Commit that a person's held final request is about to leave; False when it must not.
+    async def intend_for_person(self, authorization_id: str, *, session_id: str) -> bool:
+        """Commit that the final request that a person's session holds is about to leave; False when it must not.
 
-        Checks in one transaction that the handoff is active, that its approval is of the current snapshot and that the
-        attempt is open, and claims the attempt in the file store.
+        Checks in one transaction that the handoff is active, that its approval is of the current snapshot, that the
+        attempt is open and that the authorization's claim is on this very session, and claims the attempt in the file
+        store.
         """
         ...
 

@@ -149,17 +149,18 @@ def take(
     return evolve(case, Event.HANDOFF_CREATED, moment, journal=journal)
 
 
-def intend(case: Authorization, moment: Moment, *, claim: SessionClaim | None) -> Authorization:
+def intend(case: Authorization, moment: Moment, *, claim: SessionClaim | None, session_id: str) -> Authorization:
     """Return the case whose person's held final request is about to leave.
 
     Args:
         case: the authorization as it is stored now.
         moment: the time.
         claim: the claim on the authorization's session, if there is one.
+        session_id: the session that holds the request.
 
     Raises:
         NotMutable: the request must not leave: its handoff is not active, the snapshot that it accepted is not the
-            current one, another request may have left before, or the session's claim has ended.
+            current one, another request may have left before, or the claim has ended or is on another session.
     """
     handoff, attempt, snapshot = case.journal.open_handoff, case.journal.open_attempt, case.submission.review_snapshot
     allowed = (
@@ -173,6 +174,7 @@ def intend(case: Authorization, moment: Moment, *, claim: SessionClaim | None) -
         and attempt.handoff_id == handoff.id
         and attempt.awaits_press
         and claim is not None
+        and claim.session_id == session_id
         and claim.is_valid(moment.now)
     )
     if not allowed:

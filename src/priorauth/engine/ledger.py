@@ -43,14 +43,14 @@ class Ledger:
             )
         )
 
-    async def intend_for_person(self, authorization_id: str) -> bool:
-        """Commit that a person's held final request is about to leave; False when it must not."""
+    async def intend_for_person(self, authorization_id: str, *, session_id: str) -> bool:
+        """Commit that the final request that a person's session holds is about to leave; False when it must not."""
 
         def operation(tx: Transaction) -> Authorization:
             moment = self._present()
             if not access_grants.is_right_valid(tx, moment, authorization_id=authorization_id):
                 raise NotMutable
-            return handoffs.intend(tx, moment, authorization_id=authorization_id)
+            return handoffs.intend(tx, moment, authorization_id=authorization_id, session_id=session_id)
 
         try:
             intended = await self._database.write(operation)

@@ -180,7 +180,7 @@ class SessionHost:
 
     async def intend_for_person(self, session: PortalSession) -> bool:
         """Commit that the held final request of the session's person is about to leave; False when it must not."""
-        return await self._ledger.intend_for_person(session.job.authorization_id)
+        return await self._ledger.intend_for_person(session.job.authorization_id, session_id=session.claim.session_id)
 
     async def hold(self, session: PortalSession, *, for_human: bool = False) -> None:
         """Keep the session up for a reviewer's pause, or `for_human` for one who is to act in it.
