@@ -242,6 +242,7 @@ async def test_foreign_submission_is_refused_and_ends_the_session(world: World, 
     assert case not in world.channel.sessions()
     (noted,) = await world.ledger.until_noted("foreign_submission_refused")
     assert set(noted) == {"method", "origin", "reason"}
+    assert await world.ledger.until_noted("session_ended") == [{"cause": "foreign_submission_refused"}]
 
 
 async def test_receipt_that_the_page_invents_is_not_sent(world: World, case: str) -> None:

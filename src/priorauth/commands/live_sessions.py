@@ -5,8 +5,10 @@ A human who was to act in a session, or acts in it, loses the interaction in the
 
 from priorauth.commands import handoffs
 from priorauth.commands.processing import note_repeated
+from priorauth.commands.record import load
+from priorauth.domain import interactions
 from priorauth.domain.events import SERVICE
-from priorauth.domain.live_sessions import SessionClaim
+from priorauth.domain.live_sessions import FOREIGN_SUBMISSION, SessionClaim
 from priorauth.domain.moment import Moment
 from priorauth.store.transaction import Transaction
 
@@ -46,4 +48,6 @@ def release(
         note_repeated(
             tx, moment, authorization_id=authorization_id, event="session_ended", actor=SERVICE, details=details
         )
+    if cause == FOREIGN_SUBMISSION:
+        tx.authorizations.save(interactions.met_foreign(load(tx, authorization_id)))
     handoffs.lose(tx, moment, authorization_id=authorization_id)

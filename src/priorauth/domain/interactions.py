@@ -7,6 +7,7 @@ the very same change. The service itself never crosses a boundary at which a hum
 from dataclasses import replace
 from datetime import timedelta
 
+from priorauth.domain import reviews
 from priorauth.domain.authorizations import (
     ActionType,
     Authorization,
@@ -46,6 +47,11 @@ _BETWEEN_SIGN_INS = timedelta(hours=24)
 _OTHER_MISMATCH = (
     "acceptedMismatchId is not the id of the present submission.mismatch. Read the authorization again, and compare "
     "what the payer shows now."
+)
+_FOREIGN = reviews.Warning(
+    "foreign_submission_refused",
+    "While a person was to submit, a page of the payer's portal tried to submit something else. It was refused, "
+    "nothing was sent, and the session was ended. Ask the operator of this server to look at the portal first.",
 )
 _NOTHING_NEW = "The payer shows nothing new of the case; the service goes on with it."
 _UNABLE = {
@@ -95,6 +101,7 @@ def offer(
         moment,
         differences=differences,
         read=read,
+        warnings=(_FOREIGN,) if case.journal.foreign_submissions else (),
         by=ActionType.COMPLETE_PAYER_INTERACTION,
         reason=because,
     )
@@ -221,6 +228,17 @@ def lose(case: Authorization, moment: Moment) -> Authorization:
         return close(case, moment, handoff_id=handoff.id, report=_LOST)
     journal = replace(_next_run(case.journal), offers_lost=case.journal.offers_lost + 1)
     return evolve(case, Event.INTERACTION_LOST, moment, next_action=None, journal=journal)
+
+
+def met_foreign(case: Authorization) -> Authorization:
+    """Return the case whose session, in a person's hands, tried to send another final request than the held one.
+
+    Outside a handoff nothing changes here: what the service's own session met is counted with its attempt.
+    """
+    if case.active_handoff is None:
+        return case
+    journal = replace(case.journal, foreign_submissions=case.journal.foreign_submissions + 1)
+    return replace(case, journal=journal)
 
 
 def go_on(case: Authorization, moment: Moment) -> Authorization:

@@ -32,14 +32,13 @@ from priorauth.channels.portals.session import PortalSession
 from priorauth.channels.portals.submit_guard.cookies import PortalCookies
 from priorauth.channels.portals.submit_guard.refusals import Entry, Refusals
 from priorauth.domain.errors import whereabouts
-from priorauth.domain.live_sessions import BoundaryState, SessionClaim
+from priorauth.domain.live_sessions import FOREIGN_SUBMISSION, BoundaryState, SessionClaim
 from priorauth.faultpoints import Phase, Point
 
 _log = structlog.get_logger(__name__)
 
 # Why a session is ended before its time, on its authorization's timeline.
 _REQUEST_FLOOD: Final = "request_flood"
-_FOREIGN: Final = "foreign_submission_refused"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +120,7 @@ class SessionHost:
         gate = Gate(
             guard,
             on_refused=lambda refusal: self._note_refusal(claim, refusal, refusals),
-            on_foreign=lambda _: self._end_for(claim, _FOREIGN),
+            on_foreign=lambda _: self._end_for(claim, FOREIGN_SUBMISSION),
             cookies=PortalCookies(state),
         )
         try:
