@@ -72,6 +72,7 @@ class Point(Enum):
     SUBMIT_REFUSED = "submit_refused", _COMMIT
     FOREIGN_SUBMISSION_REFUSED = "foreign_submission_refused", _COMMIT
     HELD_SUBMISSION_REFUSED = "held_submission_refused", _COMMIT
+    SESSION_ENDED = "session_ended", _COMMIT
     PAYER_OUT_OF_REACH = "payer_out_of_reach", _COMMIT
     PAYER_REACHED = "payer_reached", _COMMIT
     CREDENTIAL_SUSPENDED = "credential_suspended", _COMMIT

@@ -11,7 +11,9 @@ import pytest
 import sqlalchemy as sa
 
 from priorauth.commands import access_grants, live_sessions, live_views
+from priorauth.commands import credentials as commands
 from priorauth.commands import organizations as keys
+from priorauth.commands.credentials import Secrets
 from priorauth.commands.organizations import UnusableScopes
 from priorauth.domain.authorizations import Authorization
 from priorauth.domain.lifecycle import Status
@@ -20,6 +22,7 @@ from priorauth.domain.live_sessions import BoundaryState, SessionClaim
 from priorauth.domain.organizations import ApiKey, Caller, Organization, Scope
 from priorauth.queries.access_grants import judged
 from priorauth.store import data_folder, tables
+from priorauth.store.access.rights import may_enter
 from priorauth.store.database import Database
 from priorauth.store.documents import encode
 from priorauth.store.transaction import Transaction
@@ -230,3 +233,60 @@ async def test_word_that_was_heard_is_not_kept(home: Home, tmp_path: Path) -> No
     await home.database.write(lambda tx: tx.live_views.wake())
     count = sa.select(sa.func.count()).select_from(tables.announcements)
     assert home.database.read_now(lambda tx: tx.connection.execute(count).scalar_one()) == 0
+
+
+# --- shared accounts -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("address", "user_name", "is_shared"),
+    [
+        ("https://portal.example/plan-b", "front-desk", True),
+        ("https://PORTAL.example:443", " Front-Desk ", True),
+        ("https://portal.example:8443", "front-desk", False),
+        ("http://portal.example", "front-desk", False),
+        ("https://other.example/plan-a", "front-desk", False),
+        ("https://portal.example/plan-b", "another-desk", False),
+    ],
+)
+def test_an_account_at_one_portal_is_shared_whichever_payers_lead_there(
+    home: Home, address: str, user_name: str, is_shared: bool
+) -> None:
+    def operation(tx: Transaction) -> tuple[bool, list[str]]:
+        moment, environment = home.clock.moment(), home.caller.environment
+        for payer_id, url in (("plan-a", "https://portal.example/plan-a"), ("plan-b", address)):
+            portal = replace(home.payer.portal, id=f"adapter-of-{payer_id}", base_url=url)
+            tx.catalog.put_payer(environment, replace(home.payer, id=payer_id, portal=portal))
+        ours = commands.add(
+            tx,
+            moment,
+            environment=environment,
+            payer_id="plan-a",
+            secrets=Secrets("front-desk", "rosebud-17", None),
+            organization="Cedar Hollow",
+        )
+        commands.add(
+            tx,
+            moment,
+            environment=environment,
+            payer_id="plan-b",
+            secrets=Secrets(user_name, "rosebud-17", None),
+            organization="Elsewhere",
+        )
+        claim = SessionClaim(
+            authorization_id="auth_1",
+            session_id="session-1",
+            worker="worker-1",
+            channel="portal",
+            boundary=BoundaryState.NOT_REACHED,
+            expires_at=moment.now + timedelta(hours=1),
+            credential_id=ours.id,
+        )
+        payers = tx.catalog.payers_beside(environment, "plan-a")
+        account = tx.credentials.account(environment, payer_ids=payers, user_name="front-desk")
+        return may_enter(tx, claim), [each.payer_id for each, _ in account]
+
+    enterable, signing_in_together = home.database.write_now(operation)
+
+    assert enterable is not is_shared
+    assert signing_in_together == (["plan-a", "plan-b"] if is_shared else ["plan-a"])

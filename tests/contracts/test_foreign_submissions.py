@@ -6,16 +6,27 @@ Real engine steps over a real database; what the session meets is told to a scri
 from dataclasses import replace
 from datetime import timedelta
 
-from priorauth.channels.contract import AtBoundary, ForeignSubmission, ReviewPage, Withheld
+from priorauth.channels.contract import (
+    AtBoundary,
+    ForeignSubmission,
+    HumanNeeded,
+    NothingFound,
+    ReviewPage,
+    Withheld,
+)
 from priorauth.commands import handoffs
 from priorauth.commands import submissions as moves
+from priorauth.domain import interactions
 from priorauth.domain.authorizations import ActionType, Authorization, FinalSubmission
 from priorauth.domain.handoffs import OfferReason
 from priorauth.domain.lifecycle import Status
+from priorauth.domain.live_sessions import FOREIGN_SUBMISSION
 from priorauth.domain.reviews import Package, SnapshotStatus
 from priorauth.domain.submissions import AttemptState
+from priorauth.engine.ledger import Ledger
 from priorauth.engine.processing import Verdict
 from tests.factories import cases
+from tests.factories.claims import claims_of
 from tests.factories.moments import Clock
 from tests.factories.steps import Steps, Store
 
@@ -141,3 +152,39 @@ async def test_what_was_approved_is_kept_as_what_was_sent(stored: Store) -> None
     )
 
     assert steps.now().journal.sent == PAGE.package
+
+
+async def test_foreign_submission_in_a_persons_session_is_counted_and_told_with_the_next_offer(stored: Store) -> None:
+    steps = stored(lambda clock: cases.taken_over(clock, reason=OfferReason.FINAL_SUBMIT))
+    home, claim = steps.home, cases.claim_of(steps.now(), steps.home.clock)
+    ledger = Ledger(home.database, home.clock.moment, claims=claims_of(home))
+    await ledger.claim(claim)
+
+    await ledger.release(authorization_id=claim.authorization_id, session_id=claim.session_id, cause=FOREIGN_SUBMISSION)
+
+    assert steps.now().journal.foreign_submissions == 1
+    told = home.database.read_now(lambda tx: tx.timeline.page(steps.case_id, before=None, limit=9))
+    assert [each.details for each in told if each.type == "session_ended"] == [{"cause": FOREIGN_SUBMISSION}]
+    steps.channel.reconciled = NothingFound(searched=True, unsent=True)
+    await steps.reconcile()
+    steps.channel.preparation = HumanNeeded(OfferReason.FINAL_SUBMIT, "A person has to press.", page=PAGE)
+    await steps.advance()
+
+    snapshot = steps.now().submission.review_snapshot
+    assert snapshot is not None
+    assert [each.code for each in snapshot.warnings] == [FOREIGN_SUBMISSION]
+    again = interactions.take(steps.now(), home.clock.moment(), accepted_review_snapshot_id=snapshot.id)
+    assert again.journal.foreign_submissions == 0, "whoever takes it over has seen the warning"
+
+
+async def test_foreign_submission_of_the_services_own_session_is_counted_once(stored: Store) -> None:
+    steps = stored(cases.approved)
+    home, claim = steps.home, cases.claim_of(steps.now(), steps.home.clock)
+    ledger = Ledger(home.database, home.clock.moment, claims=claims_of(home))
+    await ledger.claim(claim)
+
+    await ledger.release(authorization_id=claim.authorization_id, session_id=claim.session_id, cause=FOREIGN_SUBMISSION)
+    steps.channel.submission = ForeignSubmission()
+    await steps.advance()
+
+    assert steps.now().journal.foreign_submissions == 1

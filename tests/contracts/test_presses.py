@@ -38,10 +38,12 @@ def pressed_and_closed(clock: Clock) -> Authorization:
     return cases.given_back(clock, DONE, reason=OfferReason.FINAL_SUBMIT)
 
 
-def press(steps: Steps) -> Authorization:
-    """Commit a press of the person."""
+def press(steps: Steps, *, session_id: str = "sess_1") -> Authorization:
+    """Commit a press of the person, which this session holds."""
     home = steps.home
-    return home.database.write_now(lambda tx: handoffs.intend(tx, home.clock.moment(), authorization_id=steps.case_id))
+    return home.database.write_now(
+        lambda tx: handoffs.intend(tx, home.clock.moment(), authorization_id=steps.case_id, session_id=session_id)
+    )
 
 
 def hold_session(steps: Steps) -> None:
@@ -75,6 +77,16 @@ async def test_press_without_a_session_is_not_committed(stored: Store) -> None:
 
     with pytest.raises(NotMutable):
         press(steps)
+
+
+async def test_press_in_another_session_than_the_claimed_one_is_not_committed(stored: Store) -> None:
+    steps = stored(taken)
+    hold_session(steps)
+
+    with pytest.raises(NotMutable):
+        press(steps, session_id="sess_0")
+
+    assert steps.now().journal.attempts[-1].awaits_press
 
 
 @pytest.mark.parametrize("build", [closed_without_press, pressed_and_closed, cases.approved, cases.taken_over])

@@ -167,7 +167,8 @@ def claim_of(case: Authorization, clock: Clock) -> SessionClaim:
 
 def pressed(case: Authorization, clock: Clock) -> Authorization:
     """The person's held final request is about to leave."""
-    return interactions.intend(case, clock.moment(), claim=claim_of(case, clock))
+    claim = claim_of(case, clock)
+    return interactions.intend(case, clock.moment(), claim=claim, session_id=claim.session_id)
 
 
 def given_back(

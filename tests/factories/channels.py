@@ -35,6 +35,7 @@ class Remembering:
     def __init__(self) -> None:
         self.claims: dict[str, SessionClaim] = {}
         self.noted: list[tuple[str, str, Mapping[str, str]]] = []
+        self.repeated = 0
         self.intended: list[str] = []
         self.answered: set[str] = set()
         self.allows_person = True
@@ -45,16 +46,19 @@ class Remembering:
         self.claims[claim.authorization_id] = claim
         return True
 
-    async def release(self, *, authorization_id: str, session_id: str) -> None:
+    async def release(self, *, authorization_id: str, session_id: str, cause: str | None = None) -> None:
         """Let go."""
         async with self._changed:
+            if cause is not None:
+                self.noted.append((authorization_id, "session_ended", {"cause": cause}))
             claim = self.claims.get(authorization_id)
             if claim is not None and claim.session_id == session_id:
                 del self.claims[authorization_id]
             self._changed.notify_all()
 
-    async def intend_for_person(self, authorization_id: str) -> bool:
+    async def intend_for_person(self, authorization_id: str, *, session_id: str) -> bool:
         """Say what the engine's record would say of the person's handoff."""
+        assert self.claims[authorization_id].session_id == session_id
         self.intended.append(authorization_id)
         return self.allows_person
 
@@ -62,10 +66,13 @@ class Remembering:
         """Remember whose submission the portal has answered with a success."""
         self.answered.add(authorization_id)
 
-    async def note(self, authorization_id: str, event: str, details: Mapping[str, str]) -> None:
-        """Remember."""
+    async def note(
+        self, authorization_id: str, event: str, details: Mapping[str, str], *, repeated: bool = False
+    ) -> None:
+        """Remember, and which of it a page may repeat."""
         async with self._changed:
             self.noted.append((authorization_id, event, details))
+            self.repeated += repeated
             self._changed.notify_all()
 
     async def until_noted(self, event: str, *, times: int = 1) -> list[Mapping[str, str]]:

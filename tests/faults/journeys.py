@@ -178,7 +178,7 @@ JOURNEYS = {
 
 # Notes change nothing in a case, and a repeated step may leave them twice.
 _NOTES = {
-    *("portal_page", "channel_fault", "submit_refused", "request_refused"),
+    *("portal_page", "channel_fault", "submit_refused", "request_refused", "session_ended"),
     *("payer_out_of_reach", "payer_reached"),
 }
 _NOTES_OF_VIEWS = re.compile(r"(access_grant|live_view|live_input)_\w+")

@@ -118,6 +118,7 @@ EXEMPT: dict[Point, str] = {
     _P.SUBMIT_REFUSED: _BESIDE + "the refusal stands whether it is noted or not (tests/portals/test_submit_boundary).",
     _P.FOREIGN_SUBMISSION_REFUSED: _BESIDE + "the permit is withdrawn before it is noted (tests/contracts).",
     _P.HELD_SUBMISSION_REFUSED: _BESIDE + "the request is refused whether it is noted or not (tests/portals).",
+    _P.SESSION_ENDED: "With the end of a session, which whoever dies there loses anyway (tests/contracts/test_notes).",
     _P.HANDOFF_SUBMISSION_INTENDED: "No journey presses as a person: who dies there is looked for (tests/contracts).",
     _P.EVIDENCE_MISMATCH: "No journey's payer shows something else: whoever dies there reads it again (tests/http).",
     _P.MISMATCH_ACCEPTED: "A step that is run again records it once (tests/http/test_mismatches).",

@@ -26,6 +26,7 @@ _PROCESSING = "src/priorauth/engine/processing.py"
 _GUARD = "src/priorauth/channels/portals/guard.py"
 _SUBMISSIONS = "src/priorauth/commands/submissions.py"
 _ATTEMPTS = "tests/unit/domain/test_attempts.py"
+_BOUNDARIES = "tests/unit/channels/test_guard_boundaries.py"
 _BOUNDARY = "tests/portals/test_submit_boundary.py"
 _HOLD = "tests/portals/test_gate_hold.py"
 _PORTALS = "src/priorauth/channels/portals"
@@ -58,13 +59,8 @@ MUTATIONS = (
         (
             Edit(
                 _GUARD,
-                "        if self._permit is None:\n            return replace(",
-                "        if self.is_spent:\n            return replace(",
-            ),
-            Edit(
-                _GUARD,
-                "if verdict.request is None or not self._permit.permits(verdict.request):",
-                "if verdict.request is None or (self._permit and not self._permit.permits(verdict.request)):",
+                "        if final and permit is None:\n",
+                "        if final and self.is_spent:\n",
             ),
             Edit(
                 _GUARD,
@@ -103,8 +99,15 @@ MUTATIONS = (
         ),
         tests=(
             "tests/unit/channels/test_guard.py::test_anything_else_that_is_final_is_foreign",
-            f"{_PAGES}[larkspur-other_loop]",
-            f"{_PAGES}[juniper-swap_draft]",
+            f"{_BOUNDARY}::test_a_page_that_uses_the_permit_for_something_else_ends_it",
+        ),
+    ),
+    Mutation(
+        "that a session writes to its own drafts alone",
+        (Edit(_GUARD, "        return named is None or named <= self._own\n", "        return True\n"),),
+        tests=(
+            f"{_BOUNDARIES}::test_a_session_writes_to_its_own_drafts_alone",
+            f"{_BOUNDARIES}::test_a_draft_of_another_session_is_neither_permitted_nor_held",
         ),
     ),
     Mutation(
@@ -127,7 +130,7 @@ MUTATIONS = (
         tests=(
             f"{_HOLD}::test_a_held_request_that_differs_is_refused_with_words_for_the_person",
             f"{_PERSONS}[larkspur-units]",
-            f"{_PERSONS}[larkspur-submit_other]",
+            f"{_PERSONS}[juniper-units]",
         ),
     ),
     Mutation(

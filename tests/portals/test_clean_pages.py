@@ -9,7 +9,7 @@ from playwright.async_api import Page, async_playwright
 
 from priorauth.channels.contract import AtBoundary, ChannelFault
 from priorauth.channels.portals.chromium import find_chromium
-from priorauth.channels.portals.pages import described, table_rows
+from priorauth.channels.portals.pages import described, list_items, table_rows
 from priorauth.sandbox import catalog
 from priorauth.sandbox.accounts import Account
 from tests.factories.channels import PortalWorld, portal_world
@@ -113,3 +113,18 @@ async def test_documents_in_no_single_table_are_not_read(page: Page, tables: str
         await table_rows(page, "table.documents", required=True)
 
     assert met.value.code == "unexpected_page"
+
+
+async def test_text_that_is_longer_than_any_is_not_read(page: Page) -> None:
+    await page.set_content(f"<dl class=review><dt>Reference number<dd>{'A' * 50_001}</dl>")
+    with pytest.raises(ChannelFault, match="longer text"):
+        await described(page, "dl.review")
+    await page.set_content("<table class=lines>" + f"<tr><td>{'A' * 1_000}" * 501 + "</table>")
+    with pytest.raises(ChannelFault, match="longer text"):
+        await table_rows(page, "table.lines")
+    await page.set_content("<ul class=notes>" + f"<li>{'A' * 1_000}" * 501 + "</ul>")
+    with pytest.raises(ChannelFault, match="longer text"):
+        await list_items(page, "ul.notes")
+
+    await page.set_content(f"<dl class=review><dt>Reference number<dd>{'A' * 50_000}</dl>")
+    assert len((await described(page, "dl.review"))["Reference number"]) == 50_000

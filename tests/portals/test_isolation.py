@@ -13,6 +13,7 @@ from playwright.async_api import Page, async_playwright
 
 from priorauth.channels.portals.chromium import browser_arguments, find_chromium
 from priorauth.channels.portals.guard import Boundary
+from priorauth.channels.portals.isolation import memory
 from priorauth.channels.portals.isolation.cells import Cell
 from priorauth.channels.portals.isolation.launching import IsolationError, require, surveyed
 from priorauth.channels.portals.isolation.plan import IsolationSettings, Plan
@@ -294,6 +295,7 @@ async def test_a_flood_of_pages_ends_the_session() -> None:
             await ledger.until_released("auth_1")
         assert host.of("auth_1") is None
         assert refused_in(session) <= REFUSALS + 1
+        assert await ledger.until_noted("session_ended") == [{"cause": "page_flood"}]
 
 
 async def test_a_page_that_takes_too_much_memory_ends_the_session() -> None:
@@ -308,6 +310,15 @@ async def test_a_page_that_takes_too_much_memory_ends_the_session() -> None:
 
         await ledger.until_released("auth_1")
         assert host.of("auth_1") is None
+        assert await ledger.until_noted("session_ended") == [{"cause": "memory_exceeded"}]
+
+
+def test_a_browser_that_the_kernel_ended_for_its_memory_is_known_by_its_cgroup(tmp_path: Path) -> None:
+    assert not memory.was_exceeded(tmp_path), "one that is gone"
+    (tmp_path / "memory.events").write_text("low 0\noom 0\noom_kill 0\noom_group_kill 0\n")
+    assert not memory.was_exceeded(tmp_path)
+    (tmp_path / "memory.events").write_text("low 0\noom 1\noom_kill 3\noom_group_kill 1\n")
+    assert memory.was_exceeded(tmp_path)
 
 
 def test_a_download_that_is_a_link_to_a_file_of_the_servers_is_not_read(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from priorauth.channels.portals.chromium import find_chromium
 from priorauth.channels.portals.larkspur.portal import LarkspurPortal
 from priorauth.channels.portals.session import PortalSession
 from priorauth.channels.portals.sessions import SessionHost, SessionSettings
+from priorauth.channels.portals.submit_guard import refusals
 from priorauth.domain.errors import TemporarilyUnavailable
 from tests.factories.channels import Remembering
 from tests.factories.jobs import job_of
@@ -278,8 +279,8 @@ async def test_the_claim_of_a_killed_browser_is_let_go_by_itself(processes: Proc
         released = asyncio.Event()
         release = world.ledger.release
 
-        async def watched(*, authorization_id: str, session_id: str) -> None:
-            await release(authorization_id=authorization_id, session_id=session_id)
+        async def watched(*, authorization_id: str, session_id: str, cause: str | None = None) -> None:
+            await release(authorization_id=authorization_id, session_id=session_id, cause=cause)
             released.set()
 
         world.ledger.release = watched  # type: ignore[method-assign]
@@ -301,10 +302,10 @@ async def test_a_session_that_ends_while_nothing_can_be_written_down_leaves_no_b
         released, release = asyncio.Event(), world.ledger.release
         outage = [TemporarilyUnavailable(), TemporarilyUnavailable()]
 
-        async def unsteady(*, authorization_id: str, session_id: str) -> None:
+        async def unsteady(*, authorization_id: str, session_id: str, cause: str | None = None) -> None:
             if outage:
                 raise outage.pop()
-            await release(authorization_id=authorization_id, session_id=session_id)
+            await release(authorization_id=authorization_id, session_id=session_id, cause=cause)
             released.set()
 
         world.ledger.release = unsteady  # type: ignore[method-assign]
@@ -414,3 +415,18 @@ async def test_a_refusal_is_noted_with_its_origin_and_without_its_path() -> None
         assert noted == {"method": "GET", "origin": ELSEWHERE, "reason": "foreign_host"}
         assert secret not in repr(world.ledger.noted)
         assert {case for case, _, _ in world.ledger.noted} == {"auth_1"}
+
+
+async def test_a_page_that_goes_on_and_on_ends_its_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(refusals, "FLOOD", 20)
+    async with hosting() as world:
+        session = await world.open("auth_1")
+        with suppress(PlaywrightError):
+            await session.page.evaluate(
+                "address => Promise.all([...Array(40)].map(() => fetch(address, {mode: 'no-cors'})))", ELSEWHERE
+            )
+
+        (noted,) = await world.ledger.until_noted("session_ended")
+        assert noted == {"cause": "request_flood"}
+        assert world.ledger.claims == {}
+        assert world.host.of("auth_1") is None

@@ -367,15 +367,16 @@ class SessionLedger(Protocol):
         """Take or renew the claim on a session; False while its account has as many sessions as it may."""
         ...
 
-    async def release(self, *, authorization_id: str, session_id: str) -> None:
-        """Let the claim go."""
+    async def release(self, *, authorization_id: str, session_id: str, cause: str | None = None) -> None:
+        """Let the claim go; `cause` is why the service has ended the session before its time, where it has."""
         ...
 
-    async def intend_for_person(self, authorization_id: str) -> bool:
-        """Commit that a person's held final request is about to leave; False when it must not.
+    async def intend_for_person(self, authorization_id: str, *, session_id: str) -> bool:
+        """Commit that the final request that a person's session holds is about to leave; False when it must not.
 
-        Checks in one transaction that the handoff is active, that its approval is of the current snapshot and that the
-        attempt is open, and claims the attempt in the file store.
+        Checks in one transaction that the handoff is active, that its approval is of the current snapshot, that the
+        attempt is open and that the authorization's claim is on this very session, and claims the attempt in the file
+        store.
         """
         ...
 
@@ -383,6 +384,16 @@ class SessionLedger(Protocol):
         """Record that the portal answered the final request of the open attempt with a success."""
         ...
 
-    async def note(self, authorization_id: str, event: str, details: Mapping[str, str]) -> None:
-        """Put a page reached, or a request refused, on the case's timeline. `details` holds no patient's data."""
+    async def note(
+        self, authorization_id: str, event: str, details: Mapping[str, str], *, repeated: bool = False
+    ) -> None:
+        """Put a page reached, or a request refused, on the case's timeline.
+
+        Args:
+            authorization_id: Whose timeline.
+            event: The event type.
+            details: Codes; no patient's data. `times` says for how many of its kind the entry is; without it for one.
+            repeated: A portal's page decides how often it happens. Then the note is written after the writes of
+                others, and an authorization has a bounded number of such entries.
+        """
         ...

@@ -12,6 +12,7 @@ from priorauth.commands import credentials as commands
 from priorauth.commands.credentials import Secrets
 from priorauth.domain.credentials import Credential, read_totp_secret
 from priorauth.domain.organizations import Environment
+from priorauth.store.access.rights import beside
 from priorauth.store.ids import present
 from priorauth.store.transaction import Transaction
 
@@ -201,9 +202,7 @@ def _row(tx: Transaction, credential: Credential) -> dict[str, object]:
         "provider": credential.provider_npi,
         "userName": credential.user_name,
         "totp": credential.totp_secret is not None,
-        "peopleMayEnter": credential.may_be_entered(
-            lambda: tx.credentials.of_payer(credential.environment, credential.payer_id)
-        ),
+        "peopleMayEnter": credential.may_be_entered(lambda: beside(tx, credential)),
         "replaced": _time(credential.replaced_at),
         "lastUsed": _time(credential.last_used_at),
         "suspended": _time(suspension.since) if suspension is not None else None,

@@ -159,10 +159,10 @@ def resolve_mismatch(tx: Transaction, moment: Moment, seen: Observation) -> Auth
     return record(tx, before=case, after=changed, moment=moment, actor=SERVICE, event=event, observation_id=seen.id)
 
 
-def intend(tx: Transaction, moment: Moment, *, authorization_id: str) -> Authorization:
-    """Commit that a person's held final request is about to leave. Raises NotMutable when it must not."""
+def intend(tx: Transaction, moment: Moment, *, authorization_id: str, session_id: str) -> Authorization:
+    """Commit that the final request that this session holds is about to leave. Raises NotMutable when it must not."""
     case = load(tx, authorization_id)
-    changed = interactions.intend(case, moment, claim=tx.sessions.of(case.id))
+    changed = interactions.intend(case, moment, claim=tx.sessions.of(case.id), session_id=session_id)
     handoff = case.journal.handoffs[-1]
     tx.submission_claims.add(case.id, attempt_id=changed.journal.attempts[-1].id, now=moment.now)
     return record(

@@ -4,7 +4,11 @@ A human who was to act in a session, or acts in it, loses the interaction in the
 """
 
 from priorauth.commands import handoffs
-from priorauth.domain.live_sessions import SessionClaim
+from priorauth.commands.processing import note_repeated
+from priorauth.commands.record import load
+from priorauth.domain import interactions
+from priorauth.domain.events import SERVICE
+from priorauth.domain.live_sessions import FOREIGN_SUBMISSION, SessionClaim
 from priorauth.domain.moment import Moment
 from priorauth.store.transaction import Transaction
 
@@ -25,7 +29,25 @@ def claim(tx: Transaction, claimed: SessionClaim, *, at_most: int | None = None)
     return True
 
 
-def release(tx: Transaction, moment: Moment, *, authorization_id: str, session_id: str) -> None:
-    """Let a claim go."""
-    if tx.sessions.drop(authorization_id, session_id=session_id):
-        handoffs.lose(tx, moment, authorization_id=authorization_id)
+def release(
+    tx: Transaction, moment: Moment, *, authorization_id: str, session_id: str, cause: str | None = None
+) -> None:
+    """Let a claim go.
+
+    Args:
+        tx: The transaction.
+        moment: The present time.
+        authorization_id: Whose session has ended.
+        session_id: The session. Where another one has the claim by now, nothing changes.
+        cause: Why the service has ended it before its time, as a code for the timeline; None where it did not.
+    """
+    if not tx.sessions.drop(authorization_id, session_id=session_id):
+        return
+    if cause is not None:
+        details = {"cause": cause}
+        note_repeated(
+            tx, moment, authorization_id=authorization_id, event="session_ended", actor=SERVICE, details=details
+        )
+    if cause == FOREIGN_SUBMISSION:
+        tx.authorizations.save(interactions.met_foreign(load(tx, authorization_id)))
+    handoffs.lose(tx, moment, authorization_id=authorization_id)

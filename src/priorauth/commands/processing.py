@@ -44,6 +44,9 @@ _EXHAUSTED = Reason(
 )
 _SIGN_IN_WAITS = {each.code: each for each in (_REFUSED, _EXHAUSTED)}
 
+REPEATED_AT_MOST = 200
+"""How many entries of one event type an authorization gets of what happens as often as somebody else likes."""
+
 Decide = Callable[[Authorization, Knowledge], Authorization]
 
 
@@ -164,6 +167,32 @@ def note(
         details=details,
     )
     tx.timeline.append(Occurrence(authorization_id=case.id, entry=entry), observation_id=observation_id)
+
+
+def note_repeated(
+    tx: Transaction, moment: Moment, *, authorization_id: str, event: str, actor: Actor, details: dict[str, str]
+) -> None:
+    """Append to the timeline what others decide how often it happens, for example a portal's page; at most 200 times.
+
+    The last entry that is appended says so (`further`: `not_noted`). Those after it are in metrics and log alone.
+    """
+    case = load(tx, authorization_id)
+    earlier = tx.timeline.count_repeated(case.id, event)
+    last = {"further": "not_noted"} if earlier + 1 == REPEATED_AT_MOST else {}
+    entry = TimelineEntry(
+        id=moment.new_id("evt"),
+        type=event,
+        actor=actor,
+        occurred_at=moment.now,
+        from_version=case.version,
+        to_version=case.version,
+        details={**details, **last},
+    )
+    happened = Occurrence(authorization_id=case.id, entry=entry)
+    if earlier < REPEATED_AT_MOST:
+        tx.timeline.append_repeated(happened, ordinal=earlier)
+    else:
+        tx.timeline.tell(happened)
 
 
 def expected_work(tx: Transaction, authorization_id: str) -> tuple[Work | None, WorkState, str | None]:

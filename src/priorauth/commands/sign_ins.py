@@ -126,16 +126,8 @@ def begin(tx: Transaction, credential: Credential) -> None:
 
 def _account(tx: Transaction, credential: Credential) -> _Account:
     """Return the credentials of the same user name at the same portal, held until the transaction's end."""
-    payers = {each.id: each.portal for each in tx.catalog.payers(credential.environment)}
-    portal = payers.get(credential.payer_id)
-    there = {
-        each
-        for each, other in payers.items()
-        if portal is not None and (other.id, other.base_url) == (portal.id, portal.base_url)
-    }
-    return tx.credentials.account(
-        credential.environment, payer_ids={*there, credential.payer_id}, user_name=credential.user_name
-    )
+    payers = tx.catalog.payers_beside(credential.environment, credential.payer_id)
+    return tx.credentials.account(credential.environment, payer_ids=payers, user_name=credential.user_name)
 
 
 def _own(account: _Account, used: Credential) -> SignIns | None:

@@ -8,12 +8,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
+from urllib.parse import urlsplit
 
 from stdnum import luhn
 
 from priorauth.domain.errors import UnsupportedRoute
 from priorauth.domain.questionnaires import Questionnaire
+
+_PORTS: Final = {"http": 80, "https": 443}
 
 
 class RequestType(StrEnum):
@@ -206,6 +209,17 @@ class PortalSettings:
     fields: tuple[PortalField, ...] = ()
     document_types: tuple[DocumentType, ...] = ()
     interstitials: tuple[str, ...] = ()
+
+    @property
+    def place(self) -> str:
+        """Where user names are the portal's: an origin, whatever the path; a simulated portal's own id.
+
+        Portals with the same place have the same accounts.
+        """
+        if self.base_url is None:
+            return self.id
+        url = urlsplit(self.base_url)
+        return f"{url.scheme}://{url.hostname}:{url.port or _PORTS.get(url.scheme)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,11 +58,15 @@ class Credential:
         """Return True if the account is used for more than one organization, by this credential or by `others`.
 
         Args:
-            others: The credentials of the same payer, this one included or not.
+            others: The credentials of all payers that use the same portal, this one included or not.
         """
         return self.organization_id is None or any(
-            other.organization_id != self.organization_id and _same_user(other, self) for other in others
+            other.organization_id != self.organization_id and other.is_of_user(self.user_name) for other in others
         )
+
+    def is_of_user(self, user_name: str) -> bool:
+        """Return True if a portal would take both user names for the same: most compare them without regard to case."""
+        return self.user_name.strip().casefold() == user_name.strip().casefold()
 
     def may_be_entered(self, others: Callable[[], Iterable["Credential"]]) -> bool:
         """Return True if people may watch or act in the account's sessions.
@@ -81,11 +85,6 @@ class Credential:
             other.password,
             other.totp_secret,
         )
-
-
-def _same_user(one: Credential, other: Credential) -> bool:
-    # Portals compare user names without regard to case, most of them.
-    return one.user_name.strip().casefold() == other.user_name.strip().casefold()
 
 
 def most_specific(credentials: Iterable[Credential], *, organization_id: str, provider_npi: str) -> Credential | None:

@@ -7,6 +7,7 @@ the very same change. The service itself never crosses a boundary at which a hum
 from dataclasses import replace
 from datetime import timedelta
 
+from priorauth.domain import reviews
 from priorauth.domain.authorizations import (
     ActionType,
     Authorization,
@@ -46,6 +47,11 @@ _BETWEEN_SIGN_INS = timedelta(hours=24)
 _OTHER_MISMATCH = (
     "acceptedMismatchId is not the id of the present submission.mismatch. Read the authorization again, and compare "
     "what the payer shows now."
+)
+_FOREIGN = reviews.Warning(
+    "foreign_submission_refused",
+    "While a person was to submit, a page of the payer's portal tried to submit something else. It was refused, "
+    "nothing was sent, and the session was ended. Ask the operator of this server to look at the portal first.",
 )
 _NOTHING_NEW = "The payer shows nothing new of the case; the service goes on with it."
 _UNABLE = {
@@ -95,6 +101,7 @@ def offer(
         moment,
         differences=differences,
         read=read,
+        warnings=(_FOREIGN,) if case.journal.foreign_submissions else (),
         by=ActionType.COMPLETE_PAYER_INTERACTION,
         reason=because,
     )
@@ -149,17 +156,18 @@ def take(
     return evolve(case, Event.HANDOFF_CREATED, moment, journal=journal)
 
 
-def intend(case: Authorization, moment: Moment, *, claim: SessionClaim | None) -> Authorization:
+def intend(case: Authorization, moment: Moment, *, claim: SessionClaim | None, session_id: str) -> Authorization:
     """Return the case whose person's held final request is about to leave.
 
     Args:
         case: the authorization as it is stored now.
         moment: the time.
         claim: the claim on the authorization's session, if there is one.
+        session_id: the session that holds the request.
 
     Raises:
         NotMutable: the request must not leave: its handoff is not active, the snapshot that it accepted is not the
-            current one, another request may have left before, or the session's claim has ended.
+            current one, another request may have left before, or the claim has ended or is on another session.
     """
     handoff, attempt, snapshot = case.journal.open_handoff, case.journal.open_attempt, case.submission.review_snapshot
     allowed = (
@@ -173,6 +181,7 @@ def intend(case: Authorization, moment: Moment, *, claim: SessionClaim | None) -
         and attempt.handoff_id == handoff.id
         and attempt.awaits_press
         and claim is not None
+        and claim.session_id == session_id
         and claim.is_valid(moment.now)
     )
     if not allowed:
@@ -219,6 +228,17 @@ def lose(case: Authorization, moment: Moment) -> Authorization:
         return close(case, moment, handoff_id=handoff.id, report=_LOST)
     journal = replace(_next_run(case.journal), offers_lost=case.journal.offers_lost + 1)
     return evolve(case, Event.INTERACTION_LOST, moment, next_action=None, journal=journal)
+
+
+def met_foreign(case: Authorization) -> Authorization:
+    """Return the case whose session, in a person's hands, tried to send another final request than the held one.
+
+    Outside a handoff nothing changes here: what the service's own session met is counted with its attempt.
+    """
+    if case.active_handoff is None:
+        return case
+    journal = replace(case.journal, foreign_submissions=case.journal.foreign_submissions + 1)
+    return replace(case, journal=journal)
 
 
 def go_on(case: Authorization, moment: Moment) -> Authorization:

@@ -3,12 +3,16 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from priorauth.domain.authorizations import ActionType, Authorization, FinalSubmission
 from priorauth.domain.handoffs import HandoffState
 from priorauth.domain.lifecycle import Status
 from priorauth.domain.processing import may_submit
 from priorauth.domain.reviews import SnapshotStatus
+
+FOREIGN_SUBMISSION: Final = "foreign_submission_refused"
+"""Why a session ended before its time: it tried to send another final request than the permitted or the held one."""
 
 
 class BoundaryState(StrEnum):

@@ -35,22 +35,22 @@ class Ledger:
         at_most = self._sessions_per_credential
         return await self._database.write(lambda tx: live_sessions.claim(tx, claim, at_most=at_most))
 
-    async def release(self, *, authorization_id: str, session_id: str) -> None:
-        """Let a claim go."""
+    async def release(self, *, authorization_id: str, session_id: str, cause: str | None = None) -> None:
+        """Let a claim go, and put on the timeline why the service has ended the session before its time."""
         await self._database.write(
             lambda tx: live_sessions.release(
-                tx, self._present(), authorization_id=authorization_id, session_id=session_id
+                tx, self._present(), authorization_id=authorization_id, session_id=session_id, cause=cause
             )
         )
 
-    async def intend_for_person(self, authorization_id: str) -> bool:
-        """Commit that a person's held final request is about to leave; False when it must not."""
+    async def intend_for_person(self, authorization_id: str, *, session_id: str) -> bool:
+        """Commit that the final request that a person's session holds is about to leave; False when it must not."""
 
         def operation(tx: Transaction) -> Authorization:
             moment = self._present()
             if not access_grants.is_right_valid(tx, moment, authorization_id=authorization_id):
                 raise NotMutable
-            return handoffs.intend(tx, moment, authorization_id=authorization_id)
+            return handoffs.intend(tx, moment, authorization_id=authorization_id, session_id=session_id)
 
         try:
             intended = await self._database.write(operation)
@@ -63,10 +63,14 @@ class Ledger:
         """Record that the portal answered the final request of the open attempt with a success."""
         await self._database.write(lambda tx: submissions.note_answer(tx, authorization_id=authorization_id))
 
-    async def note(self, authorization_id: str, event: str, details: Mapping[str, str]) -> None:
-        """Append to a case's timeline."""
-        await self._database.write(
-            lambda tx: moves.note(
+    async def note(
+        self, authorization_id: str, event: str, details: Mapping[str, str], *, repeated: bool = False
+    ) -> None:
+        """Append to a case's timeline; what is `repeated` comes after the writes of others, and is bounded."""
+        noting = moves.note_repeated if repeated else moves.note
+
+        def operation(tx: Transaction) -> None:
+            noting(
                 tx,
                 self._present(),
                 authorization_id=authorization_id,
@@ -74,4 +78,5 @@ class Ledger:
                 actor=SERVICE,
                 details=dict(details),
             )
-        )
+
+        await self._database.write(operation, behind=repeated)

@@ -59,6 +59,12 @@ class Catalog:
         query = sa.select(table.c.version).filter_by(environment=environment).order_by(table.c.id)
         return [self.payer_version(version) for version in self._connection.execute(query).scalars()]
 
+    def payers_beside(self, environment: str, payer_id: str) -> frozenset[str]:
+        """Return the ids of the payers whose portal has the same accounts as this payer's, itself included."""
+        places = {each.id: each.portal.place for each in self.payers(environment)}
+        there = {each for each, place in places.items() if place == places.get(payer_id)}
+        return frozenset({*there, payer_id})
+
     def payer_version(self, version: str) -> Payer:
         """Return one version of a payer. Versions never change, so they are decoded once."""
         if version not in _versions:

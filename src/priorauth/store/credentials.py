@@ -51,7 +51,11 @@ class Credentials:
 
     def of_payer(self, environment: str, payer_id: str) -> list[Credential]:
         """Return the credentials of a payer, oldest first."""
-        return self._matching(_table.c.environment == environment, _table.c.payer_id == payer_id)
+        return self.of_payers(environment, {payer_id})
+
+    def of_payers(self, environment: str, payer_ids: Collection[str]) -> list[Credential]:
+        """Return the credentials of these payers, oldest first."""
+        return self._matching(_table.c.environment == environment, _table.c.payer_id.in_(payer_ids))
 
     def all(self, environment: str) -> list[Credential]:
         """Return every credential of an environment, oldest first."""
@@ -64,11 +68,10 @@ class Credentials:
 
         A writing transaction holds them until its end, always in the order of their ids.
         """
-        of_payers = (_table.c.environment == environment, _table.c.payer_id.in_(payer_ids))
-        found = [each for each in self._matching(*of_payers) if each.user_name == user_name]
+        found = [each for each in self.of_payers(environment, payer_ids) if each.is_of_user(user_name)]
         # Held alone: the other credentials of these payers are none of this account's concern.
         held = self._matching(_table.c.id.in_([each.id for each in found]), held=True)
-        return [(each, self.sign_ins(each.id)) for each in held if each.user_name == user_name]
+        return [(each, self.sign_ins(each.id)) for each in held if each.is_of_user(user_name)]
 
     def sign_ins(self, credential_id: str) -> SignIns:
         """Return what is known of a credential's sign-ins; nothing for one that there is not."""

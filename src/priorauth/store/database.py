@@ -69,13 +69,14 @@ class Database:
         """Whether another file was put in this one's place while it is open. Nothing is read or written then."""
         return self._runner.is_replaced
 
-    async def write(self, operation: Operation[Result]) -> Result:
+    async def write(self, operation: Operation[Result], *, behind: bool = False) -> Result:
         """Run `operation` in a transaction and return its result once it is durable. Raises what it raises.
 
+        With `behind` it runs after all other writes that wait: for what can wait, and may come in numbers.
         Raises TemporarilyUnavailable when the database cannot do its part.
         """
         try:
-            return await asyncio.wrap_future(self._submit(operation))
+            return await asyncio.wrap_future(self._submit(operation, behind=behind))
         except Exception as error:
             raise _told(error) from error
 
@@ -106,11 +107,11 @@ class Database:
         self._queue.close()
         self._runner.close()
 
-    def _submit(self, operation: Operation[Result]) -> Future[Result]:
+    def _submit(self, operation: Operation[Result], *, behind: bool = False) -> Future[Result]:
         if self._closed:
             raise RuntimeError("the database is closed")
         witness = Witness(self.observer)
-        outcome = self._runner.write(self._body(lambda tx: witness.see(operation, tx)))
+        outcome = self._runner.write(self._body(lambda tx: witness.see(operation, tx)), behind=behind)
         # The first to hear of the outcome: what has committed is counted before its caller goes on.
         outcome.add_done_callback(witness.tell)
         return outcome

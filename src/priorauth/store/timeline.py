@@ -11,6 +11,8 @@ from priorauth.store.encryption.sealing import Sealer
 from priorauth.store.ids import id_after
 
 _table = tables.timeline
+# No observation of the engine begins so.
+_REPEATED = "repeated:"
 
 
 class Timeline:
@@ -35,6 +37,22 @@ class Timeline:
         document = self._sealer.seal(encode(entry), f"timeline:{entry.id}")
         self._connection.execute(_table.insert().values(**values, document=document))
         self.appended.append(occurrence)
+
+    def append_repeated(self, occurrence: Occurrence, *, ordinal: int) -> None:
+        """Append an entry of those that are bounded: of its event type the one with this number, from 0 on."""
+        self.append(occurrence, observation_id=f"{_REPEATED}{occurrence.entry.type}:{ordinal}")
+
+    def tell(self, occurrence: Occurrence) -> None:
+        """Tell observers what happened, and append nothing."""
+        self.appended.append(occurrence)
+
+    def count_repeated(self, authorization_id: str, event: str) -> int:
+        """Return how many entries of an event type were appended by `append_repeated`."""
+        query = sa.select(sa.func.count()).where(
+            _table.c.authorization_id == authorization_id,
+            _table.c.observation_id.startswith(f"{_REPEATED}{event}:", autoescape=True),
+        )
+        return int(self._connection.execute(query).scalar_one())
 
     def has_observed(self, authorization_id: str, observation_id: str) -> bool:
         """Say whether the observation was recorded before."""

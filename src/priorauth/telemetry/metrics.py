@@ -47,10 +47,10 @@ class Metrics:
         self._asking = _Asking()
         self._registry.register(self._asking)
 
-    def count(self, family: Family, *labels: str) -> None:
-        """Count one more."""
+    def count(self, family: Family, *labels: str, times: int = 1) -> None:
+        """Count one more, or so many."""
         counter = self._counters[family]
-        (counter.labels(*labels) if labels else counter).inc()
+        (counter.labels(*labels) if labels else counter).inc(times)
 
     def took(self, family: Family, seconds: float, *labels: str) -> None:
         """Count something that took this long."""

@@ -39,6 +39,7 @@ _NOTEWORTHY: Final = frozenset(
         "request_refused",
         "foreign_submission_refused",
         "held_submission_refused",
+        "session_ended",
         "sign_in_awaited",
     }
 )
@@ -97,6 +98,8 @@ class Watch(Observer):
 
     def _count(self, occurrence: Occurrence) -> None:
         entry, metrics = occurrence.entry, self._metrics
+        # One entry may be of many that happened.
+        times = int(entry.details.get("times", "1"))
         metrics.count(families.CASE_EVENTS, entry.type)
         match entry.type:
             case "human_needed":
@@ -112,4 +115,4 @@ class Watch(Observer):
             case "portal_page" if entry.details["page"] == _LOOKED_UP:
                 metrics.count(families.SUBMISSIONS, "looked_up")
             case kind if kind in _SUBMISSIONS:
-                metrics.count(families.SUBMISSIONS, _SUBMISSIONS[kind])
+                metrics.count(families.SUBMISSIONS, _SUBMISSIONS[kind], times=times)

@@ -21,7 +21,7 @@ import ssl
 import traceback
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import h11
 import structlog
@@ -68,7 +68,7 @@ class Refusal:
     """What did not leave, without what a patient's data may be in: no query string, no path parameters, no body.
 
     `path` is empty for a refused tunnel: what was to be said inside is not known. `code` and `words` say why a held
-    request was not sent.
+    request was not sent. `foreign`: it was final, and another one than the permitted or the held one.
     """
 
     method: str
@@ -78,6 +78,7 @@ class Refusal:
     final: bool
     code: str = ""
     words: str = ""
+    foreign: bool = False
 
 
 class _Cut(Exception):
@@ -393,13 +394,15 @@ class Gate:
     async def _refuse_foreign(self, client: ClientWire, refusal: Refusal) -> None:
         """Refuse what is final and not the permitted or held request. First of all, no permit is left."""
         self._guard.bar()
+        refusal = replace(refusal, foreign=True)
         _log.error("gate_foreign_final", method=refusal.method, origin=refusal.origin, reason=refusal.reason.value)
         if self._on_foreign is not None:
             _report(self._on_foreign, refusal)
         await self._refuse(client, refusal)
 
     async def _refuse(self, client: ClientWire, refusal: Refusal) -> None:
-        _log.info("gate_refused", method=refusal.method, origin=refusal.origin, reason=refusal.reason.value)
+        # A page can be refused as often as it likes: how often is on the timeline and in the metrics.
+        _log.debug("gate_refused", method=refusal.method, origin=refusal.origin, reason=refusal.reason.value)
         _report(self._on_refused, refusal)
         await client.reply(403, refusal.words or f"Refused by the submit guard: {refusal.reason.value}.")
 

@@ -15,11 +15,22 @@ from playwright.async_api import TimeoutError as PlaywrightTimeout
 from priorauth.channels.contract import ChannelFault
 
 Done = TypeVar("Done")
+Read = TypeVar("Read")
 
 # In CSS pixels, and bytes.
 _TALLEST_PICTURE: Final = 20_000
 _LARGEST_PICTURE: Final = 5_000_000
 _LARGEST_RESOURCE: Final = 2_000_000
+# In characters: of one text, and of all that is read at once. A customer's longest answer is shorter.
+_LONGEST_TEXT: Final = 50_000
+_LONGEST_READING: Final = 500_000
+_TOO_LONG: Final = "too long"
+_TOO_MUCH: Final = ("unexpected_page", "The portal's page has a longer text than any that it should have.")
+# The last step of a script that reads texts: those that are too long stay in the browser.
+_BOUNDED: Final = f"""
+    const texts = found.flat(Infinity), all = texts.reduce((sum, each) => sum + each.length, 0);
+    if (all > {_LONGEST_READING} || texts.some(each => each.length > {_LONGEST_TEXT})) return "{_TOO_LONG}";
+    return found;"""
 
 # Markup of what is read, where a browser takes it for text: something before it was left open.
 _MARKUP: Final = r"</?(dl|dt|dd|table|tr|td)\b"
@@ -111,7 +122,8 @@ async def described(page: Page, selector: str) -> dict[str, str]:
     Raises ChannelFault unless the list matches `selector` and is the only one, made of pairs of plain text: stored
     markup, for example in a member's name, can end a list early and begin another one.
     """
-    script = """(root, [selector, markup]) => {
+    script = (
+        """(root, [selector, markup]) => {
         const lists = root.querySelectorAll('dl'), parts = [...(lists[0]?.children ?? [])];
         const swallowed = node => new RegExp(markup, 'i').test(node.nodeValue ?? '')
             || [...(node.attributes ?? [])].some(each => new RegExp(markup, 'i').test(each.value));
@@ -126,16 +138,16 @@ async def described(page: Page, selector: str) -> dict[str, str]:
         const walker = document.createTreeWalker(root, NodeFilter.SHOW_ALL);
         while (walker.nextNode())
             if (walker.currentNode.parentNode.localName !== 'script' && swallowed(walker.currentNode)) return null;
-        return parts.filter(each => each.localName === 'dt').map(term => {
+        const found = parts.filter(each => each.localName === 'dt').map(term => {
             const value = term.nextElementSibling, time = value.querySelector('time');
             return [term.textContent.trim(), time ? time.dateTime : value.textContent.trim()];
-        });
-    }"""
+        });"""
+        + _BOUNDED
+        + "}"
+    )
     async with portal_faults():
-        found: list[tuple[str, str]] | None = await page.locator("html").evaluate(script, [selector, _MARKUP])
-    if found is None:
-        raise ChannelFault("unexpected_page", "The portal's page can be read in two ways.")
-    return once_each(found)
+        found: list[tuple[str, str]] | str | None = await page.locator("html").evaluate(script, [selector, _MARKUP])
+    return once_each(_bounded(found))
 
 
 def once_each(fields: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -187,23 +199,37 @@ async def table_rows(page: Page, selector: str, *, required: bool = False) -> li
 
     Raises ChannelFault where several match, or one has a table inside or several bodies: that can be read in two ways.
     """
-    script = """(tables, required) => {
+    script = (
+        """(tables, required) => {
         const rows = tables.flatMap(table => [...table.tBodies].flatMap(body => [...body.rows]));
         const nested = tables.some(table => table.querySelector('table') || table.tBodies.length > 1);
         if (tables.length > 1 || nested || (required && !tables.length)) return null;
-        return rows.map(row => [...row.cells].map(cell => cell.textContent.trim()));
-    }"""
+        const found = rows.map(row => [...row.cells].map(cell => cell.textContent.trim()));"""
+        + _BOUNDED
+        + "}"
+    )
     async with portal_faults():
-        found: list[list[str]] | None = await page.locator(selector).evaluate_all(script, required)
-    if found is None:
-        raise ChannelFault("unexpected_page", "The portal's page can be read in two ways.")
-    return found
+        found: list[list[str]] | str | None = await page.locator(selector).evaluate_all(script, required)
+    return _bounded(found)
 
 
 async def list_items(page: Page, selector: str) -> tuple[str, ...]:
     """Return the items of a list, as text; none when there is no such list."""
+    # By the browser's own means: it is asked of pages whose scripts run.
     async with portal_faults():
-        return tuple(text.strip() for text in await page.locator(f"{selector} > li").all_text_contents())
+        found = await page.locator(f"{selector} > li").all_text_contents()
+    if sum(map(len, found)) > _LONGEST_READING:
+        raise ChannelFault(*_TOO_MUCH)
+    return tuple(text.strip() for text in found)
+
+
+def _bounded(found: list[Read] | str | None) -> list[Read]:
+    """Return what a script has read. Raises ChannelFault where it read nothing for sure, or too much."""
+    if found is None:
+        raise ChannelFault("unexpected_page", "The portal's page can be read in two ways.")
+    if isinstance(found, str):
+        raise ChannelFault(*_TOO_MUCH)
+    return found
 
 
 def _require_success(response: Response | None, *, but: int | None = None) -> None:

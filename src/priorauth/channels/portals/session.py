@@ -23,6 +23,7 @@ from priorauth.channels.portals.pages import portal_faults
 from priorauth.channels.portals.screen import PortalScreen
 from priorauth.channels.portals.submit_guard.cookies import Cookie
 from priorauth.channels.portals.submit_guard.forwarding import WritesUnderWay
+from priorauth.channels.portals.submit_guard.refusals import Refusals
 from priorauth.channels.portals.turns import PersonsTurn
 from priorauth.domain.catalog import PortalAuthMode
 from priorauth.domain.live_sessions import SessionClaim
@@ -42,6 +43,7 @@ class PortalSession:
         guard: SubmitGuard,
         claim: SessionClaim,
         page_timeout_seconds: float,
+        refusals: Refusals | None = None,
     ) -> None:
         self.job = job
         self.page = page
@@ -51,6 +53,7 @@ class PortalSession:
         # Signed in by a human, or left by one: the case goes on in this very browser.
         self.is_given_back = False
         self.has_ended = False
+        self.refusals = refusals or Refusals()
         self.turn = PersonsTurn(guard, gate)
         self.screen = PortalScreen(
             context=page.context, page=page, guard=guard, turn=self.turn, downloads=running.downloads
@@ -59,6 +62,16 @@ class PortalSession:
         self._gate = gate
         self._page_timeout_seconds = page_timeout_seconds
         self._page_since = time.time_ns()
+        self._ended_by: str | None = None
+
+    @property
+    def ended_by(self) -> str | None:
+        """The cause for which the service ended the session before its time, as the timeline's code; None: no such."""
+        return self._ended_by or self._running.ended_by
+
+    def end_for(self, cause: str) -> None:
+        """Note why the session is about to be ended before its time."""
+        self._ended_by = self._ended_by or cause
 
     @property
     def is_up(self) -> bool:

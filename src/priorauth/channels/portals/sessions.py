@@ -7,6 +7,7 @@ their road and their driver, and end.
 
 import asyncio
 import secrets
+import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
@@ -23,24 +24,21 @@ from priorauth import faultpoints
 from priorauth.channels.contract import AccountInUse, ChannelFault, Job, SessionLedger
 from priorauth.channels.portals.chromium import SandboxMode
 from priorauth.channels.portals.gate import Gate, Refusal
-from priorauth.channels.portals.guard import Boundary, RefusalReason, SubmitGuard
+from priorauth.channels.portals.guard import Boundary, SubmitGuard
 from priorauth.channels.portals.isolation.launching import RunningBrowser, start_browser
 from priorauth.channels.portals.isolation.plan import IsolationSettings
 from priorauth.channels.portals.screen import PortalScreen
 from priorauth.channels.portals.session import PortalSession
 from priorauth.channels.portals.submit_guard.cookies import PortalCookies
+from priorauth.channels.portals.submit_guard.refusals import Entry, Refusals
 from priorauth.domain.errors import whereabouts
-from priorauth.domain.live_sessions import BoundaryState, SessionClaim
+from priorauth.domain.live_sessions import FOREIGN_SUBMISSION, BoundaryState, SessionClaim
 from priorauth.faultpoints import Phase, Point
 
 _log = structlog.get_logger(__name__)
 
-# Of each kind, in one session.
-_REFUSALS_NOTED: Final = 20
-_REFUSAL_EVENTS: Final = {
-    RefusalReason.FOREIGN_FINAL: "foreign_submission_refused",
-    RefusalReason.HELD_REFUSED: "held_submission_refused",
-}
+# Why a session is ended before its time, on its authorization's timeline.
+_REQUEST_FLOOD: Final = "request_flood"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +76,7 @@ class SessionHost:
         self._keeper: asyncio.Task[None] | None = None
         self._pending: set[asyncio.Task[None]] = set()
         # Claims of sessions that have ended, until that is on disk.
-        self._unreleased: dict[str, SessionClaim] = {}
+        self._unreleased: dict[str, tuple[SessionClaim, str | None]] = {}
         self._screenshots_taken = 0
 
     def of(self, authorization_id: str) -> PortalSession | None:
@@ -118,11 +116,11 @@ class SessionHost:
         if not await self._ledger.claim(claim):
             raise AccountInUse
         guard = SubmitGuard(boundary, stands=self._stands)
-        noted = Counter[str]()
+        refusals = Refusals()
         gate = Gate(
             guard,
-            on_refused=lambda refusal: self._note_refusal(job.authorization_id, refusal, noted),
-            on_foreign=lambda _: self._end_foreign(job.authorization_id, claim),
+            on_refused=lambda refusal: self._note_refusal(claim, refusal, refusals),
+            on_foreign=lambda _: self._end_for(claim, FOREIGN_SUBMISSION),
             on_answered=lambda: self._logged(self._note_answer(job.authorization_id, guard)),
             cookies=PortalCookies(state),
         )
@@ -142,6 +140,7 @@ class SessionHost:
             guard=guard,
             claim=claim,
             page_timeout_seconds=self._settings.page_timeout_seconds,
+            refusals=refusals,
         )
         self._sessions[job.authorization_id] = session
         running.browser.on("disconnected", lambda _: self._lost(session))
@@ -181,7 +180,7 @@ class SessionHost:
 
     async def intend_for_person(self, session: PortalSession) -> bool:
         """Commit that the held final request of the session's person is about to leave; False when it must not."""
-        return await self._ledger.intend_for_person(session.job.authorization_id)
+        return await self._ledger.intend_for_person(session.job.authorization_id, session_id=session.claim.session_id)
 
     async def note_answer(self, session: PortalSession) -> None:
         """Record, if the portal answered the session's final request with a success, that it did.
@@ -228,16 +227,22 @@ class SessionHost:
             await self.close(authorization_id)
         if self._driver is not None:
             await self._drop_driver(self._driver)
+        # What was counted is on its way to the database, which closes next.
+        while self._pending:
+            await asyncio.gather(*self._pending)
 
     async def _end(self, session: PortalSession) -> None:
-        claim = session.claim
-        self._unreleased[claim.session_id] = claim
+        claim, cause = session.claim, session.ended_by
+        self._unreleased[claim.session_id] = claim, cause
         # Whether or not it can be written down now: nobody else knows of this browser.
-        await self._logged(self._release(claim))
-        await session.close()
+        await self._logged(self._release(claim, cause))
+        try:
+            await session.close()
+        finally:
+            self._write(claim, session.refusals.rest())
 
-    async def _release(self, claim: SessionClaim) -> None:
-        await self._ledger.release(authorization_id=claim.authorization_id, session_id=claim.session_id)
+    async def _release(self, claim: SessionClaim, cause: str | None = None) -> None:
+        await self._ledger.release(authorization_id=claim.authorization_id, session_id=claim.session_id, cause=cause)
         self._unreleased.pop(claim.session_id, None)
 
     async def _launch(self, gate: Gate, *, state: bytes | None) -> tuple[RunningBrowser, Page]:
@@ -306,18 +311,16 @@ class SessionHost:
         self._pending.add(task)
         task.add_done_callback(self._pending.discard)
 
-    def _note_refusal(self, authorization_id: str, refusal: Refusal, noted: Counter[str]) -> None:
-        # Without the path, which at some portals names a member.
-        details = {"method": refusal.method, "origin": refusal.origin, "reason": refusal.code or refusal.reason.value}
-        event = _REFUSAL_EVENTS.get(refusal.reason) or ("submit_refused" if refusal.final else "request_refused")
-        noted[event] += 1
-        # A page that asks over and over must not fill the database: the proxy's log has every refusal.
-        if noted[event] <= _REFUSALS_NOTED:
-            self._later(self._ledger.note(authorization_id, event, details))
-        session = self._sessions.get(authorization_id)
+    def _note_refusal(self, claim: SessionClaim, refusal: Refusal, refusals: Refusals) -> None:
+        entry = refusals.add(refusal, now=time.monotonic())
+        if entry is not None:
+            self._write(claim, [entry])
+        session = self._sessions.get(claim.authorization_id)
         if session is None:
             return
-        if refusal.words:
+        if refusals.is_flood:
+            self._end_for(claim, _REQUEST_FLOOD)
+        elif refusal.words:
             session.screen.tell(refusal.words, refusal.code)
         else:
             session.screen.explain_refusal(
@@ -327,11 +330,16 @@ class SessionHost:
                 final=refusal.final,
             )
 
-    def _end_foreign(self, authorization_id: str, claim: SessionClaim) -> None:
-        """Something tried to use the permit of this session for another request: it gets none any more."""
-        session = self._sessions.get(authorization_id)
+    def _write(self, claim: SessionClaim, entries: list[Entry]) -> None:
+        for event, details in entries:
+            self._later(self._ledger.note(claim.authorization_id, event, details, repeated=True))
+
+    def _end_for(self, claim: SessionClaim, cause: str) -> None:
+        """End a session because of what its page does, for example because it tried to use the permit for another."""
+        session = self._sessions.get(claim.authorization_id)
         if session is not None and session.claim.session_id == claim.session_id:
-            self._later(self.close(authorization_id))
+            session.end_for(cause)
+            self._later(self.close(claim.authorization_id))
 
     async def _logged(self, work: Coroutine[Any, Any, None]) -> None:
         try:
@@ -342,9 +350,9 @@ class SessionHost:
     async def _keep(self) -> None:
         while True:
             await asyncio.sleep(self._settings.claim_seconds / 3)
-            for claim in list(self._unreleased.values()):
+            for claim, cause in list(self._unreleased.values()):
                 # A session has ended while the database was not to be had.
-                await self._logged(self._release(claim))
+                await self._logged(self._release(claim, cause))
             for authorization_id, session in list(self._sessions.items()):
                 try:
                     await self._keep_one(authorization_id, session)
@@ -359,6 +367,7 @@ class SessionHost:
         elif self._sessions.get(authorization_id) is session:
             session.claim = self._renewed(session.claim)
             await self._ledger.claim(session.claim)
+            self._write(session.claim, session.refusals.due(now=time.monotonic()))
 
 
 async def _answers(driver: Playwright) -> bool:

@@ -22,7 +22,8 @@ class Journal:
     `doubted_since` is when the case came back from a copy: what was sent before, this record may not know.
     `sent` is the approved content of the last attempt to submit the request; None where nobody approved one.
     `accepted_evidence` is what a person has accepted that the payer shows otherwise, as label and value.
-    `foreign_submissions` counts the sessions that tried to send another final request, under the present approval.
+    `foreign_submissions` counts the sessions that tried to send another final request, under the present approval or in
+    the hands of a person who has accepted a snapshot.
     """
 
     run: int = 0

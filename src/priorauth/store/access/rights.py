@@ -1,6 +1,7 @@
 """What the right to open a session rests on, read together: its claim, keys and portal account. It decides nothing."""
 
 from priorauth.domain.authorizations import Authorization
+from priorauth.domain.credentials import Credential
 from priorauth.domain.live.grants import AccessGrant, Basis
 from priorauth.domain.live_sessions import SessionClaim
 from priorauth.domain.organizations import ApiKey
@@ -28,4 +29,10 @@ def may_enter(tx: Transaction, claim: SessionClaim | None) -> bool:
     account = tx.credentials.get(claim.credential_id)
     if account is None:
         return False
-    return account.may_be_entered(lambda: tx.credentials.of_payer(account.environment, account.payer_id))
+    return account.may_be_entered(lambda: beside(tx, account))
+
+
+def beside(tx: Transaction, account: Credential) -> list[Credential]:
+    """Return the credentials of all payers at whose portal this one signs in, itself included."""
+    payers = tx.catalog.payers_beside(account.environment, account.payer_id)
+    return tx.credentials.of_payers(account.environment, payers)

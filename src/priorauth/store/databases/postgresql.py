@@ -76,6 +76,8 @@ class Pool:
         self.engine = create_engine(url, writing=True, connections=connections)
         self.reading = create_engine(url, writing=False, connections=connections)
         self._writers = ThreadPoolExecutor(connections, thread_name_prefix="priorauth-writer")
+        # Of all connections one at most, whatever waits.
+        self._behind = ThreadPoolExecutor(1, thread_name_prefix="priorauth-writer-behind")
         self._readers = ThreadPoolExecutor(connections, thread_name_prefix="priorauth-reader")
         self._listener = _Listener(url, changes)
         self._begun = _Count()
@@ -85,8 +87,10 @@ class Pool:
         """How many writes wait for their turn."""
         return self._begun.waiting
 
-    def write(self, body: Body[Result]) -> Future[Result]:
-        """Run a body as soon as a connection is free."""
+    def write(self, body: Body[Result], *, behind: bool = False) -> Future[Result]:
+        """Run a body as soon as a connection is free; those that are `behind` one after the other."""
+        if behind:
+            return self._behind.submit(self._commit, body)
         return self._writers.submit(self._begun.counting(lambda: self._commit(body)))
 
     async def read(self, body: Body[Result]) -> Result:
@@ -106,6 +110,7 @@ class Pool:
     def close(self) -> None:
         """Finish the writes that are waiting, then close every connection."""
         self._writers.shutdown()
+        self._behind.shutdown()
         self._readers.shutdown()
         self._listener.close()
         self.engine.dispose()

@@ -43,8 +43,11 @@ class Runner(Protocol):
         """How many writes wait for their turn."""
         ...
 
-    def write(self, body: Body[Result]) -> Future[Result]:
-        """Run a body in a transaction of its own; the result is there once it is durable."""
+    def write(self, body: Body[Result], *, behind: bool = False) -> Future[Result]:
+        """Run a body in a transaction of its own; the result is there once it is durable.
+
+        One that is `behind` waits for the others, and no other one for it.
+        """
         ...
 
     async def read(self, body: Body[Result]) -> Result:

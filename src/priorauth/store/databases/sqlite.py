@@ -12,8 +12,9 @@ import uuid
 from collections.abc import Callable, Collection
 from concurrent.futures import Future, InvalidStateError
 from contextlib import closing, suppress
+from itertools import count
 from pathlib import Path
-from queue import SimpleQueue
+from queue import PriorityQueue
 
 import sqlalchemy as sa
 import structlog
@@ -26,6 +27,7 @@ from priorauth.store.changes import Changes
 from priorauth.store.databases.runner import Body, DatabaseReplaced, Done, Result, TransactionLost
 
 _BATCH = 64
+_IN_TURN, _BEHIND, _LAST = range(3)
 _LISTENING_SECONDS = 0.1
 _announcements = tables.announcements
 
@@ -126,7 +128,9 @@ class OneWriter:
         self._beside = beside
         self.engine = create_engine(url, writing=True)
         self.reading = create_engine(url, writing=False)
-        self._waiting: SimpleQueue[_Write | None] = SimpleQueue()
+        # Of equal rank the earlier one first; two of the same number, which would compare writes, there are not.
+        self._waiting: PriorityQueue[tuple[int, int, _Write | None]] = PriorityQueue()
+        self._numbers = count()
         self._writer = threading.Thread(target=self._write_all, name="priorauth-writer", daemon=True)
         self._writer.start()
         self._listener = None if beside else _Listener(self.reading, self._heard)
@@ -136,10 +140,10 @@ class OneWriter:
         """How many writes wait for their turn."""
         return self._waiting.qsize()
 
-    def write(self, body: Body[Result]) -> Future[Result]:
-        """Run a body after those that wait already."""
+    def write(self, body: Body[Result], *, behind: bool = False) -> Future[Result]:
+        """Run a body after those that wait already, or `behind` all that are not."""
         write = _Write(body)  # type: ignore[arg-type]
-        self._waiting.put(write)
+        self._waiting.put((_BEHIND if behind else _IN_TURN, next(self._numbers), write))
         return write.outcome  # type: ignore[return-value]
 
     async def read(self, body: Body[Result]) -> Result:
@@ -168,17 +172,17 @@ class OneWriter:
         """Finish the writes that are waiting, then close every connection."""
         if self._listener is not None:
             self._listener.close()
-        self._waiting.put(None)
+        self._waiting.put((_LAST, next(self._numbers), None))
         self._writer.join()
         self.engine.dispose()
         self.reading.dispose()
 
     def _write_all(self) -> None:
-        while (first := self._waiting.get()) is not None:
+        while (first := self._waiting.get()[-1]) is not None:
             batch = [first]
             last = False
             while len(batch) < _BATCH and not self._waiting.empty():
-                following = self._waiting.get()
+                following = self._waiting.get()[-1]
                 if following is None:
                     last = True
                     break

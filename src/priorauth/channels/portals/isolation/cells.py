@@ -111,6 +111,10 @@ class Cell:
             return False
         return memory.uses_more_than(self._settings.memory_mib, process=self.process)
 
+    def was_out_of_memory(self) -> bool:
+        """Whether the kernel has ended the browser's processes because they needed more memory than they may."""
+        return self._cgroup is not None and memory.was_exceeded(self._cgroup)
+
     def runs(self) -> bool:
         """Whether the browser's first process has not ended."""
         return self._handle is not None and not select.select([self._handle], [], [], 0)[0]

@@ -28,6 +28,8 @@ from priorauth.channels.portals.isolation.survey import Survey, survey
 from priorauth.channels.portals.isolation.tabs import TabLimit
 
 _WATCH_SECONDS: Final = 1.0
+_MEMORY: Final = "memory_exceeded"
+_PAGES: Final = "page_flood"
 
 _log = structlog.get_logger(__name__)
 
@@ -43,6 +45,7 @@ class RunningBrowser:
         self.browser = browser
         self._cell = cell
         self.limit: TabLimit | None = None
+        self._ended_by: str | None = None
         self._watching: asyncio.Task[None] | None = None
         if cell is not None and cell.plan.cgroup is None:
             self._watching = asyncio.create_task(self._watch(cell), name="browser-memory")
@@ -51,6 +54,13 @@ class RunningBrowser:
     def downloads(self) -> Path | None:
         """The folder that the browser may write downloads to; None: any."""
         return None if self._cell is None else self._cell.downloads
+
+    @property
+    def ended_by(self) -> str | None:
+        """Which bound has ended the browser: `memory_exceeded` or `page_flood`; None: none has."""
+        if self._ended_by is None and self._cell is not None and self._cell.was_out_of_memory():
+            return _MEMORY
+        return self._ended_by
 
     async def open_page(self, *, state: bytes | None, timeout_seconds: float) -> Page:
         """Open the session's page in a context of its own, with an earlier session's cookies and storage if given."""
@@ -61,7 +71,7 @@ class RunningBrowser:
         )
         context.set_default_timeout(timeout_seconds * 1000)
         page = await context.new_page()
-        self.limit = TabLimit(context, on_flood=self._end)
+        self.limit = TabLimit(context, on_flood=lambda: self._end(_PAGES))
         return page
 
     async def close(self) -> None:
@@ -73,8 +83,9 @@ class RunningBrowser:
         if self._cell is not None:
             await asyncio.to_thread(self._cell.close)
 
-    def _end(self) -> None:
+    def _end(self, cause: str) -> None:
         """End the browser at once: its session sees that it has disconnected, and ends with a fault."""
+        self._ended_by = self._ended_by or cause
         if self._cell is not None:
             self._cell.kill()
         else:
@@ -86,7 +97,7 @@ class RunningBrowser:
             if await asyncio.to_thread(cell.exceeds_memory):
                 break
         _log.warning("browser_memory_exceeded", process=cell.process)
-        self._end()
+        self._end(_MEMORY)
 
 
 async def start_browser(

@@ -48,6 +48,13 @@ def new_group(parent: Path, memory_mib: int) -> Path:
     return group
 
 
+def was_exceeded(group: Path) -> bool:
+    """Whether the kernel has killed in a cgroup that needed more than its memory; False for one that is gone."""
+    with suppress(OSError):
+        return any(line.startswith("oom_kill ") and line != "oom_kill 0" for line in _lines(group / "memory.events"))
+    return False
+
+
 def remove_group(group: Path, *, patience_seconds: float = 2.0) -> None:
     """Remove a cgroup whose processes have been killed. One that stays is empty and costs nothing."""
     until = time.monotonic() + patience_seconds
@@ -93,6 +100,10 @@ def _share(process: int) -> int:
     except OSError:
         return _resident(process)
     return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+
+
+def _lines(file: Path) -> list[str]:
+    return file.read_text().splitlines()
 
 
 def _words(file: Path) -> list[str]:
