@@ -3,14 +3,18 @@
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from priorauth.commands import access_grants
-from priorauth.domain.live.grants import secret_of
+from priorauth.commands import access_grants, live_views
+from priorauth.commands.live_views import OPENINGS_A_MINUTE, VIEWS_OF_A_KIND
+from priorauth.domain.live.grants import Viewer, secret_of
+from priorauth.domain.live_sessions import AccessMode
 from priorauth.domain.organizations import Scope
 from priorauth.store.ids import present
+from priorauth.store.transaction import Transaction
 from tests.http import moves
 from tests.http.customer import CASES, Customer, Json, fresh_key, path, refused, taken
 from tests.http.server import URL, Server, serving
@@ -330,3 +334,71 @@ async def test_where_the_service_signs_in_a_snapshot_shows_no_live_view(server: 
     case = await moves.under_review(server, customer)
 
     assert address_of(case) is None
+
+
+async def test_one_address_is_opened_so_often_a_minute(server: Server, customer: Customer) -> None:
+    case = await live_case(server, customer)
+    grant, another = await watch(customer, case), await watch(customer, case)
+    for _ in range(OPENINGS_A_MINUTE):
+        await ticket_of(customer, grant)
+    before = await entries_about(customer, case)
+
+    program = await customer.get(grant["url"], headers=JSON)
+    person = await customer.get(grant["url"], headers=[("Accept", "text/html")])
+
+    error = refused(program, 429, "rate_limited")
+    assert error["retryable"] is True
+    assert program.headers["Retry-After"] == "60"
+    assert (person.status_code, "Too many people are here" in person.text) == (429, True)
+    assert await entries_about(customer, case) == before
+    await ticket_of(customer, another)
+    server.pass_time(minutes=1)
+    await ticket_of(customer, grant)
+
+
+async def test_who_watches_is_bounded_and_keeps_nobody_from_acting(server: Server, customer: Customer) -> None:
+    case = await live_case(server, customer)
+    await server.hand_over(case["id"])
+    watching, acting = await watch(customer, case), await take_part(customer, case)
+
+    def look_on(tx: Transaction) -> None:
+        moment = server.clock()
+        for number in range(VIEWS_OF_A_KIND):
+            viewer = Viewer(
+                id=f"view_{number}",
+                access_grant_id=watching["id"],
+                authorization_id=case["id"],
+                mode=AccessMode.READ_ONLY,
+                network_address="192.0.2.1",
+                opened_at=moment.now - timedelta(minutes=2),
+            )
+            tx.live_views.add(viewer, ticket_hash=f"ticket-{number}")
+            tx.live_views.connect(viewer, spending=f"ticket-{number}", leaving=f"next-{number}", now=moment.now)
+
+    server.database.write_now(look_on)
+
+    one_more = await customer.get(watching["url"], headers=JSON)
+
+    refused(one_more, 429, "rate_limited")
+    await ticket_of(customer, acting)
+
+
+async def test_a_viewer_that_comes_back_over_and_over_leaves_bounded_entries(
+    server: Server, customer: Customer
+) -> None:
+    case = await live_case(server, customer)
+    grant = await watch(customer, case)
+    ticket = await ticket_of(customer, grant)
+
+    def come_back(tx: Transaction) -> None:
+        moment, shown = server.clock(), ticket
+        for _ in range(60):
+            connected = live_views.connect(tx, moment, ticket=shown, review_seconds=900)
+            assert isinstance(connected, live_views.Connected)
+            shown = connected.next_ticket
+
+    server.database.write_now(come_back)
+
+    told = [each for each in await entries_about(customer, case) if each["type"] == "live_view_started"]
+    assert 0 < len(told) < 60
+    assert [each["details"].get("further") for each in told[-2:]] == [None, "not_noted"]

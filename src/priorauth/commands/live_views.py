@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from priorauth.commands.access_grants import note_of
 from priorauth.commands.record import load
-from priorauth.domain.errors import AccessGrantNotFound
+from priorauth.domain.errors import AccessGrantNotFound, RateLimited
 from priorauth.domain.live.grants import AccessGrant, Viewer, judge, refusal, ticket_hash_of
 from priorauth.domain.live.views import Ending
 from priorauth.domain.moment import Moment
@@ -18,6 +18,13 @@ from priorauth.store.transaction import Transaction
 
 # How long the first ticket of a view connects it: whoever opens a grant does so at once.
 _FIRST_TICKET = timedelta(seconds=60)
+OPENINGS_A_MINUTE = 20
+"""How often one address may be opened within a minute, whoever asks."""
+VIEWS_OF_A_KIND = 20
+"""How many may watch a session at a time, and as many act or wait to act: those who watch keep nobody from acting."""
+# A viewer that comes back over and over, or is refused, leaves so many entries of a kind within an hour.
+_ENTRIES_AN_HOUR = 40
+_REFUSALS_OF_A_GRANT = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +43,23 @@ def open_view(
 ) -> str | Ending:
     """Open a grant; return the ticket that connects its view once, or why the grant opens nothing any more.
 
-    Whoever calls has proven the grant's secret. Raises AccessGrantNotFound.
+    Whoever calls has proven the grant's secret. Raises AccessGrantNotFound, or RateLimited where the address was opened
+    too often lately, or too many look at the session.
     """
     grant = tx.access_grants.require(grant_id).bounded(review_seconds)
     ending = _judged(tx, moment, grant)
     if ending is not None:
         _note_refusal(tx, moment, grant, ending, network_address=network_address)
         return ending
+    _require_room(tx, grant, view_id=None)
+    since = moment.now - _FIRST_TICKET
+    if tx.live_views.opened_since(grant.id, since) >= OPENINGS_A_MINUTE:
+        raise RateLimited(
+            f"This address was opened {OPENINGS_A_MINUTE} times within a minute. Wait a minute and open it again.",
+            details={"retryAfterSeconds": int(_FIRST_TICKET.total_seconds()), "limit": OPENINGS_A_MINUTE},
+        )
+    # Their tickets connect nothing any more.
+    tx.live_views.forget_unused(grant.id, before=since)
     viewer = Viewer(
         id=moment.new_id("view"),
         access_grant_id=grant.id,
@@ -70,6 +87,7 @@ def connect(tx: Transaction, moment: Moment, *, ticket: str, review_seconds: flo
         ending = ending or Ending.SESSION_LOST
         _note_refusal(tx, moment, grant, ending, network_address=viewer.network_address)
         return ending
+    _require_room(tx, grant, view_id=viewer.id)
     following = secrets.token_urlsafe(32)
     if not tx.live_views.connect(
         viewer, spending=ticket_hash_of(ticket), leaving=ticket_hash_of(following), now=moment.now
@@ -115,6 +133,20 @@ def note_refused_input(tx: Transaction, moment: Moment, *, view_id: str, reason:
     _note(tx, moment, tx.live_views.require(view_id), event="live_input_refused", reason=reason)
 
 
+def _require_room(tx: Transaction, grant: AccessGrant, *, view_id: str | None) -> None:
+    """Raise RateLimited where as many others look at the session in the grant's mode as may."""
+    others = [
+        each
+        for each in tx.live_views.watching(grant.authorization_id)
+        if each.mode is grant.mode and each.id != view_id
+    ]
+    if len(others) >= VIEWS_OF_A_KIND:
+        raise RateLimited(
+            f"{VIEWS_OF_A_KIND} people look at this session already. Open the address again when one has left.",
+            details={"retryAfterSeconds": int(_FIRST_TICKET.total_seconds()), "limit": VIEWS_OF_A_KIND},
+        )
+
+
 def _judged(tx: Transaction, moment: Moment, grant: AccessGrant) -> Ending | None:
     case = load(tx, grant.authorization_id)
     return judge(grant, case, basis_of(tx, grant, case), now=moment.now)
@@ -135,17 +167,27 @@ def _of_ticket(tx: Transaction, moment: Moment, ticket: str, review_seconds: flo
 
 def _note(tx: Transaction, moment: Moment, viewer: Viewer, *, event: str, **details: str) -> None:
     grant = tx.access_grants.require(viewer.access_grant_id)
-    note_of(tx, moment, grant, event=event, liveViewId=viewer.id, networkAddress=viewer.network_address, **details)
+    hour = f"{grant.id}:{event}:{moment.now:%Y-%m-%dT%H}"
+    told = tx.timeline.count_observed(grant.authorization_id, f"{hour}:")
+    if told >= _ENTRIES_AN_HOUR:
+        return
+    # The last one says that it is.
+    last = {"further": "not_noted"} if told + 1 == _ENTRIES_AN_HOUR else {}
+    details = {"liveViewId": viewer.id, "networkAddress": viewer.network_address, **details, **last}
+    note_of(tx, moment, grant, event=event, once=f"{hour}:{told}", **details)
 
 
 def _note_refusal(tx: Transaction, moment: Moment, grant: AccessGrant, ending: Ending, *, network_address: str) -> None:
-    # Once for each reason and address: whoever keeps an old address must not be able to fill the timeline.
+    # Once for each reason and network address, and of those a bounded number: whoever keeps an old address, and has
+    # network addresses without end, must not be able to fill the timeline.
+    if tx.timeline.count_observed(grant.authorization_id, f"{grant.id}:refused:") >= _REFUSALS_OF_A_GRANT:
+        return
     note_of(
         tx,
         moment,
         grant,
         event="access_grant_refused",
-        once=f"{grant.id}:{ending.value}:{network_address}",
+        once=f"{grant.id}:refused:{ending.value}:{network_address}",
         reason=ending.value,
         networkAddress=network_address,
     )

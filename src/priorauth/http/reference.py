@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 import priorauth
-from priorauth.domain.errors import PriorAuthError
+from priorauth.domain.errors import Kind, PriorAuthError
 
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
@@ -55,6 +55,10 @@ _DEAD_LINKS: Mapping[str, tuple[str, str]] = {
         "The work at the payer's portal is over, or it will be started again. Look at the case for where it stands.",
     ),
 }
+_BUSY_LINK = (
+    "Too many people are here",
+    "This link was opened too often within a minute, or too many look at the session. Wait a minute and open it again.",
+)
 _UNKNOWN_LINK = (
     "This link does not work",
     "It may be incomplete. Go back to where you found it and open the session again.",
@@ -63,11 +67,12 @@ _UNKNOWN_LINK = (
 
 def refused_access_page(error: PriorAuthError, *, ancestors: str) -> Response:
     """Tell whoever followed a link to a live session why it shows none. `ancestors` may frame the page."""
-    title, advice = _DEAD_LINKS.get(error.code, _UNKNOWN_LINK)
+    is_busy = error.kind is Kind.RATE_LIMITED
+    title, advice = _BUSY_LINK if is_busy else _DEAD_LINKS.get(error.code, _UNKNOWN_LINK)
     policy = f"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors {ancestors}"
     headers = {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer"}
     page = _templates().get_template("refused_access.html")
-    return HTMLResponse(page.render(title=title, advice=advice), 404, headers)
+    return HTMLResponse(page.render(title=title, advice=advice), 429 if is_busy else 404, headers)
 
 
 @cache

@@ -48,9 +48,13 @@ class Timeline:
 
     def count_repeated(self, authorization_id: str, event: str) -> int:
         """Return how many entries of an event type were appended by `append_repeated`."""
+        return self.count_observed(authorization_id, f"{_REPEATED}{event}:")
+
+    def count_observed(self, authorization_id: str, prefix: str) -> int:
+        """Return how many entries have observation ids that begin so."""
         query = sa.select(sa.func.count()).where(
             _table.c.authorization_id == authorization_id,
-            _table.c.observation_id.startswith(f"{_REPEATED}{event}:", autoescape=True),
+            _table.c.observation_id.startswith(prefix, autoescape=True),
         )
         return int(self._connection.execute(query).scalar_one())
 

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.websockets import WebSocket
 
 from priorauth.commands import live_views as commands
-from priorauth.domain.errors import AccessGrantNotFound, NotFoundError, PathNotFound
+from priorauth.domain.errors import AccessGrantNotFound, NotFoundError, PathNotFound, RateLimited
 from priorauth.domain.live.grants import is_secret_of, refusal
 from priorauth.domain.live.views import Ending
 from priorauth.http.edge import Services
@@ -34,7 +34,7 @@ async def open_access_grant(request: Request, target: str) -> Response:
             await _look(services, target)
             return Response(headers=_NO_REFERRER)
         ticket = await _open(services, target, network_address=_address(request))
-    except NotFoundError as error:
+    except (NotFoundError, RateLimited) as error:
         if "text/html" not in accepted:
             raise
         return refused_access_page(error, ancestors=services.settings.live_frame_ancestors)

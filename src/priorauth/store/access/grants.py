@@ -128,6 +128,23 @@ class LiveViews:
             _views.c.id == viewer.id, _views.c.ticket_hash == ticket_hash, ticket_hash=None, ended_at=sortable(now)
         )
 
+    def opened_since(self, grant_id: str, since: datetime) -> int:
+        """Return how many views were opened by a grant after `since`."""
+        query = sa.select(sa.func.count()).where(
+            _views.c.access_grant_id == grant_id, _views.c.opened_at > sortable(since)
+        )
+        return int(self._connection.execute(query).scalar_one())
+
+    def forget_unused(self, grant_id: str, *, before: datetime) -> None:
+        """Delete the views of a grant that were opened before, and that nobody has connected."""
+        self._connection.execute(
+            _views.delete().where(
+                _views.c.access_grant_id == grant_id,
+                _views.c.connected_at.is_(None),
+                _views.c.opened_at <= sortable(before),
+            )
+        )
+
     def forget(self, grant_id: str) -> None:
         """Delete the views that go on under a grant."""
         self._connection.execute(_views.delete().filter_by(access_grant_id=grant_id))
