@@ -2,15 +2,17 @@
 
 import os
 import random
+import sqlite3
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from tests.chaos.cluster import Node, free_ports
 
 # A file system that nobody else sees, made by the process that becomes the server.
 _SURROUNDINGS = 'mount -t tmpfs -o size=8m tmpfs "$1" && cp -a "$0"/. "$1" && shift && exec "$@"'
+_PAGE = 4096
 _UNSHARED = ("unshare", "--user", "--map-root-user", "--mount")
 
 
@@ -60,17 +62,27 @@ class SmallDisk:
 
     @contextmanager
     def unreadable(self) -> Iterator[None]:
-        """Let the database's files show nothing, and show again what they held."""
-        with self._held():
-            kept = {path: path.read_bytes() for path in self.folder.glob("priorauth.db*") if path.suffix != ".db-shm"}
-            for path in kept:
-                os.truncate(path, 0)
-        try:
-            yield
-        finally:
+        """Let the database's files show nothing beyond the first page, and show again what they held.
+
+        A file without any page would be a new database to SQLite, and a log without users one to begin anew: a disk
+        that cannot be read is neither. So a page is left, and a user of the log is here for as long as it lasts.
+        """
+        database = self.folder / "priorauth.db"
+        left = {database: _PAGE, database.with_name(f"{database.name}-wal"): 0}
+        with closing(sqlite3.connect(database, isolation_level=None)) as user:
+            user.execute("SELECT count(*) FROM sqlite_master").fetchone()
             with self._held():
-                for path, content in kept.items():
-                    path.write_bytes(content)
+                kept = {path: path.read_bytes() for path in left}
+                for path, size in left.items():
+                    os.truncate(path, size)
+            try:
+                yield
+            finally:
+                # From the pages that it remembers, the server may have committed a write meanwhile, behind these.
+                with self._held():
+                    for path, content in kept.items():
+                        with path.open("r+b") as file:
+                            file.write(content)
 
     @contextmanager
     def _held(self) -> Iterator[None]:

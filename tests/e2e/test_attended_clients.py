@@ -58,7 +58,10 @@ class AttendedClient(PollingClient):
 
     def _moved(self) -> bool:
         if self.case["status"] == "processing":
-            self._watch(self.look())
+            session = self.look()
+            # What was read between two reads of one version is of that version: the case may move at any time.
+            if self._taken(self._call("GET", f"/{self.case['id']}"))["version"] == self.case["version"]:
+                self._watch(session)
             return False
         if self.case["status"] == "requires_action":
             self._hand_over()

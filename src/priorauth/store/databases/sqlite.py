@@ -29,6 +29,12 @@ from priorauth.store.databases.runner import Body, DatabaseReplaced, Done, Resul
 _BATCH = 64
 _IN_TURN, _BEHIND, _LAST = range(3)
 _LISTENING_SECONDS = 0.1
+_UNREADABLE = {
+    sqlite3.SQLITE_IOERR_READ,
+    sqlite3.SQLITE_IOERR_SHORT_READ,
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_NOTADB,
+}
 _announcements = tables.announcements
 
 _log = structlog.get_logger(__name__)
@@ -40,7 +46,10 @@ def database_url(data_dir: Path) -> str:
 
 
 def create_engine(url: str, *, writing: bool) -> sa.Engine:
-    """Return an engine whose transactions begin IMMEDIATE when `writing`: a deferred one could fail after its reads."""
+    """Return an engine whose transactions begin IMMEDIATE when `writing`: a deferred one could fail after its reads.
+
+    A connection that has met what cannot be read is not used again: it remembers pages that it filled with nothing.
+    """
     engine = sa.create_engine(
         url, connect_args={"check_same_thread": False}, pool_size=1, max_overflow=4, hide_parameters=True
     )
@@ -50,13 +59,19 @@ def create_engine(url: str, *, writing: bool) -> sa.Engine:
     def configure(connection: DBAPIConnection, _record: object) -> None:
         # Python's own BEGIN is switched off, since it begins late and never IMMEDIATE.
         connection.isolation_level = None
-        pragmas = ["busy_timeout=30000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"]
-        if not writing:
-            pragmas.append("query_only=ON")
-        for pragma in pragmas:
+        # Readers wait for nobody in WAL but for a log that is being recovered; the server's stand on its event loop.
+        # They do not choose WAL either: in a file that shows nothing that would wait for all other connections.
+        kept = ("busy_timeout=30000", "journal_mode=WAL") if writing else ("busy_timeout=1000", "query_only=ON")
+        for pragma in (*kept, "synchronous=FULL", "foreign_keys=ON"):
             cursor = connection.cursor()
             cursor.execute(f"PRAGMA {pragma}")
             cursor.close()
+
+    @sa.event.listens_for(engine, "handle_error")
+    def leave_unreadable(context: sa.ExceptionContext) -> None:
+        if _is_unreadable(context.original_exception):
+            context.is_disconnect = True
+            context.invalidate_pool_on_disconnect = False
 
     @sa.event.listens_for(engine, "begin")
     def begin_transaction(connection: sa.Connection) -> None:
@@ -241,13 +256,20 @@ class _Listener:
         while not self._closed.is_set():
             try:
                 with closing(self._engine.raw_connection()) as connection:
-                    self._listen(connection.cursor())
+                    self._listen(connection)
             except (sqlite3.Error, sa.exc.SQLAlchemyError) as error:
                 # The server goes on; what was said meanwhile is still there when the database is.
                 _log.warning("changes_not_heard", **whereabouts(error))
                 self._closed.wait(0.5)
 
-    def _listen(self, cursor: DBAPICursor) -> None:
+    def _listen(self, connection: sa.PoolProxiedConnection) -> None:
+        try:
+            self._listen_by(connection.cursor())
+        except sqlite3.Error:
+            connection.invalidate()
+            raise
+
+    def _listen_by(self, cursor: DBAPICursor) -> None:
         last = None
         while not self._closed.wait(_LISTENING_SECONDS):
             # A look at shared memory: the table is read only when somebody has committed anything.
@@ -260,6 +282,12 @@ class _Listener:
             found = dict(cursor.fetchall())
             if found:
                 self._heard(list(found), set(found.values()))
+
+
+def _is_unreadable(error: BaseException) -> bool:
+    """Say whether SQLite could not read the file, or not make sense of it. A full disk is another matter."""
+    code = error.sqlite_errorcode if isinstance(error, sqlite3.Error) and hasattr(error, "sqlite_errorcode") else None
+    return code in _UNREADABLE
 
 
 def _announce(connection: sa.Connection, touched: Collection[str]) -> None:
