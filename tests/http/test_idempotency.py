@@ -8,7 +8,8 @@ from contextlib import closing
 
 import pytest
 
-from priorauth.http.bodies import fingerprint
+from priorauth.http.bodies import understand
+from priorauth.http.schemas.base import NoQuery
 from tests.http.customer import CASES, SECOND_CASES, Customer, create_body, fresh_key, path, refused, said
 from tests.http.operations import BELOW_A_CASE, POSTS, Operation
 from tests.http.server import Server
@@ -69,7 +70,9 @@ async def test_the_body_is_compared_as_json(server: Server, customer: Customer, 
     ],
 )
 def test_two_bodies_are_the_same_when_their_values_are(one: str, other: str, *, same: bool) -> None:
-    assert (fingerprint(one.encode()) == fingerprint(other.encode())) is same
+    first, second = (understand(NoQuery, text.encode()).fingerprint for text in (one, other))
+
+    assert (first == second) is same
 
 
 @pytest.mark.parametrize("operation", [each for each in POSTS if each in BELOW_A_CASE], ids=str)

@@ -1,15 +1,22 @@
 """An API that listens: its socket, its address, and a server that is a guest of this process."""
 
 import asyncio
+import resource
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+from typing import cast
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from priorauth.http.protocol import EnvelopingProtocol
+from priorauth.http.connections import OpenConnections, RequestsInFlight
+from priorauth.http.protocol import BoundedProtocol
 from priorauth.live.messages import MESSAGE_LIMIT
+
+_CONNECTIONS = 4096
 
 
 class CannotListen(Exception):
@@ -59,11 +66,14 @@ class _ApiServer(uvicorn.Server):
 async def serving(app: FastAPI, listener: socket.socket, *, trusted_proxies: str = "") -> AsyncIterator[asyncio.Event]:
     """Serve the application; give the event of its unasked end. Trusted proxies tell for whom they ask."""
     stopped = asyncio.Event()
+    # uvicorn's own reading of the setting, so that there is one.
+    proxies = ProxyHeadersMiddleware(app, trusted_proxies).trusted_hosts  # type: ignore[arg-type]
+    connections = OpenConnections(limit=min(_CONNECTIONS, _open_files() // 2), is_proxy=proxies.__contains__)
     server = _ApiServer(
         uvicorn.Config(
-            app,
+            RequestsInFlight(app, is_proxy=proxies.__contains__),
             forwarded_allow_ips=trusted_proxies,
-            http=EnvelopingProtocol,
+            http=cast("type[asyncio.Protocol]", partial(BoundedProtocol, connections)),
             ws="websockets-sansio",
             ws_max_size=MESSAGE_LIMIT,
             # Pictures are compressed already.
@@ -83,3 +93,10 @@ async def serving(app: FastAPI, listener: socket.socket, *, trusted_proxies: str
     finally:
         server.should_exit = True
         await task
+
+
+def _open_files() -> int:
+    """Let the process open as many files as it may; return how many. A login shell's 1,024 are soon held."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return most if most != resource.RLIM_INFINITY else 2 * _CONNECTIONS

@@ -21,7 +21,9 @@ class Kind(StrEnum):
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     CONFLICT = "conflict"
+    TIMED_OUT = "timed_out"
     TOO_LARGE = "too_large"
+    HEAD_TOO_LARGE = "head_too_large"
     UNSUPPORTED_MEDIA = "unsupported_media"
     RATE_LIMITED = "rate_limited"
     INTERNAL = "internal"
@@ -363,6 +365,18 @@ class ManualHandoffNotActive(ConflictError):
     meaning = "The manual handoff is closed already. Read the authorization: it says how the case goes on."
 
 
+class TimedOutError(PriorAuthError):
+    """The client took too long to send its request."""
+
+    kind = Kind.TIMED_OUT
+
+
+class RequestTimeout(TimedOutError):
+    code = "request_timeout"
+    meaning = "The request took too long to arrive. Send it again, at once."
+    retryable = True
+
+
 class TooLargeError(PriorAuthError):
     """There are too many bytes."""
 
@@ -377,6 +391,17 @@ class PayloadTooLarge(TooLargeError):
 class FileTooLarge(TooLargeError):
     code = "file_too_large"
     meaning = "The file is larger than this server takes. Declare a smaller one, or split the document."
+
+
+class HeadTooLargeError(PriorAuthError):
+    """There is too much before the body."""
+
+    kind = Kind.HEAD_TOO_LARGE
+
+
+class RequestHeadTooLarge(HeadTooLargeError):
+    code = "request_head_too_large"
+    meaning = "The request's head is too large; 64 KiB and 100 header lines are the limit. Send fewer headers."
 
 
 class UnsupportedMediaError(PriorAuthError):

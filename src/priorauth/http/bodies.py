@@ -1,24 +1,33 @@
 """Reading bodies and query parameters: JSON that is strict, canonical and safe to store, faults named one by one."""
 
+import asyncio
 import hashlib
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import NoReturn, TypeVar
+from typing import Generic, NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
-from priorauth.domain.errors import BadRequest, Issue, PayloadTooLarge, UnsupportedMediaType
+from priorauth.domain.errors import BadRequest, Issue, PayloadTooLarge, RequestTimeout, UnsupportedMediaType
 from priorauth.formats.faults import sentence
 
 Shape = TypeVar("Shape", bound=BaseModel)
 
 FHIR_JSON = "application/fhir+json"
 BODY_LIMIT = 1024 * 1024
+SMALL_BODY = 16 * 1024
+BODY_SECONDS = 30.0
+"""For all of a body, however it arrives."""
 _DEPTH_LIMIT = 60
+_VALUES_LIMIT = 20_000
+_SEPARATORS = (b",", b"[", b"{")
+_TEXTS = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 _DIGITS_LIMIT = 400
 _ISSUES_LIMIT = 100
 _TOO_DEEP = f"it is nested too deeply; {_DEPTH_LIMIT} levels are the limit"
@@ -28,19 +37,33 @@ _CODES = {"missing": "required", "extra_forbidden": "unknown_field"}
 
 
 async def read_body(request: Request) -> bytes:
-    """Return the body. Raises PayloadTooLarge before all of it was read, or UnsupportedMediaType."""
-    if declared_size(request) > BODY_LIMIT:
-        raise PayloadTooLarge
+    """Return the body. Raises PayloadTooLarge before all of it was read, UnsupportedMediaType or RequestTimeout."""
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_LIMIT:
-            raise PayloadTooLarge
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    taken = ("application/json", FHIR_JSON) if request.url.path.endswith(".fhir") else ("application/json",)
-    if body and media_type not in taken:
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > BODY_LIMIT:
+                    raise PayloadTooLarge
+    except TimeoutError:
+        raise RequestTimeout from None
+    if body and not _is_taken(request):
         raise UnsupportedMediaType
     return bytes(body)
+
+
+def judge_declared(request: Request) -> None:
+    """Judge what the headers say of the body. Raises PayloadTooLarge or UnsupportedMediaType."""
+    size = declared_size(request)
+    if size > BODY_LIMIT:
+        raise PayloadTooLarge
+    if size and not _is_taken(request):
+        raise UnsupportedMediaType
+
+
+def is_large(request: Request) -> bool:
+    """Say whether the body may be a large one: a chunked one may."""
+    return "transfer-encoding" in request.headers or declared_size(request) > SMALL_BODY
 
 
 def declared_size(request: Request) -> int:
@@ -49,17 +72,34 @@ def declared_size(request: Request) -> int:
     return int(declared[:20]) if declared.isascii() and declared.isdecimal() else 0
 
 
-def parse(shape: type[Shape], body: bytes) -> Shape:
-    """Return the body as `shape`; no body at all is an empty object. Raises BadRequest, one issue a fault."""
+@dataclass(frozen=True, slots=True)
+class Understood(Generic[Shape]):
+    """A body that was read as a shape, or why it could not be. Its `fingerprint` is shared by all spellings of it."""
+
+    fingerprint: str
+    outcome: Shape | BadRequest
+
+    @property
+    def value(self) -> Shape:
+        """What the body says. Raises BadRequest, one issue a fault."""
+        if isinstance(self.outcome, BadRequest):
+            raise self.outcome
+        return self.outcome
+
+
+def understand(shape: type[Shape], body: bytes) -> Understood[Shape]:
+    """Read a body as `shape`; no body at all is an empty object."""
     try:
         # A number is its value: 1.0 is the integer 1.
         text = canonical(body)
     except ValueError as fault:
-        raise BadRequest(f"The body is not JSON that this server takes: {fault}.") from None
+        refusal = BadRequest(f"The body is not JSON that this server takes: {fault}.")
+        return Understood(hashlib.sha256(body).hexdigest(), refusal)
+    fingerprint = hashlib.sha256(text.encode()).hexdigest()
     try:
-        return shape.model_validate_json(text)
+        return Understood(fingerprint, shape.model_validate_json(text))
     except ValidationError as error:
-        _refuse(error)
+        return Understood(fingerprint, _refusal(error))
 
 
 def parse_query(shape: type[Shape], request: Request) -> Shape:
@@ -75,16 +115,7 @@ def parse_query(shape: type[Shape], request: Request) -> Shape:
     try:
         return shape.model_validate(dict(request.query_params))
     except ValidationError as error:
-        _refuse(error)
-
-
-def fingerprint(body: bytes) -> str:
-    """Return what two bodies share when they are the same JSON; a body that is no JSON is its bytes."""
-    try:
-        text = canonical(body).encode()
-    except ValueError:
-        text = body
-    return hashlib.sha256(text).hexdigest()
+        raise _refusal(error) from None
 
 
 def canonical(body: bytes) -> str:
@@ -92,6 +123,8 @@ def canonical(body: bytes) -> str:
 
     Raises ValueError, in words for a client, when it is no JSON that can be taken and stored.
     """
+    if _values(body) > _VALUES_LIMIT:
+        raise ValueError(f"it holds more than {_VALUES_LIMIT:,} values; send less at a time")
     try:
         value = json.loads(
             body.decode() or "{}",
@@ -113,7 +146,12 @@ def canonical(body: bytes) -> str:
     return text
 
 
-def _refuse(error: ValidationError) -> NoReturn:
+def _is_taken(request: Request) -> bool:
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return media_type == "application/json" or (media_type == FHIR_JSON and request.url.path.endswith(".fhir"))
+
+
+def _refusal(error: ValidationError) -> BadRequest:
     faults = error.errors(include_url=False, include_input=False)[:_ISSUES_LIMIT]
     issues = tuple(
         Issue(
@@ -123,9 +161,16 @@ def _refuse(error: ValidationError) -> NoReturn:
         )
         for fault in faults
     )
-    raise BadRequest(
+    return BadRequest(
         "The request does not have the shape that this operation takes. Correct what each issue names.", issues=issues
     )
+
+
+def _values(body: bytes) -> int:
+    """Return about how many values there are: at most so many, if it is JSON at all."""
+    counted = sum(map(body.count, _SEPARATORS))
+    # Texts hold commas too: they are left out only where it matters.
+    return counted if counted <= _VALUES_LIMIT else sum(map(_TEXTS.sub(b"", body).count, _SEPARATORS))
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -6,6 +6,7 @@ then the command itself. One request is one transaction, committed here; a store
 
 import asyncio
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Generic, TypeVar
@@ -27,7 +28,7 @@ from priorauth.domain.live.grants import Shows, secret_of
 from priorauth.domain.moment import Moment
 from priorauth.domain.organizations import Caller, Environment, Scope
 from priorauth.http.answers import Answer
-from priorauth.http.bodies import fingerprint, parse, parse_query, read_body
+from priorauth.http.bodies import SMALL_BODY, Understood, is_large, judge_declared, parse_query, read_body, understand
 from priorauth.http.conditions import expected_version, idempotency_key
 from priorauth.http.limits import Limits
 from priorauth.http.live_views import Live
@@ -174,6 +175,8 @@ class Call:
         self.admit(scope, "writes")
         if self.services.database.is_congested:
             raise TemporarilyUnavailable
+        # Before the transaction, which keeps everybody's writes waiting.
+        sent = await self._understood(body)
 
         def operation(tx: Transaction) -> Answer:
             tx.submission_claims.require_acknowledged()
@@ -182,17 +185,17 @@ class Call:
                 see(tx, self.caller)
             repeatable = self._repeatable()
             if repeatable is not None:
-                kept = self._kept(tx, repeatable, moment, secrets)
+                kept = self._kept(tx, repeatable, moment, sent.fingerprint, secrets)
                 if kept is not None:
                     return kept
             elif key_required:
                 raise IdempotencyKeyRequired
             expected = expected_version(self.request, required=version_required)
             parse_query(NoQuery, self.request)
-            answer = run(Writing(tx, self.caller, moment, parse(body, self.body), expected))
+            answer = run(Writing(tx, self.caller, moment, sent.value, expected))
             if repeatable is not None:
                 resting = secrets.conceal(answer.body) if secrets else answer.body
-                stored = StoredAnswer(self._fingerprint(tx), answer.status_code, answer.version, resting)
+                stored = StoredAnswer(_hash_of(tx, sent.fingerprint), answer.status_code, answer.version, resting)
                 tx.idempotency.keep(repeatable, stored, now=moment.now)
             return answer
 
@@ -217,27 +220,35 @@ class Call:
             path = PREFIX + path.removeprefix(SECOND_PREFIX)
         return IdempotencyScope(self.caller.organization_id, self.caller.environment, self.request.method, path, key)
 
-    def _fingerprint(self, tx: Transaction) -> str:
-        # Keyed: a plain hash of so short a text could be guessed.
-        return tx.sealer.index(f"request body:{fingerprint(self.body)}")
+    async def _understood(self, shape: type[Shape]) -> Understood[Shape]:
+        if len(self.body) <= SMALL_BODY:
+            return understand(shape, self.body)
+        # One large body at a time, and aside: small requests are answered meanwhile.
+        async with self.services.limits.parsing:
+            return await asyncio.to_thread(understand, shape, self.body)
 
-    def _kept(self, tx: Transaction, scope: IdempotencyScope, moment: Moment, secrets: Secrets | None) -> Answer | None:
+    def _kept(
+        self, tx: Transaction, scope: IdempotencyScope, moment: Moment, fingerprint: str, secrets: Secrets | None
+    ) -> Answer | None:
         if not tx.idempotency.take(scope):
             raise IdempotencyInProgress
         since = moment.now - timedelta(days=self.services.settings.idempotency_days)
         kept = tx.idempotency.find(scope, since=since)
         if kept is None:
             return None
-        if kept.body_hash != self._fingerprint(tx):
+        if kept.body_hash != _hash_of(tx, fingerprint):
             raise IdempotencyKeyReused
         body = secrets.reveal(tx, moment, kept.body) if secrets else kept.body
         return Answer(body, kept.status_code, kept.version, replayed=True) if body is not None else None
 
 
 async def authenticated(request: Request) -> Call:
-    """Return the call behind a request. Raises PayloadTooLarge, UnsupportedMediaType or Unauthorized."""
+    """Return the call behind a request; its body is read only of a client that is known.
+
+    Raises PayloadTooLarge, UnsupportedMediaType, Unauthorized, RateLimited, RequestTimeout or TemporarilyUnavailable.
+    """
     services: Services = request.app.state.services
-    body = await read_body(request)
+    judge_declared(request)
     scheme, _, presented = request.headers.get("authorization", "").partition(" ")
     environment = services.settings.environment
     known, moment = None, services.present()
@@ -251,7 +262,13 @@ async def authenticated(request: Request) -> Call:
     request.state.caller = caller
     if key.is_due_for_a_note(now=moment.now):
         await services.database.write(lambda tx: note_use(tx, moment, key_id=key.id))
-    return Call(request, services, caller, body)
+    with services.limits.reading(caller.organization_id) if is_large(request) else nullcontext():
+        return Call(request, services, caller, await read_body(request))
+
+
+def _hash_of(tx: Transaction, fingerprint: str) -> str:
+    # Keyed: a plain hash of so short a text could be guessed.
+    return tx.sealer.index(f"request body:{fingerprint}")
 
 
 AuthenticatedCall = Annotated[Call, Depends(authenticated)]
