@@ -8,11 +8,12 @@ from contextlib import asynccontextmanager, contextmanager
 import uvicorn
 from fastapi import FastAPI
 
+from priorauth.domain.errors import UserFault
 from priorauth.http.protocol import EnvelopingProtocol
 from priorauth.live.messages import MESSAGE_LIMIT
 
 
-class CannotListen(Exception):
+class CannotListen(UserFault):
     """The address is taken, or not one of this machine."""
 
 

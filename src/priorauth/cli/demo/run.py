@@ -16,8 +16,8 @@ from typing import Annotated, Any
 import httpx
 import typer
 
-from priorauth.cli.demo_server import new_key, serving
-from priorauth.cli.demo_sessions import Access, wait_for_enter
+from priorauth.cli.demo.server import new_key, serving
+from priorauth.cli.demo.sessions import Access, wait_for_enter
 from priorauth.sandbox import catalog
 
 _SCENARIO = "approved_after_review"
