@@ -5,7 +5,7 @@
 #   JOBS=3                    how many processes the tests run in; 0 runs them in this one
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test fuzz faults mutations hostile chaos lint format lock
+.PHONY: help setup setup-runtime demo serve test fuzz faults mutations hostile chaos lint format lock
 
 BIN := .venv/bin
 SOURCES := src tests scripts
@@ -16,13 +16,16 @@ export PYTHON
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: ## .venv with the locked packages, this package and a browser; quick when it is there
+setup: ## .venv with all locked packages, this package and a browser; quick when it is there
 	@scripts/setup.sh
 
-demo: setup ## one case from draft to decision against a simulated payer, and what it left behind
+setup-runtime:
+	@scripts/setup.sh runtime
+
+demo: setup-runtime ## one case from draft to decision against a simulated payer, and what it left behind
 	@$(BIN)/priorauth demo $(ARGS)
 
-serve: setup ## the server, on this machine
+serve: setup-runtime ## the server, on this machine
 	@$(BIN)/priorauth serve $(ARGS)
 
 test: setup ## all tests

@@ -92,6 +92,8 @@ def test_the_demo_ends_with_the_decision_and_leaves_pictures() -> None:
     assert "has counted 1 submission of this case" in shown.stdout
     folder = Path(shown.stdout.rsplit("Pictures of the payer's pages: ", 1)[1].strip())
     assert len(list(folder.glob("*.png"))) >= 8
+    assert not (folder.parent / "data").exists()
+    assert f"`rm -r {folder.parent}` removes them" in shown.stdout
 
 
 class Demo:

@@ -1,23 +1,29 @@
 """What an operator does to an installation beside running it."""
 
 import asyncio
-import json
 from datetime import datetime
-from pathlib import Path
 
-from priorauth.bootstrap import sandbox, storage
-from priorauth.bootstrap.engines import ADAPTERS
+from priorauth.bootstrap import storage
+from priorauth.commands import catalog as catalog_commands
 from priorauth.commands.organizations import create_key, ensure_organization
-from priorauth.domain.organizations import ApiKey, Environment, Scope
-from priorauth.formats.payer_folders import PayerFolder, read_folder
-from priorauth.http.app import create_app
-from priorauth.sandbox.server import check_portal, seed_members
+from priorauth.domain.organizations import ApiKey, Environment, Organization, Scope
 from priorauth.settings import Settings
 from priorauth.store import data_folder
 from priorauth.store.database import Database
 from priorauth.store.encryption import keys, rotation
 from priorauth.store.ids import present
 from priorauth.store.transaction import Transaction
+
+
+def grant_everything(tx: Transaction, organization: Organization) -> None:
+    """Open all providers at all payers of the sandbox to an organization."""
+    catalog_commands.grant_all(
+        tx,
+        organization=organization,
+        environment=Environment.SANDBOX,
+        providers=tx.catalog.providers(Environment.SANDBOX, after="", limit=100_000),
+        payers=tx.catalog.payers(Environment.SANDBOX),
+    )
 
 
 def issue_key(
@@ -34,36 +40,12 @@ def issue_key(
         moment = present()
         organization = ensure_organization(tx, moment, name=organization_name)
         if environment is Environment.SANDBOX:
-            sandbox.grant_everything(tx, organization)
+            grant_everything(tx, organization)
         return create_key(
             tx, moment, organization=organization, environment=environment, scopes=scopes, expires_at=expires_at
         )
 
     return database.write_now(operation)
-
-
-def read_payer(folder: Path) -> PayerFolder:
-    """Return the payer that a folder's files describe. Raises FaultyFolder."""
-    return read_folder(folder, portals=frozenset(ADAPTERS), judge_member=check_portal)
-
-
-def add_payer(database: Database, found: PayerFolder, settings: Settings) -> None:
-    """Put a payer into the catalog; in the sandbox every organization may use it, and its portal knows its members.
-
-    Members are written first: a crash in between leaves people whom nobody asks for.
-    """
-    is_sandbox = settings.environment is Environment.SANDBOX
-    if is_sandbox:
-        seed_members(settings.data_dir / "sandbox", found.payer.portal.id, found.members)
-
-    def operation(tx: Transaction) -> None:
-        tx.catalog.put_payer(settings.environment, found.payer)
-        if is_sandbox:
-            sandbox.give_accounts(tx)
-            for organization in tx.organizations.all():
-                sandbox.grant_everything(tx, organization)
-
-    database.write_now(operation)
 
 
 def rotate_keys(settings: Settings) -> int:
@@ -84,8 +66,3 @@ def rotate_keys(settings: Settings) -> int:
         if given is None:
             keys.write(path, keys.read(path)[:1])
     return changed
-
-
-def openapi_document(environment: Environment) -> str:
-    """Return the OpenAPI document of an environment as JSON."""
-    return json.dumps(create_app(environment).openapi(), indent=2)

@@ -12,6 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from priorauth.domain.errors import UserFault
 from priorauth.http.connections import OpenConnections, RequestsInFlight
 from priorauth.http.protocol import BoundedProtocol
 from priorauth.live.messages import MESSAGE_LIMIT
@@ -19,7 +20,7 @@ from priorauth.live.messages import MESSAGE_LIMIT
 _CONNECTIONS = 4096
 
 
-class CannotListen(Exception):
+class CannotListen(UserFault):
     """The address is taken, or not one of this machine."""
 
 

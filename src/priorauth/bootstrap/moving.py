@@ -13,7 +13,7 @@ from priorauth.settings import Settings
 from priorauth.store import data_folder
 from priorauth.store.blobs import folder_store, remote_store
 from priorauth.store.database import Database
-from priorauth.store.databases import postgresql
+from priorauth.store.databases.urls import is_postgresql
 from priorauth.store.encryption.sealing import CannotOpen
 from priorauth.store.ids import present
 from priorauth.store.keeping import moved, moving
@@ -40,7 +40,7 @@ def move(settings: Settings) -> Moved:
     nobody serves from it. Raises CannotMove, DataFolderInUse, FaultyKey.
     """
     folder, url = settings.data_dir, settings.database_url
-    if url is None or not postgresql.is_postgresql(url.get_secret_value()):
+    if url is None or not is_postgresql(url.get_secret_value()):
         raise CannotMove("Name the PostgreSQL to move to with --to or PRIORAUTH_DATABASE_URL: postgresql://….")
     if not (folder / DATABASE).is_file():
         raise CannotMove(f"{folder} has no database to move. Name the server's folder with --data-dir.")

@@ -4,6 +4,7 @@ import socket
 from contextlib import AsyncExitStack, ExitStack
 from urllib.parse import urlsplit
 
+from priorauth.domain.errors import UserFault
 from priorauth.domain.organizations import Environment
 from priorauth.http.edge import SandboxPortal
 from priorauth.sandbox import catalog
@@ -11,7 +12,7 @@ from priorauth.sandbox.server import PortalServer
 from priorauth.settings import Settings
 
 
-class NoPortals(Exception):
+class NoPortals(UserFault):
     """In the sandbox there are no payers but the simulated ones, and nobody said where they are."""
 
 

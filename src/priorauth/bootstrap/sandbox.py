@@ -4,7 +4,7 @@ from priorauth.commands import catalog as catalog_commands
 from priorauth.commands import credentials as credential_commands
 from priorauth.commands.credentials import Secrets
 from priorauth.domain.catalog import Payer, Provider
-from priorauth.domain.organizations import Environment, Organization
+from priorauth.domain.organizations import Environment
 from priorauth.formats.payers import payer_of, provider_of
 from priorauth.sandbox import catalog as sandbox_catalog
 from priorauth.store.database import Database
@@ -51,15 +51,4 @@ def _sandbox_entries() -> tuple[tuple[Provider, ...], tuple[Payer, ...]]:
     return (
         tuple(provider_of(entry) for entry in sandbox_catalog.providers()),
         tuple(payer_of(entry) for entry in sandbox_catalog.payers()),
-    )
-
-
-def grant_everything(tx: Transaction, organization: Organization) -> None:
-    """Open all providers at all payers of the sandbox to an organization."""
-    catalog_commands.grant_all(
-        tx,
-        organization=organization,
-        environment=Environment.SANDBOX,
-        providers=tx.catalog.providers(Environment.SANDBOX, after="", limit=100_000),
-        payers=tx.catalog.payers(Environment.SANDBOX),
     )

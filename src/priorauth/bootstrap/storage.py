@@ -5,7 +5,6 @@ import binascii
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from priorauth.bootstrap import sandbox
 from priorauth.domain.organizations import Environment
 from priorauth.settings import Settings
 from priorauth.store import data_folder
@@ -18,19 +17,29 @@ from priorauth.store.encryption.keys import FaultyKey
 from priorauth.store.encryption.sealing import Sealer
 from priorauth.store.ids import present
 from priorauth.store.keeping import moved
+from priorauth.store.transaction import Transaction
 
 
 @contextmanager
 def opened_database(settings: Settings, *, beside: bool = False) -> Iterator[Database]:
     """Open the installation's database; `beside` a server that may be running, which hears what is changed.
 
-    Creates folder, schema and, in the sandbox, the catalog and its accounts where they are missing. Raises
-    DataFolderInUse while the key is exchanged.
+    Creates folder, schema and, in the sandbox, the catalog and its accounts where they are missing; a new version of
+    the catalog is the server's to install. Raises DataFolderInUse while the key is exchanged.
     """
     with data_folder.keys_held(settings.data_dir), database_of(settings, beside=beside) as database:
-        if settings.environment is Environment.SANDBOX:
+        if settings.environment is Environment.SANDBOX and not (beside and database.read_now(_is_furnished)):
+            from priorauth.bootstrap import sandbox  # noqa: PLC0415 - its catalog is the largest import of a command
+
             sandbox.install_catalog(database)
         yield database
+
+
+def _is_furnished(tx: Transaction) -> bool:
+    """Say whether the sandbox has payers, and an account at each."""
+    accounts = {each.payer_id for each in tx.credentials.all(Environment.SANDBOX) if each.is_for_everybody}
+    payers = {each.id for each in tx.catalog.payers(Environment.SANDBOX)}
+    return bool(payers) and payers <= accounts
 
 
 @contextmanager

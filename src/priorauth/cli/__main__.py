@@ -1,16 +1,10 @@
 """Where `priorauth` begins, and `python -m priorauth.cli`."""
 
-import gc
+from priorauth.cli.main import app
 
 
 def run() -> None:
     """Run the command line."""
-    # What is imported stays for good: looking through it for garbage again and again is a fifth of a start.
-    gc.disable()
-    from priorauth.cli.main import app
-
-    gc.freeze()
-    gc.enable()
     app()
 
 

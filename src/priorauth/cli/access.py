@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
-from priorauth.cli.common import AsJson, DataDir, UserFault, opened, show
+from priorauth.cli.common import AsJson, DataDir, opened, show
 from priorauth.cli.providers import InEnvironment
+from priorauth.domain.errors import UserFault
 from priorauth.domain.organizations import Environment, Organization
 from priorauth.store.transaction import Transaction
 

@@ -8,7 +8,8 @@ import typer
 from priorauth.bootstrap import backups
 from priorauth.bootstrap.backups import Marked
 from priorauth.bootstrap.logs import configure_logging
-from priorauth.cli.common import DataDir, UserFault, read_settings, told
+from priorauth.cli.common import DataDir, read_settings, told
+from priorauth.domain.errors import UserFault
 from priorauth.store.keeping import backups as copies
 from priorauth.store.keeping.backups import Manifest
 

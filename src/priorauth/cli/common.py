@@ -4,28 +4,20 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 from sqlalchemy.exc import DatabaseError
 
-from priorauth.bootstrap import listening, storage
 from priorauth.bootstrap.logs import configure_logging
-from priorauth.bootstrap.portals import NoPortals
-from priorauth.channels.portals.chromium import ChromiumError
-from priorauth.commands.credentials import UnusableCredential
-from priorauth.commands.organizations import NoSuchKey, UnusableScopes
-from priorauth.domain.credentials import FaultyTotpSecret
+from priorauth.domain.errors import UserFault
 from priorauth.domain.organizations import Environment
 from priorauth.settings import Settings
-from priorauth.store.data_folder import DataFolderInUse
-from priorauth.store.database import Database
-from priorauth.store.encryption.keys import FaultyKey
-from priorauth.store.keeping.backups import FaultyBackup
-from priorauth.store.keeping.moved import Moved
-from priorauth.store.keeping.moving import CannotMove
+
+if TYPE_CHECKING:
+    from priorauth.store.database import Database
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DataDir = Annotated[
@@ -48,28 +40,6 @@ def read_settings(given: dict[str, Any]) -> Settings:
         raise typer.Exit(2) from None
 
 
-class UserFault(Exception):
-    """What an operator typed cannot be done; the message says what to do instead."""
-
-
-# What an operator can mend: the message says how.
-_TOLD = (
-    DataFolderInUse,
-    CannotMove,
-    FaultyBackup,
-    Moved,
-    FaultyKey,
-    FaultyTotpSecret,
-    NoSuchKey,
-    UnusableCredential,
-    UnusableScopes,
-    UserFault,
-    ChromiumError,
-    listening.CannotListen,
-    NoPortals,
-)
-
-
 def show(rows: Sequence[Mapping[str, object]], *, as_json: bool) -> None:
     """Print rows as a table, or as JSON."""
     if as_json:
@@ -85,10 +55,12 @@ def show(rows: Sequence[Mapping[str, object]], *, as_json: bool) -> None:
 
 
 @contextmanager
-def opened(data_dir: Path | None, environment: Environment | None = None) -> Iterator[Database]:
+def opened(data_dir: Path | None, environment: Environment | None = None) -> "Iterator[Database]":
     """Give the data folder's database, beside a running server too; faults are told."""
     settings = read_settings({"data_dir": data_dir, "environment": environment})
     configure_logging("warning")
+    from priorauth.bootstrap import storage
+
     with told(), storage.opened_database(settings, beside=True) as database:
         yield database
 
@@ -104,7 +76,7 @@ def told() -> Iterator[None]:
     """Turn what an operator can mend into a message on standard error and exit status 1."""
     try:
         yield
-    except _TOLD as error:
+    except UserFault as error:
         message = str(error)
     except OSError as error:
         message = f"{error.filename or 'the data folder'}: {error.strerror or error}"

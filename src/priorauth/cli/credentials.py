@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
-from priorauth.cli.common import AsJson, DataDir, UserFault, opened, show
+from priorauth.cli.common import AsJson, DataDir, opened, show
 from priorauth.cli.providers import InEnvironment
 from priorauth.commands import credentials as commands
 from priorauth.commands.credentials import Secrets
 from priorauth.domain.credentials import Credential, read_totp_secret
+from priorauth.domain.errors import UserFault
 from priorauth.domain.organizations import Environment
 from priorauth.store.access.rights import beside
 from priorauth.store.ids import present

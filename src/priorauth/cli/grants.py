@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from priorauth.cli.common import AsJson, DataDir, UserFault, opened, show
+from priorauth.cli.common import AsJson, DataDir, opened, show
 from priorauth.commands.access_grants import revoke_as_operator
-from priorauth.domain.errors import AccessGrantNotFound
+from priorauth.domain.errors import AccessGrantNotFound, UserFault
 from priorauth.domain.live.grants import AccessGrant
 from priorauth.store.ids import present
 

@@ -7,11 +7,9 @@ from typing import Annotated
 
 import typer
 
-from priorauth.bootstrap import administration
-from priorauth.cli.common import AsJson, DataDir, UserFault, opened, show
-from priorauth.commands import organizations as commands
+from priorauth.cli.common import AsJson, DataDir, opened, show
+from priorauth.domain.errors import UserFault
 from priorauth.domain.organizations import ApiKey, Environment, Organization, Scope
-from priorauth.store.ids import present
 
 app = typer.Typer(help="API keys.", no_args_is_help=True)
 
@@ -34,6 +32,8 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Create an API key. Its text is shown once and stored nowhere."""
+    from priorauth.bootstrap import administration
+
     with opened(data_dir, environment) as database:
         key, text = administration.issue_key(
             database,
@@ -56,6 +56,9 @@ def list_keys(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 @app.command("revoke")
 def revoke(key_id: KeyId, data_dir: DataDir = None) -> None:
     """Take a key's rights away, at once, of a running server too."""
+    from priorauth.commands import organizations as commands
+    from priorauth.store.ids import present
+
     with opened(data_dir) as database:
         database.write_now(lambda tx: commands.revoke_key(tx, present(), key_id=key_id))
     typer.echo(f"{key_id} opens nothing any more.")
@@ -69,6 +72,9 @@ def rotate(
     as_json: AsJson = False,
 ) -> None:
     """Create a key with the same rights; the old one ends after the overlap."""
+    from priorauth.commands import organizations as commands
+    from priorauth.store.ids import present
+
     with opened(data_dir) as database:
         key, text = database.write_now(
             lambda tx: commands.rotate_key(tx, present(), key_id=key_id, overlap=_span(overlap))
@@ -102,7 +108,7 @@ def _time(moment: datetime | None) -> str | None:
 
 def _end(text: str) -> datetime:
     if re.fullmatch(r"[0-9]+[mhd]", text):
-        return present().now + _span(text)
+        return datetime.now(UTC) + _span(text)
     try:
         ends = datetime.fromisoformat(text)
     except ValueError:

@@ -18,7 +18,8 @@ from priorauth.bootstrap.portals import portals_here
 from priorauth.bootstrap.storage import opened_database
 from priorauth.channels.portals.chromium import find_chromium
 from priorauth.channels.portals.isolation.launching import require
-from priorauth.cli.common import DataDir, UserFault, read_settings, told
+from priorauth.cli.common import DataDir, read_settings, told
+from priorauth.domain.errors import UserFault
 from priorauth.domain.organizations import Environment
 from priorauth.settings import Settings
 

@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
-from priorauth.cli.common import AsJson, DataDir, UserFault, opened, show
+from priorauth.cli.common import AsJson, DataDir, opened, show
 from priorauth.commands.organizations import ensure_organization
+from priorauth.domain.errors import UserFault
 from priorauth.store.ids import present
 
 app = typer.Typer(help="Organizations.", no_args_is_help=True)

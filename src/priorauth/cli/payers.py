@@ -7,9 +7,10 @@ from urllib.parse import urlsplit
 
 import typer
 
-from priorauth.bootstrap import administration
-from priorauth.cli.common import AsJson, DataDir, UserFault, opened, read_settings, show, told
+from priorauth.bootstrap import payers as payer_folders
+from priorauth.cli.common import AsJson, DataDir, opened, read_settings, show, told
 from priorauth.cli.providers import InEnvironment
+from priorauth.domain.errors import UserFault
 from priorauth.domain.organizations import Environment
 from priorauth.formats.payer_files import json_schema
 from priorauth.formats.payer_folders import FaultyFolder, PayerFolder
@@ -40,7 +41,7 @@ def add(folder: Folder, environment: InEnvironment = Environment.SANDBOX, data_d
             _require_address(found.payer.portal.base_url)
     settings = read_settings({"data_dir": data_dir, "environment": environment})
     with opened(data_dir, environment) as database:
-        administration.add_payer(database, found, settings)
+        payer_folders.add_payer(database, found, settings)
     typer.echo(f"{found.payer.id} is in the catalog of {environment}.")
 
 
@@ -75,7 +76,7 @@ def _require_address(base_url: str | None) -> None:
 
 def _read(folder: Path) -> PayerFolder:
     try:
-        return administration.read_payer(folder)
+        return payer_folders.read_payer(folder)
     except FaultyFolder as faulty:
         for fault in faulty.faults:
             typer.echo(f"{folder / fault.file}:{fault.line}: {fault.message}", err=True)

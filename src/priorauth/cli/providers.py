@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
-from priorauth.cli.common import AsJson, DataDir, UserFault, opened, show
+from priorauth.cli.common import AsJson, DataDir, opened, show
 from priorauth.domain.catalog import Provider, is_npi
+from priorauth.domain.errors import UserFault
 from priorauth.domain.organizations import Environment
 
 app = typer.Typer(help="Providers.", no_args_is_help=True)

@@ -4,12 +4,13 @@ from dataclasses import dataclass, replace
 
 from priorauth.commands import sign_ins
 from priorauth.domain.credentials import Credential
+from priorauth.domain.errors import UserFault
 from priorauth.domain.moment import Moment
 from priorauth.domain.organizations import Environment
 from priorauth.store.transaction import Transaction
 
 
-class UnusableCredential(Exception):
+class UnusableCredential(UserFault):
     """A credential cannot be added, or there is none of this id. The message says what to do instead."""
 
 

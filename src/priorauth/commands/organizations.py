@@ -6,16 +6,17 @@ import secrets
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from priorauth.domain.errors import UserFault
 from priorauth.domain.moment import Moment
 from priorauth.domain.organizations import ApiKey, Caller, Environment, Organization, Scope, needs_read
 from priorauth.store.transaction import Transaction
 
 
-class NoSuchKey(Exception):
+class NoSuchKey(UserFault):
     """An operator named a key that does not exist, or that opens nothing any more."""
 
 
-class UnusableScopes(Exception):
+class UnusableScopes(UserFault):
     """An operator named scopes that are of no use together. The message says what to add."""
 
 

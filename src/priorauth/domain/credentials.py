@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 import pyotp
 
+from priorauth.domain.errors import UserFault
 from priorauth.domain.organizations import Environment
 
 TOTP_PERIOD = timedelta(seconds=30)
@@ -21,7 +22,7 @@ class _Totp(pyotp.TOTP):
     min_secret_length_bits = 80
 
 
-class FaultyTotpSecret(Exception):
+class FaultyTotpSecret(UserFault):
     """A text is no secret of one-time codes. The message says what is expected, and nothing of the text."""
 
 

@@ -37,6 +37,10 @@ class Severity(StrEnum):
     WARNING = "warning"
 
 
+class UserFault(Exception):
+    """What an operator typed, set or put there cannot be used. No client meets it; the message says what to do."""
+
+
 @dataclass(frozen=True, slots=True)
 class Issue:
     """One fault of one field. `field` is a linkId, a dotted path into the request's body, or None for the whole."""

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from priorauth.domain.errors import UserFault
 from priorauth.store import tables
 from priorauth.store.blobs import seal_clear_files
 from priorauth.store.databases import schema, sqlite
@@ -26,7 +27,7 @@ _LAST_IN_CLEAR = "0001"
 _INSTALLATION = "keys"
 
 
-class DataFolderInUse(Exception):
+class DataFolderInUse(UserFault):
     """Another server holds the folder, or other commands its keys."""
 
 

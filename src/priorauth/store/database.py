@@ -15,8 +15,9 @@ import structlog
 from priorauth.domain.errors import TemporarilyUnavailable, whereabouts
 from priorauth.domain.events import Observer
 from priorauth.store.changes import Changes, Witness
-from priorauth.store.databases import postgresql, sqlite
+from priorauth.store.databases import sqlite
 from priorauth.store.databases.runner import Body, DatabaseReplaced, Done, Runner, is_outage
+from priorauth.store.databases.urls import is_postgresql
 from priorauth.store.encryption.sealing import Sealer
 from priorauth.store.transaction import Transaction
 from priorauth.store.work import WorkQueue
@@ -46,12 +47,8 @@ class Database:
         self.observer = Observer()
         self.changes = Changes()
         self._sealer = sealer
-        self._runner: Runner = (
-            postgresql.Pool(url, self.changes, connections=connections)
-            if postgresql.is_postgresql(url)
-            else sqlite.OneWriter(url, self.changes, beside=beside)
-        )
-        self._queue = WorkQueue(self._runner.engine)
+        self._runner = _runner(url, self.changes, connections=connections, beside=beside)
+        self._queue = WorkQueue(self._runner.reading)
         self._closed = False
 
     @property
@@ -122,6 +119,15 @@ class Database:
             return Done(operation(transaction), transaction.touched, transaction.written)
 
         return body
+
+
+def _runner(url: str, changes: Changes, *, connections: int, beside: bool) -> Runner:
+    if not is_postgresql(url):
+        return sqlite.OneWriter(url, changes, beside=beside)
+    # Its driver is a large import, and most commands run over SQLite.
+    from priorauth.store.databases import postgresql  # noqa: PLC0415
+
+    return postgresql.Pool(url, changes, connections=connections)
 
 
 def _told(error: Exception) -> Exception:

@@ -9,14 +9,18 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from threading import Lock
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from dbos import DBOSClient, DBOSPortableJSONSerializer, EnqueueOptions
 from opentelemetry.trace import SpanKind
 
 from priorauth.store import tables
 from priorauth.store.databases import clock
 from priorauth.telemetry import traces
+
+if TYPE_CHECKING:
+    from dbos import DBOSClient, EnqueueOptions
 
 QUEUE = "authorizations"
 PROCESS = "process_authorization"
@@ -98,10 +102,10 @@ class WorkLoad:
 class WorkQueue:
     """Writes work into the engine's tables, through a connection that the caller commits."""
 
-    def __init__(self, engine: sa.Engine) -> None:
-        self._client = DBOSClient(
-            system_database_engine=engine, serializer=DBOSPortableJSONSerializer(), retry_connection_errors=False
-        )
+    def __init__(self, reading: sa.Engine) -> None:
+        self._engine = reading
+        self._lock = Lock()
+        self._made: DBOSClient | None = None
 
     def enqueue(self, connection: sa.Connection, work: Work) -> None:
         """Enqueue `work`; a piece with the same id that is known already is left as it is."""
@@ -117,11 +121,28 @@ class WorkQueue:
         with traces.span(f"enqueue {work.workflow}", {traces.CASE: work.authorization_id}, kind=SpanKind.PRODUCER):
             trace = traces.carried()
             known = (work.authorization_id, work.run, work.turn, *([trace] if trace is not None else []))
-            self._client.enqueue_in_transaction(connection, options, *known)
+            self._client().enqueue_in_transaction(connection, options, *known)
 
     def close(self) -> None:
         """Let go of the client; the engine's connections belong to the caller."""
-        self._client.destroy()
+        if self._made is not None:
+            self._made.destroy()
+
+    def _client(self) -> "DBOSClient":
+        """Return the client. Commands that enqueue nothing never import it: that takes longer than most of them.
+
+        It reads once from its engine, beside the caller's transaction, and writes through the caller's connection.
+        """
+        with self._lock:
+            if self._made is None:
+                from dbos import DBOSClient, DBOSPortableJSONSerializer  # noqa: PLC0415
+
+                self._made = DBOSClient(
+                    system_database_engine=self._engine,
+                    serializer=DBOSPortableJSONSerializer(),
+                    retry_connection_errors=False,
+                )
+            return self._made
 
 
 class WorkLedger:

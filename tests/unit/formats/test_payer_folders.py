@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from priorauth.bootstrap import administration
+from priorauth.bootstrap.payers import read_payer
 from priorauth.domain.catalog import CodeSystem, RequestType, ServiceCode, ServiceRequest
 from priorauth.domain.errors import UnsupportedRoute
 from priorauth.formats.payer_files import json_schema
@@ -26,7 +26,7 @@ def faults(folder: Path, text: str, **others: str) -> list[tuple[str, int, str]]
     for name, content in others.items():
         (folder / f"{name}.json").write_text(content, encoding="utf-8")
     with pytest.raises(FaultyFolder) as caught:
-        administration.read_payer(folder)
+        read_payer(folder)
     return [(fault.file, fault.line, fault.message) for fault in caught.value.faults]
 
 
@@ -36,14 +36,14 @@ def line_of(text: str, part: str) -> int:
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_every_shipped_payer_is_in_order(folder: Path) -> None:
-    found = administration.read_payer(folder)
+    found = read_payer(folder)
 
     assert found.payer.id == folder.name
     assert found.payer.id == "larkspur-health" or found.members
 
 
 def test_they_are_different_and_ask_for_different_things() -> None:
-    payers = [administration.read_payer(folder).payer for folder in FOLDERS]
+    payers = [read_payer(folder).payer for folder in FOLDERS]
     asked = [{item.link_id for each in payer.questionnaires for item in each.item} for payer in payers]
 
     assert len(payers) >= 5
@@ -127,14 +127,14 @@ def test_no_file_outside_of_the_folder_is_read(tmp_path: Path) -> None:
 
 def test_an_empty_folder_says_what_to_write(tmp_path: Path) -> None:
     with pytest.raises(FaultyFolder, match=r"payer.yaml:1: The folder has no payer.yaml"):
-        administration.read_payer(tmp_path)
+        read_payer(tmp_path)
 
 
 def test_yaml_has_no_types_that_json_has_not(tmp_path: Path) -> None:
     text = TEXT.replace("displayName: Tallgrass Community Plan", "displayName: 2026-11-24", 1)
     (tmp_path / "payer.yaml").write_text(text.replace("brand: Tallgrass", "brand: no", 1), encoding="utf-8")
 
-    payer = administration.read_payer(tmp_path).payer
+    payer = read_payer(tmp_path).payer
 
     assert (payer.display_name, payer.brand) == ("2026-11-24", "no")
 
@@ -157,14 +157,14 @@ def test_the_schema_describes_the_shipped_payers() -> None:
     ],
 )
 def test_a_code_finds_its_service_by_name_family_or_last(system: CodeSystem, code: str, title: str) -> None:
-    payer = administration.read_payer(SHIPPED / "tallgrass-community").payer
+    payer = read_payer(SHIPPED / "tallgrass-community").payer
     request = ServiceRequest(payer.id, "KS", RequestType.OUTPATIENT, ServiceCode(system, code))
 
     assert payer.rules_for(request).title == title
 
 
 def test_a_code_of_no_family_is_no_route_where_there_is_no_last() -> None:
-    payer = administration.read_payer(SHIPPED / "harbor-imaging").payer
+    payer = read_payer(SHIPPED / "harbor-imaging").payer
     request = ServiceRequest(payer.id, "TX", RequestType.OUTPATIENT, ServiceCode(CodeSystem.CPT, "70554"))
 
     with pytest.raises(UnsupportedRoute):

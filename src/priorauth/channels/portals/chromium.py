@@ -20,6 +20,8 @@ from typing import Final, Literal
 
 import structlog
 
+from priorauth.domain.errors import UserFault
+
 SandboxMode = Literal["auto", "on", "off"]
 
 # The headless shell first: two to four times lighter than the full browser in start, page and memory.
@@ -95,7 +97,7 @@ _RESOLVE_NOTHING: Final = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.*
 _log = structlog.get_logger(__name__)
 
 
-class ChromiumError(Exception):
+class ChromiumError(UserFault):
     """A browser could not be had as it was asked for."""
 
 

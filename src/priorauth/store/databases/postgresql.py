@@ -34,11 +34,6 @@ _SESSION = (
 _CONNECTING = {"connect_timeout": 5, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
 
 
-def is_postgresql(url: str) -> bool:
-    """Say whether a URL names a PostgreSQL."""
-    return url.startswith(("postgresql:", "postgresql+psycopg:", "postgres:"))
-
-
 def driver_url(url: str) -> sa.URL:
     """Return the URL with the driver that is used here, however the operator wrote it."""
     return sa.make_url(re.sub("^postgres:", "postgresql:", url)).set(drivername="postgresql+psycopg")

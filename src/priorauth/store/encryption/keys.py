@@ -10,10 +10,11 @@ import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
+from priorauth.domain.errors import UserFault
 from priorauth.store.encryption.sealing import KEY_BYTES
 
 
-class FaultyKey(Exception):
+class FaultyKey(UserFault):
     """The keys are missing, malformed, or not those that sealed the data. The message says what to do."""
 
 

@@ -19,6 +19,7 @@ from typing import BinaryIO
 import msgspec
 
 from priorauth import __version__
+from priorauth.domain.errors import UserFault
 
 DATABASE, FILES, KEYS = "priorauth.db", "files", "keys"
 KEY_FILES = ("data.key", "server.key")
@@ -27,7 +28,7 @@ _FORMAT = 1
 _CHUNK = 1024 * 1024
 
 
-class FaultyBackup(Exception):
+class FaultyBackup(UserFault):
     """A copy cannot be made there, or is not whole. The message says what to do."""
 
 

@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+from priorauth.domain.errors import UserFault
 from priorauth.store.encryption.keys import store_secret
 
 _MARK = "MOVED"
 
 
-class Moved(Exception):
+class Moved(UserFault):
     """The folder's contents live elsewhere. The message says where."""
 
 

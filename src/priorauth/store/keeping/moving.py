@@ -11,6 +11,7 @@ import msgspec
 import sqlalchemy as sa
 from obstore.store import ObjectStore
 
+from priorauth.domain.errors import UserFault
 from priorauth.store import tables
 from priorauth.store.claims.objects import is_claim
 from priorauth.store.encryption.rotation import sealed_values
@@ -22,7 +23,7 @@ _LEFT = (tables.workers, tables.chores, tables.places, tables.installation, tabl
 MOVED = tuple(table for table in tables.metadata.sorted_tables if table not in _LEFT)
 
 
-class CannotMove(Exception):
+class CannotMove(UserFault):
     """The contents cannot be moved, or did not arrive as they were. The message says what to do."""
 
 

@@ -5,6 +5,7 @@ what the browser does at the payer's portal, the review snapshot before it is ap
 With `--watch` somebody can look on, and with `--handoff` somebody has to act: whoever runs it, in a browser.
 """
 
+import shutil
 import signal
 import tempfile
 import time
@@ -15,8 +16,8 @@ from typing import Annotated, Any
 import httpx
 import typer
 
-from priorauth.cli.demo_server import new_key, serving
-from priorauth.cli.demo_sessions import Access, wait_for_enter
+from priorauth.cli.demo.server import new_key, serving
+from priorauth.cli.demo.sessions import Access, wait_for_enter
 from priorauth.sandbox import catalog
 
 _SCENARIO = "approved_after_review"
@@ -41,16 +42,25 @@ def demo(
     # Whoever stops the demo stops its server too, however they do it.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     say("Starting the server, its engine and a simulated health plan.")
-    with serving(folder) as base_url:
-        say(f"Serving at {base_url}")
-        client = httpx.Client(
-            base_url=base_url, headers={"Authorization": f"Bearer {new_key(folder)}"}, timeout=10, trust_env=False
-        )
-        with client:
-            scenario = _HANDOFF_SCENARIO if handoff else _SCENARIO
-            is_as_expected = _Integrator(client, say, scenario=scenario, watch=watch).run()
-    say(f"Pictures of the payer's pages: {folder / 'screenshots'}")
+    try:
+        with serving(folder) as base_url:
+            say(f"Serving at {base_url}")
+            client = httpx.Client(
+                base_url=base_url, headers={"Authorization": f"Bearer {new_key(folder)}"}, timeout=10, trust_env=False
+            )
+            with client:
+                scenario = _HANDOFF_SCENARIO if handoff else _SCENARIO
+                is_as_expected = _Integrator(client, say, scenario=scenario, watch=watch).run()
+    finally:
+        _leave(folder, say)
     raise typer.Exit(0 if is_as_expected else 1)
+
+
+def _leave(folder: Path, say: Callable[[str], None]) -> None:
+    """Remove the demo's data, however it has ended, and tell what it leaves."""
+    shutil.rmtree(folder / "data", ignore_errors=True)
+    say(f"The demo's data are removed. What is left is the server's log and pictures; `rm -r {folder}` removes them.")
+    say(f"Pictures of the payer's pages: {folder / 'screenshots'}")
 
 
 class _Integrator:

@@ -11,6 +11,19 @@ from pathlib import Path
 import typer
 
 _PROGRAM = (sys.executable, "-m", "priorauth.cli")
+_OF_AN_INSTALLATION = {
+    f"PRIORAUTH_{name}"
+    for name in (
+        "DATABASE_URL",
+        "ENCRYPTION_KEYS",
+        "FILES_URL",
+        "HOST",
+        "PUBLIC_BASE_URL",
+        "SANDBOX_URL",
+        "SECRETS_DIR",
+        "SERVER_KEY",
+    )
+}
 
 
 @contextmanager
@@ -32,7 +45,9 @@ def serving(folder: Path) -> Iterator[str]:
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    return {**os.environ, "PRIORAUTH_SCREENSHOTS_DIR": str(folder / "screenshots"), "PRIORAUTH_ENVIRONMENT": "sandbox"}
+    """Return the shell's variables, without those that lead to an installation: a demo must never reach its data."""
+    kept = {name: value for name, value in os.environ.items() if name not in _OF_AN_INSTALLATION}
+    return {**kept, "PRIORAUTH_SCREENSHOTS_DIR": str(folder / "screenshots"), "PRIORAUTH_ENVIRONMENT": "sandbox"}
 
 
 def new_key(folder: Path) -> str:
@@ -47,6 +62,6 @@ def new_key(folder: Path) -> str:
         "Demo Clinic",
         "--json",
     ]
-    made = subprocess.run(command, check=True, capture_output=True, text=True)
+    made = subprocess.run(command, check=True, capture_output=True, text=True, env=_environment(folder))
     key: str = json.loads(made.stdout)["key"]
     return key
