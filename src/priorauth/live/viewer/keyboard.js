@@ -1,8 +1,7 @@
 // Keys, composed text and the clipboard, taken by a text field that nobody sees: so phones and input methods work as in any.
 
-import { modifiersOf } from "./screen.js";
+import { APPLE, modifiersOf } from "./screen.js";
 
-const APPLE = /Mac|iPhone|iPad/.test(navigator.platform);
 // Something to delete, so that the keyboards of phones tell of it.
 const GROUND = "\u200b\u200b\u200b\u200b";
 

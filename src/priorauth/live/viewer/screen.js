@@ -1,5 +1,6 @@
 // The canvas: paints frames, and turns what mouse and fingers do on it into places of the portal's page.
 
+export const APPLE = /Mac|iPhone|iPad/.test(navigator.platform);
 const BUTTONS = ["left", "middle", "right"];
 const TAP_DISTANCE = 10;
 const LONG_PRESS = 550;
@@ -7,6 +8,9 @@ const LONG_PRESS = 550;
 export function modifiersOf(event) {
   // The key that writes a third character of a key is no shortcut, though Windows says Ctrl and Alt.
   if (event.getModifierState && event.getModifierState("AltGraph")) return event.shiftKey ? 8 : 0;
+  // Nor is Option on an Apple keyboard, where it writes the character that the key has with it.
+  const writes = APPLE && event.altKey && !event.ctrlKey && !event.metaKey && event.key && [...event.key].length === 1;
+  if (writes) return event.shiftKey ? 8 : 0;
   return (event.altKey ? 1 : 0) | (event.ctrlKey ? 2 : 0) | (event.metaKey ? 4 : 0) | (event.shiftKey ? 8 : 0);
 }
 

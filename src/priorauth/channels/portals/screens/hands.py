@@ -23,22 +23,20 @@ _MOUSE_EVENTS: Final = {Motion.MOVE: "mouseMoved", Motion.DOWN: "mousePressed", 
 # What Windows calls a key by its place, on the keyboard that portals were written for. A dot is 190: 46, its character,
 # would be Delete.
 _KEY_NUMBERS: Final = {
-    "Backspace": 8, "Tab": 9, "Enter": 13, "NumpadEnter": 13, "ShiftLeft": 16, "ShiftRight": 16, "ControlLeft": 17,
-    "ControlRight": 17, "AltLeft": 18, "AltRight": 18, "Pause": 19, "CapsLock": 20, "Escape": 27, "Space": 32,
-    "PageUp": 33, "PageDown": 34, "End": 35, "Home": 36, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39,
+    "Backspace": 8, "Tab": 9, "Clear": 12, "Enter": 13, "NumpadEnter": 13, "ShiftLeft": 16, "ShiftRight": 16,
+    "ControlLeft": 17, "ControlRight": 17, "AltLeft": 18, "AltRight": 18, "Pause": 19, "CapsLock": 20, "Escape": 27,
+    "Space": 32, "PageUp": 33, "PageDown": 34, "End": 35, "Home": 36, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39,
     "ArrowDown": 40, "PrintScreen": 44, "Insert": 45, "Delete": 46, "MetaLeft": 91, "MetaRight": 92, "ContextMenu": 93,
     "NumpadMultiply": 106, "NumpadAdd": 107, "NumpadSubtract": 109, "NumpadDecimal": 110, "NumpadDivide": 111,
     "NumLock": 144, "ScrollLock": 145, "Semicolon": 186, "Equal": 187, "Comma": 188, "Minus": 189, "Period": 190,
     "Slash": 191, "Backquote": 192, "BracketLeft": 219, "Backslash": 220, "BracketRight": 221, "Quote": 222,
-    "IntlBackslash": 226,
+    "IntlBackslash": 226, "BrowserBack": 166, "BrowserForward": 167, "BrowserRefresh": 168,
     **{f"F{number}": 111 + number for number in range(1, 13)},
     **{f"Digit{digit}": 48 + digit for digit in range(10)},
     **{f"Numpad{digit}": 96 + digit for digit in range(10)},
     **{f"Key{letter}": ord(letter) for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"},
 }  # fmt: skip
 _MODIFIER_KEYS: Final = frozenset({"Shift", "Control", "Alt", "AltGraph", "Meta"})
-# Keyboards without places, as those of phones, name what a key means.
-_NAMED_KEYS: Final = {"Enter": 13, "Backspace": 8, "Delete": 46, "Tab": 9, "Escape": 27, " ": 32}
 
 
 class Hands:
@@ -164,6 +162,8 @@ class Hands:
 def key_event(key: Key) -> dict[str, Any]:
     """Return the DevTools event of a key: with the number that Windows gives it, and the text that it writes."""
     number = key_number(key)
+    if _is_third_character(key):
+        key = replace(key, modifiers=key.modifiers & ~(Modifier.CONTROL | Modifier.ALT))
     event: dict[str, Any] = {
         "key": key.key,
         "code": key.code,
@@ -183,10 +183,23 @@ def key_event(key: Key) -> dict[str, Any]:
 
 
 def key_number(key: Key) -> int:
-    """Return Windows' number of a key: a letter or a digit by its meaning, so that other layouts keep shortcuts."""
+    """Return Windows' number of a key.
+
+    A letter goes by its meaning, so that other layouts keep shortcuts; so does a key that has a name: of the number pad
+    with NumLock off, of keyboards that were remapped, and of those without places, as phones have them.
+    """
     if len(key.key) == 1 and key.key.isascii() and key.key.isalpha():
         return ord(key.key.upper())
-    return _KEY_NUMBERS.get(key.code) or _NAMED_KEYS.get(key.key, 0)
+    if len(key.key) > 1 and key.key in _KEY_NUMBERS:
+        return _KEY_NUMBERS[key.key]
+    return _KEY_NUMBERS.get("Space" if key.key == " " else key.code, 0)
+
+
+def _is_third_character(key: Key) -> bool:
+    """Say whether a key writes with AltGr, which some systems tell as Ctrl and Alt: `@`, `€`, `ą`."""
+    both = Modifier.CONTROL | Modifier.ALT
+    writes = len(key.key) == 1 and key.key != " " and not (key.key.isascii() and key.key.isalnum())
+    return writes and key.modifiers & both == both
 
 
 def _text_of(key: Key) -> str:
