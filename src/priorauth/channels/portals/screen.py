@@ -33,6 +33,7 @@ from priorauth.domain.live.inputs import (
     GiveFiles,
     Input,
     Key,
+    Paste,
     Pointer,
     SetValue,
     SwitchTab,
@@ -75,7 +76,11 @@ class PortalScreen:
         self._settling_downloads = asyncio.Lock()
         self._working: set[asyncio.Task[None]] = set()
         self._listener = Listener(
-            on_frame=self._framed, on_pick=self._picked, on_selected=self._selected, on_title=self._rearrange
+            on_frame=self._framed,
+            on_pick=self._picked,
+            on_selected=self._selected,
+            on_copied=self._copied,
+            on_title=self._rearrange,
         )
         self._add(page, opener=None)
         for other in context.pages:
@@ -312,6 +317,10 @@ class PortalScreen:
         if self._held and self._watcher is not None and tab == self._active:
             self._watcher.select(text)
 
+    def _copied(self, tab: int, text: str) -> None:
+        if self._held and self._watcher is not None and tab == self._active:
+            self._watcher.copy(text)
+
     def _asked(self, dialog: PageDialog) -> None:
         self._overlays.hold_dialog(dialog)
 
@@ -353,7 +362,7 @@ class PortalScreen:
         task.add_done_callback(self._working.discard)
 
 
-def _apply(hands: Hands, action: Pointer | Wheel | Key | Text | Composition) -> None:
+def _apply(hands: Hands, action: Pointer | Wheel | Key | Text | Paste | Composition) -> None:
     match action:
         case Pointer():
             hands.point(action)
@@ -363,5 +372,7 @@ def _apply(hands: Hands, action: Pointer | Wheel | Key | Text | Composition) -> 
             hands.press(action)
         case Text():
             hands.write(action)
+        case Paste():
+            hands.paste(action)
         case Composition():
             hands.compose(action)

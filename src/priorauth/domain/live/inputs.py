@@ -99,7 +99,17 @@ class Key:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Text:
-    """Text comes in as a whole: pasted, composed, or from a keyboard that has no keys."""
+    """Text comes in as a whole: composed, or from a keyboard that has no keys."""
+
+    text: str
+
+    def __post_init__(self) -> None:
+        _check_text(self.text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paste:
+    """Text is pasted: the page hears of it as of any paste."""
 
     text: str
 
@@ -193,7 +203,7 @@ class CloseTab:
 
 
 Answer = AnswerDialog | ChooseOptions | SetValue | GiveFiles | Dismiss
-Input = Pointer | Wheel | Key | Text | Composition | Answer | SwitchTab | CloseTab
+Input = Pointer | Wheel | Key | Text | Paste | Composition | Answer | SwitchTab | CloseTab
 
 
 def _check_place(x: float, y: float) -> None:

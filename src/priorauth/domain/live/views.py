@@ -222,6 +222,10 @@ class Watcher(Protocol):
         """Take the text that is selected in the page now."""
         ...
 
+    def copy(self, text: str) -> None:
+        """Take a text that the page has put on the clipboard."""
+        ...
+
     def refuse(self, *, code: str, words: str) -> None:
         """Take why something that the person did was not sent: a code, and a sentence for the person."""
         ...

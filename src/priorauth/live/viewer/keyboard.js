@@ -12,7 +12,7 @@ export class Keyboard {
   constructor({ field, send, may, leave }) {
     Object.assign(this, { field, send, may, leave });
     this.down = new Map();
-    this.selected = "";
+    this.selected = this.copied = "";
     this.reset();
     field.addEventListener("keydown", (event) => this.keyDown(event));
     field.addEventListener("keyup", (event) => this.keyUp(event));
@@ -20,8 +20,10 @@ export class Keyboard {
     field.addEventListener("compositionupdate", (event) => this.compose(event.data || ""));
     field.addEventListener("compositionend", (event) => this.composed(event.data || ""));
     field.addEventListener("paste", (event) => this.paste(event));
-    field.addEventListener("copy", (event) => this.copy(event));
-    field.addEventListener("cut", (event) => this.copy(event) && this.tap("Delete"));
+    // Without it a browser copies nothing from a field where nothing is selected.
+    field.addEventListener("beforecopy", (event) => event.preventDefault());
+    field.addEventListener("copy", (event) => this.copy(event, this.copied || this.selected));
+    field.addEventListener("cut", (event) => this.copy(event, this.selected) && this.tap("Delete"));
     field.addEventListener("blur", () => this.lift());
     field.addEventListener("focus", () => this.reset());
   }
@@ -93,27 +95,37 @@ export class Keyboard {
     else this.compose("");
   }
 
-  write(text) {
+  write(text, type = "text") {
     let rest = text.replaceAll("\r\n", "\n");
     if (rest.toWellFormed) rest = rest.toWellFormed();
     while (rest) {
       // A character of two halves is not cut through.
       const half = /[\ud800-\udbff]/.test(rest[AT_ONCE - 1] || "");
-      this.send({ type: "text", text: rest.slice(0, half ? AT_ONCE - 1 : AT_ONCE) });
+      this.send({ type, text: rest.slice(0, half ? AT_ONCE - 1 : AT_ONCE) });
       rest = rest.slice(half ? AT_ONCE - 1 : AT_ONCE);
     }
   }
 
   paste(event) {
     event.preventDefault();
-    if (this.may()) this.write(event.clipboardData.getData("text/plain"));
+    if (this.may()) this.write(event.clipboardData.getData("text/plain"), "paste");
   }
 
-  copy(event) {
+  copy(event, text) {
     event.preventDefault();
-    if (!this.selected || !this.may()) return false;
-    event.clipboardData.setData("text/plain", this.selected);
+    if (!text || !this.may()) return false;
+    event.clipboardData.setData("text/plain", text);
     return true;
+  }
+
+  // What was selected or copied last counts.
+  select(text) {
+    this.selected = text;
+    if (text) this.copied = "";
+  }
+
+  clear() {
+    this.selected = this.copied = "";
   }
 
   tap(key) {

@@ -86,13 +86,26 @@ const TAKERS = {
     renderTime();
   },
   control(message) {
-    if (state.holder === "you" && message.holder !== "you") handback.close();
+    if (state.holder === "you" && message.holder !== "you") {
+      handback.close();
+      keyboard.clear();
+      at("copied").hidden = true;
+    }
     Object.assign(state, { holder: message.holder, interactive: message.interactive, watching: message.watching });
   },
   scene: (message) => (state.scene = message),
   status: (message) => (state.status = message),
   input: (message) => (state.reach = message.state),
-  selected: (message) => (keyboard.selected = message.text),
+  selected(message) {
+    keyboard.select(message.text);
+    if (!keyboard.copied) at("copied").hidden = true;
+  },
+  copied(message) {
+    keyboard.copied = message.text;
+    const shown = message.text.length > 60 ? `${message.text.slice(0, 60)}…` : message.text;
+    setText("copied-text", `The portal has copied “${shown}”. Copy it to your own clipboard?`);
+    at("copied").hidden = false;
+  },
   refused: (message) => notice(message.message),
   report: (message) => handback.answered(message),
   takeover(message) {
@@ -135,14 +148,14 @@ const told = {
 function dark(headline, detail, number, waits) {
   told.broken();
   screen.clear();
-  keyboard.selected = "";
+  keyboard.clear();
   overlays.clear();
   setText("dark-title", headline);
   setText("dark-text", detail);
   setText("dark-number", number ? `Receipt ${number}` : "");
   at("dark-number").hidden = !number;
   at("dark-wait").hidden = !waits;
-  at("notice").hidden = at("asked").hidden = true;
+  at("notice").hidden = at("asked").hidden = at("copied").hidden = true;
   const wasHidden = at("dark").hidden;
   at("dark").hidden = false;
   if (wasHidden) at("dark-title").focus();
@@ -264,6 +277,12 @@ at("start").onclick = () => {
 at("take").onclick = () => send({ type: "control" });
 at("keyboard").onclick = focusKeys;
 at("notice-close").onclick = () => (at("notice").hidden = true);
+at("copied-copy").onclick = () => {
+  focusKeys();
+  document.execCommand("copy");
+  at("copied").hidden = true;
+};
+at("copied-close").onclick = () => (at("copied").hidden = true);
 at("asked-keep").onclick = () => send({ type: "takeover", allow: false });
 at("asked-allow").onclick = () => send({ type: "takeover", allow: true });
 setInterval(renderTime, 1000);

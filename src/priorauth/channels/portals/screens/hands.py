@@ -5,13 +5,15 @@ whose handler opens a dialog is answered only when the dialog is; waiting for it
 """
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any, Final
 
 from playwright.async_api import CDPSession
 
+from priorauth.channels.portals.screens.clipboard import fill_clipboard
 from priorauth.channels.portals.screens.gone import unless_gone
-from priorauth.domain.live.inputs import Button, Composition, Key, Modifier, Motion, Pointer, Text, Wheel
+from priorauth.domain.live.inputs import Button, Composition, Key, Modifier, Motion, Paste, Pointer, Text, Wheel
 
 # A page that hangs is sent no more than this; a mouse that moves on is forgotten first.
 _ON_THE_WAY_LIMIT: Final = 256
@@ -36,6 +38,13 @@ _KEY_NUMBERS: Final = {
     **{f"Numpad{digit}": 96 + digit for digit in range(10)},
     **{f"Key{letter}": ord(letter) for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"},
 }  # fmt: skip
+_PASTE_KEY: Final = {
+    "key": "v",
+    "code": "KeyV",
+    "windowsVirtualKeyCode": 86,
+    "nativeVirtualKeyCode": 86,
+    "modifiers": int(Modifier.CONTROL),
+}
 _MODIFIER_KEYS: Final = frozenset({"Shift", "Control", "Alt", "AltGraph", "Meta"})
 
 
@@ -49,6 +58,9 @@ class Hands:
         self._buttons: dict[Button, Pointer] = {}
         self._keys: dict[str, Key] = {}
         self._drag: dict[str, Any] | None = None
+        self._filling: asyncio.Task[bool] | None = None
+        self._pasting: asyncio.Task[None] | None = None
+        self._holds = 0
         cdp.on("Input.dragIntercepted", self._begin_drag)
 
     async def begin(self) -> None:
@@ -98,6 +110,14 @@ class Hands:
         """Put text where the caret is, as one change."""
         self._send("Input.insertText", {"text": text.text})
 
+    def paste(self, paste: Paste) -> None:
+        """Paste by way of the browser's clipboard, so that the page has its events. What is done next waits for it."""
+        if len(self._on_the_way) >= _ON_THE_WAY_LIMIT:
+            return
+        self._filling = asyncio.ensure_future(self._fill(paste.text, after=self._pasting))
+        self._pasting = self._run(self._paste(paste.text, filling=self._filling, holds=self._holds))
+        self._send("Input.dispatchKeyEvent", {**_PASTE_KEY, "type": "keyUp"})
+
     def compose(self, composition: Composition) -> None:
         """Show text that is still being composed."""
         event = {"text": composition.text, "selectionStart": composition.start, "selectionEnd": composition.end}
@@ -117,6 +137,8 @@ class Hands:
                 self._send("Input.dispatchKeyEvent", key_event(replace(key, motion=Motion.UP, modifiers=0)))
         self._buttons.clear()
         self._keys.clear()
+        # What still waits for a paste is not done any more.
+        self._holds += 1
 
     def _named_button(self, pointer: Pointer) -> str:
         # A move while a button is down drags only if the event names the button.
@@ -147,13 +169,44 @@ class Hands:
     def _send(self, method: str, event: dict[str, Any], *, moves: bool = False) -> None:
         if len(self._on_the_way) >= _ON_THE_WAY_LIMIT:
             return
-        # Tasks begin in the order of their making, and each sends before it first waits: the order holds.
-        task = asyncio.ensure_future(unless_gone(self._cdp.send(method, event)))
-        self._on_the_way.add(task)
-        task.add_done_callback(self._on_the_way.discard)
+        if self._filling is not None and self._filling.done():
+            self._filling = None
+        # Tasks begin in the order of their making, and each sends before it first waits, or after what all of them wait
+        # for: the order holds.
+        task = self._run(self._deliver(method, event, filling=self._filling, holds=self._holds))
         if moves:
             self._moves += 1
             task.add_done_callback(self._count_move)
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.ensure_future(unless_gone(work))
+        self._on_the_way.add(task)
+        task.add_done_callback(self._on_the_way.discard)
+        return task
+
+    async def _deliver(
+        self, method: str, event: dict[str, Any], *, filling: asyncio.Task[bool] | None, holds: int
+    ) -> None:
+        if filling is not None:
+            await filling
+            if holds != self._holds:
+                return
+        await self._cdp.send(method, event)
+
+    async def _fill(self, text: str, *, after: asyncio.Task[None] | None) -> bool:
+        if after is not None:
+            # The page has not read yet what an earlier paste has put there.
+            await after
+        return await fill_clipboard(self._cdp, text)
+
+    async def _paste(self, text: str, *, filling: asyncio.Task[bool], holds: int) -> None:
+        is_filled = await filling
+        if holds != self._holds:
+            return
+        if is_filled:
+            await self._cdp.send("Input.dispatchKeyEvent", {**_PASTE_KEY, "type": "rawKeyDown", "commands": ["Paste"]})
+        else:
+            await self._cdp.send("Input.insertText", {"text": text})
 
     def _count_move(self, _: object) -> None:
         self._moves -= 1

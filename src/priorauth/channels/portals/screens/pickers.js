@@ -1,6 +1,6 @@
 // Runs in a world of its own in each document: the page's scripts see neither it nor its binding. It tells of lists, dates
-// and colours that are about to open, whose popups no frame would show, and of the text that is selected. And it takes the
-// focus away that a page gives itself: only what the person presses, or reaches by Tab, gets it.
+// and colours that are about to open, whose popups no frame would show, and of the text that is selected or copied. And it
+// takes the focus away that a page gives itself: only what the person presses, or reaches by Tab, gets it.
 (() => {
   if (globalThis.priorauthPickers) {
     globalThis.priorauthPickers.on = true;
@@ -11,7 +11,9 @@
   const TYPED = ["date", "time", "month", "week", "datetime-local", "color"];
   // A page that takes the focus back each time it is taken away must not hang over it.
   const AT_MOST_A_SECOND = 100;
-  const pickers = { on: true, fields: new Map(), next: 1, touched: false, scrolled: false, taken: 0, since: 0 };
+  const COPIES_A_SECOND = 5;
+  const TEXT_LIMIT = 200000;
+  const pickers = { on: true, fields: new Map(), next: 1, touched: false, scrolled: false, taken: 0, since: 0, wrapped: false };
   globalThis.priorauthPickers = pickers;
 
   function tell(message) {
@@ -81,8 +83,7 @@
   pickers.rest = () => {
     pickers.touched = pickers.scrolled = false;
     pickers.taken = 0;
-    let held = document.activeElement;
-    while (held && held.shadowRoot && held.shadowRoot.activeElement) held = held.shadowRoot.activeElement;
+    const held = focused();
     if (held && held !== document.body) held.blur();
     showTop();
   };
@@ -136,18 +137,65 @@
     if (!pickers.on || waiting) return;
     waiting = setTimeout(() => {
       waiting = 0;
-      const text = selected().slice(0, 200000);
+      const text = selected().slice(0, TEXT_LIMIT);
       if (pickers.on && text !== told) tell({ type: "selected", text: (told = text) });
     }, 60);
   }
 
   function selected() {
-    const field = document.activeElement;
+    const field = focused();
     const isText = field && (field.localName === "textarea" || field.localName === "input");
-    if (isText && field.type !== "password" && typeof field.selectionStart === "number") {
+    if (isText && field.type === "password") return "";
+    if (isText && typeof field.selectionStart === "number") {
       return field.value.slice(field.selectionStart, field.selectionEnd);
     }
-    return isText ? "" : String(getSelection() || "");
+    // E-mail and number fields tell no places, but what is selected in them.
+    return String(getSelection() || "");
+  }
+
+  function focused() {
+    let held = document.activeElement;
+    while (held && held.shadowRoot && held.shadowRoot.activeElement) held = held.shadowRoot.activeElement;
+    return held;
+  }
+
+  // What the page copies itself, by `execCommand` or a listener of its own. Its listeners may change the text.
+  let copy = null;
+
+  function onCopy(event) {
+    if (!pickers.on || !event.isTrusted) return;
+    if (copy !== null && copy.event === event) {
+      if (event.defaultPrevented) copy.text = event.clipboardData.getData("text/plain");
+      return;
+    }
+    const mine = (copy = { event, text: selected() });
+    setTimeout(() => copied(mine.text));
+  }
+
+  const copies = { told: 0, since: 0 };
+
+  function copied(text) {
+    const now = performance.now();
+    // What is selected next is told, also where it is what was told last.
+    told = null;
+    if (now - copies.since > 1000) Object.assign(copies, { told: 0, since: now });
+    if (pickers.on && text && ++copies.told <= COPIES_A_SECOND) tell({ type: "copied", text: text.slice(0, TEXT_LIMIT) });
+  }
+
+  // From the methods of the page's own world.
+  function onMethod(event) {
+    const what = event.detail;
+    if (typeof what !== "string") return;
+    event.stopImmediatePropagation();
+    if (what === "wrap") {
+      if (!pickers.wrapped) event.preventDefault();
+      pickers.wrapped = true;
+      return;
+    }
+    // As the browser itself: only soon after the person has done something.
+    if (!pickers.on || !navigator.userActivation.isActive) return;
+    event.preventDefault();
+    if (what.startsWith("copy ")) copied(what.slice("copy ".length));
   }
 
   addEventListener("mousedown", onPress, true);
@@ -156,6 +204,9 @@
   addEventListener("focusin", onFocus, true);
   addEventListener("wheel", (event) => (pickers.scrolled ||= event.isTrusted), { capture: true, passive: true });
   document.addEventListener("selectionchange", onSelection, true);
+  addEventListener("copy", onCopy, true);
+  addEventListener("copy", onCopy);
+  addEventListener("PRIORAUTH_EVENT", onMethod, true);
   if (document.body) pickers.rest();
   tell({ type: "here" });
 })();

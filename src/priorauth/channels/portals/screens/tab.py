@@ -16,7 +16,7 @@ from priorauth.channels.portals.screens.cast import Cast
 from priorauth.channels.portals.screens.frames import FramePickers
 from priorauth.channels.portals.screens.gone import unless_gone
 from priorauth.channels.portals.screens.hands import Hands
-from priorauth.channels.portals.screens.pickers import Field, Pick, Pickers
+from priorauth.channels.portals.screens.pickers import DocumentListener, Field, Pick, Pickers
 from priorauth.domain.errors import whereabouts
 from priorauth.domain.live.views import Frame
 
@@ -32,11 +32,13 @@ class Listener:
         on_frame: Callable[[Frame], None],
         on_pick: Callable[[int, Pick, Field], None],
         on_selected: Callable[[int, str], None],
+        on_copied: Callable[[int, str], None],
         on_title: Callable[[], None],
     ) -> None:
         self.on_frame = on_frame
         self.on_pick = on_pick
         self.on_selected = on_selected
+        self.on_copied = on_copied
         self.on_title = on_title
 
 
@@ -67,7 +69,8 @@ class ScreenTab:
         page.on("domcontentloaded", self._retitle)
         page.on("load", self._retitle)
         page.on("framenavigated", self._reach)
-        self._distant = FramePickers(context=context, page=page, on_pick=self._picked, on_selected=self._selected)
+        self._of_documents = DocumentListener(on_pick=self._picked, on_selected=self._selected, on_copied=self._copied)
+        self._distant = FramePickers(context=context, page=page, told=self._of_documents)
         self._working: set[asyncio.Task[None]] = set()
 
     def want(self, *, cast: bool, hands: bool) -> None:
@@ -132,7 +135,7 @@ class ScreenTab:
             cdp = await self._context.new_cdp_session(self.page)
             self._cdp = cdp
             self._cast = Cast(cdp, self._framed)
-            self._pickers = Pickers(cdp, on_pick=self._picked, on_selected=self._selected)
+            self._pickers = Pickers(cdp, self._of_documents)
             self.hands = Hands(cdp)
         return self._cast, self._pickers, self.hands
 
@@ -141,6 +144,9 @@ class ScreenTab:
 
     def _selected(self, text: str) -> None:
         self._told.on_selected(self.id, text)
+
+    def _copied(self, text: str) -> None:
+        self._told.on_copied(self.id, text)
 
     def _reach(self, frame: PageFrame) -> None:
         if self._has_hands:
