@@ -24,6 +24,7 @@ from priorauth.domain.live.inputs import (
     Dismiss,
     Input,
     Key,
+    Navigate,
     Paste,
     Pointer,
     SetValue,
@@ -191,6 +192,7 @@ _TYPES: Final[Mapping[str, type[Any]]] = {
     "dismiss": Dismiss,
     "tab": SwitchTab,
     "close": CloseTab,
+    "navigate": Navigate,
 }
 # A misspelt field of a report would be lost without a word.
 _STRICT: Final = (Complete, Unable, MoreTime)

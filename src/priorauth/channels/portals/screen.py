@@ -19,7 +19,8 @@ from priorauth.channels.portals.guard import SubmitGuard
 from priorauth.channels.portals.screens.downloads import Downloads
 from priorauth.channels.portals.screens.gone import unless_gone
 from priorauth.channels.portals.screens.hands import Hands
-from priorauth.channels.portals.screens.overlays import Overlays
+from priorauth.channels.portals.screens.history import RESEND
+from priorauth.channels.portals.screens.overlays import Overlays, Question
 from priorauth.channels.portals.screens.pickers import Field, Pick
 from priorauth.channels.portals.screens.refusals import Explanations
 from priorauth.channels.portals.screens.tab import Listener, ScreenTab
@@ -29,10 +30,12 @@ from priorauth.domain.live.inputs import (
     ChooseOptions,
     CloseTab,
     Composition,
+    Direction,
     Dismiss,
     GiveFiles,
     Input,
     Key,
+    Navigate,
     Paste,
     Pointer,
     SetValue,
@@ -40,7 +43,7 @@ from priorauth.domain.live.inputs import (
     Text,
     Wheel,
 )
-from priorauth.domain.live.views import Frame, Scene, Tab, Watcher
+from priorauth.domain.live.views import DialogKind, Frame, Scene, Tab, Watcher
 
 _ROOT: Final = 1
 _PATIENCE_SECONDS: Final = 2.0
@@ -81,6 +84,8 @@ class PortalScreen:
             on_selected=self._selected,
             on_copied=self._copied,
             on_title=self._rearrange,
+            on_navigate=self._pressed_navigation,
+            on_told=self.tell,
         )
         self._add(page, opener=None)
         for other in context.pages:
@@ -137,6 +142,8 @@ class PortalScreen:
                 return self._switch(action.tab)
             case CloseTab():
                 return self._close_tab(action.tab)
+            case Navigate():
+                return self._navigate(action.tab, action.to)
             case Pointer() | Wheel() if action.tab != self._active:
                 # A popup has opened under the hand: this was meant for what lay there before.
                 return False
@@ -296,6 +303,22 @@ class PortalScreen:
         self._run(tab.page.close())
         return True
 
+    def _navigate(self, tab_id: int, to: Direction) -> bool:
+        tab = self._tabs.get(tab_id)
+        if tab is None or tab_id != self._active or not self._held:
+            return False
+        if to is Direction.RELOAD and tab.is_of_form:
+            question = Question(tab.page, DialogKind.RESEND, RESEND, on_yes=lambda: self._reload(tab))
+            self._overlays.ask(question)
+        else:
+            tab.go(to)
+        return True
+
+    def _reload(self, tab: ScreenTab) -> None:
+        if self._held:
+            self._explanations.note_input()
+            tab.go(Direction.RELOAD)
+
     def _tab_of(self, page: Page) -> ScreenTab | None:
         return next((tab for tab in self._tabs.values() if tab.page is page), None)
 
@@ -308,6 +331,9 @@ class PortalScreen:
             self._rearrange()
         if self._watcher is not None and frame.tab == self._active:
             self._watcher.show(frame)
+
+    def _pressed_navigation(self, tab: int, to: Direction) -> None:
+        self._navigate(tab, to)
 
     def _picked(self, tab: int, pick: Pick, field: Field) -> None:
         if self._held and tab == self._active:

@@ -36,6 +36,8 @@ class Button(StrEnum):
     LEFT = "left"
     MIDDLE = "middle"
     RIGHT = "right"
+    BACK = "back"
+    FORWARD = "forward"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,8 +204,24 @@ class CloseTab:
     tab: int
 
 
+class Direction(StrEnum):
+    """Where a browser's own buttons lead."""
+
+    BACK = "back"
+    FORWARD = "forward"
+    RELOAD = "reload"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Navigate:
+    """The page before or after is shown in a tab, or its page is loaded again."""
+
+    tab: int
+    to: Direction
+
+
 Answer = AnswerDialog | ChooseOptions | SetValue | GiveFiles | Dismiss
-Input = Pointer | Wheel | Key | Text | Paste | Composition | Answer | SwitchTab | CloseTab
+Input = Pointer | Wheel | Key | Text | Paste | Composition | Answer | SwitchTab | CloseTab | Navigate
 
 
 def _check_place(x: float, y: float) -> None:

@@ -113,17 +113,19 @@ class Tab:
 
 
 class DialogKind(StrEnum):
-    """Dialogs that hold a page up until they are answered."""
+    """Dialogs that wait for an answer; all but `resend` are the page's, and hold it up."""
 
     ALERT = "alert"
     CONFIRM = "confirm"
     PROMPT = "prompt"
     BEFOREUNLOAD = "beforeunload"
+    RESEND = "resend"
+    """The service's own question before a form is sent again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialog:
-    """The page waits for an answer."""
+    """Something waits for an answer."""
 
     id: int
     dialog: DialogKind

@@ -5,6 +5,8 @@ import { APPLE, modifiersOf } from "./screen.js";
 // Something to delete, so that the keyboards of phones tell of it.
 const GROUND = "\u200b\u200b\u200b\u200b";
 
+const PAGES = { "[": "BrowserBack", "]": "BrowserForward" };
+
 // As much as a message takes.
 const AT_ONCE = 100_000;
 
@@ -60,6 +62,10 @@ export class Keyboard {
     if (APPLE && modifiers & 4) modifiers = (modifiers & ~4) | 2;
     if (APPLE && key === "Meta") key = "Control";
     const code = APPLE && event.key === "Meta" ? event.code.replace("Meta", "Control") : event.code;
+    // What Apple keyboards have for a page back or forward.
+    if (APPLE && event.metaKey && PAGES[key]) {
+      return { type: "key", motion, key: PAGES[key], code: PAGES[key], modifiers: 0, location: 0, repeat: event.repeat === true };
+    }
     return { type: "key", motion, key, code, modifiers, location: event.location, repeat: event.repeat === true };
   }
 

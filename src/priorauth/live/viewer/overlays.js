@@ -2,9 +2,10 @@
 
 import { giveFiles, sizeOf } from "./files.js";
 
-const CHOICES = { alert: [], confirm: ["Cancel"], prompt: ["Cancel"], beforeunload: ["Stay"] };
+const CHOICES = { alert: [], confirm: ["Cancel"], prompt: ["Cancel"], beforeunload: ["Stay"], resend: ["Cancel"] };
 const TITLES = {
   alert: "The portal says", confirm: "The portal asks", prompt: "The portal asks", beforeunload: "Leave this page?",
+  resend: "Send the form again?",
 };
 
 export class Overlays {
@@ -83,7 +84,7 @@ export class Overlays {
     }
     const answer = (accept) =>
       this.answer(overlay, { type: "dialog", accept, text: field && accept ? field.value : "" });
-    const accept = make("button", { type: "button", className: "first" }, leaving ? "Leave" : "OK");
+    const accept = make("button", { type: "button", className: "first" }, { beforeunload: "Leave", resend: "Send again" }[overlay.dialog] || "OK");
     accept.onclick = () => answer(true);
     if (field) field.onkeydown = (event) => event.key === "Enter" && answer(true);
     const cancels = CHOICES[overlay.dialog].map((label) => {

@@ -1,7 +1,7 @@
 // The canvas: paints frames, and turns what mouse and fingers do on it into places of the portal's page.
 
 export const APPLE = /Mac|iPhone|iPad/.test(navigator.platform);
-const BUTTONS = ["left", "middle", "right"];
+const BUTTONS = ["left", "middle", "right", "back", "forward"];
 const TAP_DISTANCE = 10;
 const LONG_PRESS = 550;
 
@@ -100,7 +100,7 @@ export class Screen {
     if (!this.may() || !BUTTONS[event.button]) return;
     this.flush();
     this.send({
-      type: "pointer", motion, ...this.place(event), button: BUTTONS[event.button], buttons: event.buttons & 7,
+      type: "pointer", motion, ...this.place(event), button: BUTTONS[event.button], buttons: event.buttons & 31,
       clicks: Math.min(event.detail || 1, 3), modifiers: modifiersOf(event),
     });
   }
@@ -109,7 +109,7 @@ export class Screen {
   moved(event) {
     if (!this.may()) return;
     if (this.move === null) requestAnimationFrame(() => this.flush());
-    this.move = { type: "pointer", motion: "move", ...this.place(event), buttons: event.buttons & 7, modifiers: modifiersOf(event) };
+    this.move = { type: "pointer", motion: "move", ...this.place(event), buttons: event.buttons & 31, modifiers: modifiersOf(event) };
   }
 
   flush() {

@@ -67,7 +67,7 @@ const handback = new Handback({
 
 // Out of the portal, for who has no mouse: to the tabs, to a button, or to the line that says who is in control.
 function leave() {
-  const outside = document.querySelector(".tabs:not([hidden]) button:enabled, .bar button:not([hidden])");
+  const outside = document.querySelector(".tabs:not([hidden]) button:enabled, .buttons:not(#history) button:not([hidden])");
   (outside || at("who")).focus();
 }
 
@@ -183,6 +183,7 @@ function render() {
   const submit = submitOf(all);
   if (scene.submitted && at("submit").textContent !== submit) announce(submit);
   setText("submit", submit);
+  at("history").hidden = !mayPoint();
   at("take").hidden = !interactive || yours || broken;
   at("keyboard").hidden = !yours || reach !== "open" || !matchMedia("(pointer: coarse)").matches;
   at("keys").disabled = !mayType();
@@ -274,6 +275,12 @@ at("start").onclick = () => {
   send({ type: "start" });
   at("who").focus();
 };
+for (const to of ["back", "forward", "reload"]) {
+  at(to).onclick = () => {
+    const shown = state.scene.tabs.find((tab) => tab.active);
+    if (shown) send({ type: "navigate", tab: shown.id, to });
+  };
+}
 at("take").onclick = () => send({ type: "control" });
 at("keyboard").onclick = focusKeys;
 at("notice-close").onclick = () => (at("notice").hidden = true);

@@ -19,7 +19,7 @@ from priorauth.domain.live.inputs import Button, Composition, Key, Modifier, Mot
 _ON_THE_WAY_LIMIT: Final = 256
 _MOVES_LIMIT: Final = 32
 
-_BUTTON_BITS: Final = {Button.LEFT: 1, Button.RIGHT: 2, Button.MIDDLE: 4, Button.NONE: 0}
+_BUTTON_BITS: Final = {Button.LEFT: 1, Button.RIGHT: 2, Button.MIDDLE: 4, Button.BACK: 8, Button.FORWARD: 16}
 _MOUSE_EVENTS: Final = {Motion.MOVE: "mouseMoved", Motion.DOWN: "mousePressed", Motion.UP: "mouseReleased"}
 
 # What Windows calls a key by its place, on the keyboard that portals were written for. A dot is 190: 46, its character,
@@ -143,7 +143,7 @@ class Hands:
     def _named_button(self, pointer: Pointer) -> str:
         # A move while a button is down drags only if the event names the button.
         if pointer.motion is Motion.MOVE:
-            held = (button for button, bit in _BUTTON_BITS.items() if bit and pointer.buttons & bit)
+            held = (button for button, bit in _BUTTON_BITS.items() if pointer.buttons & bit)
             return next(held, Button.NONE).value
         return pointer.button.value
 

@@ -130,6 +130,20 @@
     offer(field);
   }
 
+  // Back, forward and reload by key, as a browser has them: after the page, which may have other uses for the key.
+  function onShortcut(event) {
+    if (!pickers.on || !event.isTrusted || event.repeat) return;
+    const to = navigationOf(event);
+    if (to) setTimeout(() => event.defaultPrevented || !pickers.on || tell({ type: "navigate", to }));
+  }
+
+  function navigationOf({ key, code, altKey, ctrlKey, shiftKey }) {
+    if (altKey && !ctrlKey && !shiftKey) return { ArrowLeft: "back", ArrowRight: "forward" }[key];
+    const reloads = key === "F5" || (ctrlKey && (key === "r" || key === "R" || (code === "KeyR" && key > "\u007f")));
+    if (reloads) return altKey ? undefined : "reload";
+    return { BrowserBack: "back", BrowserForward: "forward", BrowserRefresh: "reload" }[key];
+  }
+
   let waiting = 0;
   let told = "";
 
@@ -201,6 +215,7 @@
   addEventListener("mousedown", onPress, true);
   addEventListener("click", onPress, true);
   addEventListener("keydown", onKey, true);
+  addEventListener("keydown", onShortcut, true);
   addEventListener("focusin", onFocus, true);
   addEventListener("wheel", (event) => (pickers.scrolled ||= event.isTrusted), { capture: true, passive: true });
   document.addEventListener("selectionchange", onSelection, true);

@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 from playwright.async_api import CDPSession, Frame
 
-from priorauth.domain.live.inputs import ChooseOptions, SetValue
+from priorauth.domain.live.inputs import ChooseOptions, Direction, SetValue
 from priorauth.domain.live.views import Box, Option
 
 _WORLD: Final = "priorauth"
@@ -81,11 +81,12 @@ class Field:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentListener:
-    """Who is told of a tab's documents: of fields to choose for, of selected text, and of text that a page copies."""
+    """Who is told of a tab's documents: fields to choose for, selected and copied text, keys that navigate."""
 
     on_pick: Callable[[Pick, Field], None]
     on_selected: Callable[[str], None]
     on_copied: Callable[[str], None]
+    on_navigate: Callable[[Direction], None]
 
 
 class Pickers:
@@ -112,6 +113,8 @@ class Pickers:
         """Watch all documents, those that are open and those to come."""
         # Bindings need it; Playwright has it on in every page, so that no page can tell the difference.
         await self._cdp.send("Runtime.enable")
+        # Without it scripts are kept for new documents and never run in them. It stays on: off, it ends the cast too.
+        await self._cdp.send("Page.enable")
         await self._cdp.send("Runtime.addBinding", {"name": _BINDING, "executionContextName": _WORLD})
         await self._add_script({"source": _SCRIPT, "worldName": _WORLD})
         # Second, for it asks the first one whether the document has it already.
@@ -158,6 +161,8 @@ class Pickers:
             self._listener.on_selected(message["text"])
         elif message["type"] == "copied":
             self._listener.on_copied(message["text"])
+        elif message["type"] == "navigate":
+            self._listener.on_navigate(Direction(message["to"]))
         elif message["type"] == "pick":
             # A document of a strange shape gets no overlay, and its field works by the keyboard.
             with suppress(msgspec.ValidationError):
