@@ -146,6 +146,28 @@ async def test_a_file_of_the_portal_can_be_taken_along(world: World) -> None:
     await viewer.get_by_text("letter.pdf").wait_for(state="detached")
 
 
+_OPENS = {
+    "link": "const a = document.createElement('a'); a.href = '/letter.pdf'; a.target = '_blank'; a.click()",
+    "window": "window.open('/letter.pdf')",
+    "blob": "window.open(URL.createObjectURL(new Blob(['%PDF-1.4 blob'], {type: 'application/pdf'})))",
+}
+
+
+@pytest.mark.parametrize("opens", _OPENS)
+async def test_a_file_that_the_portal_opens_in_a_new_tab_is_offered_and_leaves_no_tab(world: World, opens: str) -> None:
+    script = f"() => {{ document.getElementById('ask').onclick = () => {{ {_OPENS[opens]} }} }}"
+    await world.session.page.evaluate(script)
+    viewer = await world.act_in("ask")
+
+    async with viewer.expect_download() as saving:
+        await viewer.get_by_role("button", name="Save").click()
+
+    content = (await (await saving.value).path()).read_bytes()
+    assert content == (b"%PDF-1.4 blob" if opens == "blob" else LETTER)
+    await viewer.locator("#tabs").wait_for(state="hidden")
+    assert len(world.session.context.pages) == 1
+
+
 async def test_a_popup_is_followed_and_its_end_leads_back(world: World) -> None:
     viewer = await world.act_in("open")
 

@@ -7,6 +7,7 @@ by Playwright, downloads refused, file choosers the page's own. It may not know 
 
 import asyncio
 import tempfile
+from collections import deque
 from collections.abc import Awaitable
 from contextlib import suppress
 from pathlib import Path
@@ -23,7 +24,7 @@ from priorauth.channels.portals.screens.history import RESEND
 from priorauth.channels.portals.screens.overlays import Overlays, Question
 from priorauth.channels.portals.screens.pickers import Field, Pick
 from priorauth.channels.portals.screens.refusals import Explanations
-from priorauth.channels.portals.screens.tab import Listener, ScreenTab
+from priorauth.channels.portals.screens.tab import Listener, ScreenTab, target_of
 from priorauth.channels.portals.turns import PersonsTurn
 from priorauth.domain.live.inputs import (
     AnswerDialog,
@@ -48,6 +49,8 @@ from priorauth.domain.live.views import DialogKind, Frame, Scene, Tab, Watcher
 _ROOT: Final = 1
 _PATIENCE_SECONDS: Final = 2.0
 _WORDS_LIMIT: Final = 500
+# How Playwright calls the address of a tab that has shown nothing yet.
+_NO_PAGE: Final = ("", ":")
 
 
 class PortalScreen:
@@ -77,6 +80,8 @@ class PortalScreen:
         self._overlays = Overlays(self._rearrange)
         self._downloads: Downloads | None = None
         self._settling_downloads = asyncio.Lock()
+        # The frames in which the latest downloads began.
+        self._downloading: deque[str] = deque(maxlen=16)
         self._working: set[asyncio.Task[None]] = set()
         self._listener = Listener(
             on_frame=self._framed,
@@ -254,7 +259,7 @@ class PortalScreen:
 
     def _opened(self, page: Page) -> None:
         if self._tab_of(page) is None:
-            self._add(page, opener=self._active)
+            self._close_unless_page(self._add(page, opener=self._active))
             self._rearrange()
             self._settle()
 
@@ -372,11 +377,37 @@ class PortalScreen:
     async def _settle_downloads(self) -> None:
         async with self._settling_downloads:
             if self._downloads is None and self._held and _ROOT in self._tabs:
-                # Never detached: the browser would forget with it that downloads are refused.
-                cdp = await self._context.new_cdp_session(self._tabs[_ROOT].page)
-                self._downloads = Downloads(cdp, self._take_file, place=self._download_place)
+                self._downloads = await self._new_downloads(self._tabs[_ROOT].page)
             if self._downloads is not None:
                 await (self._downloads.begin() if self._held else self._downloads.end())
+
+    async def _new_downloads(self, page: Page) -> Downloads | None:
+        if self._context.browser is None:
+            return None
+        target = await target_of(self._context, page)
+        # Never detached: the browser would forget with it that downloads are refused.
+        return Downloads(
+            await self._context.browser.new_browser_cdp_session(),
+            context_id=target["browserContextId"],
+            offer=self._take_file,
+            begun=self._began_download,
+            place=self._download_place,
+        )
+
+    def _began_download(self, frame_id: str) -> None:
+        self._downloading.append(frame_id)
+        for tab in tuple(self._tabs.values()):
+            self._close_unless_page(tab)
+
+    def _close_unless_page(self, tab: ScreenTab) -> None:
+        """Close a tab that was opened for a file and shows no page, as browsers do."""
+        if self._held and self._downloading and tab.id != _ROOT and tab.page.url in _NO_PAGE:
+            self._run(self._close_if_downloading(tab))
+
+    async def _close_if_downloading(self, tab: ScreenTab) -> None:
+        target = await target_of(self._context, tab.page)
+        if target["targetId"] in self._downloading and tab.page.url in _NO_PAGE:
+            await tab.page.close()
 
     def _take_file(self, name: str, content: bytes) -> None:
         if self._held:

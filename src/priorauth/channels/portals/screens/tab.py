@@ -6,6 +6,7 @@ comes and goes within a moment, or a human who is given the session and loses it
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import structlog
 from playwright.async_api import BrowserContext, CDPSession, Page
@@ -51,6 +52,14 @@ class Listener:
 _GOING_SECONDS = 2.0
 _TITLE_SECONDS = 0.25
 _TITLE_LIMIT = 200
+
+
+async def target_of(context: BrowserContext, page: Page) -> dict[str, Any]:
+    """Return how the DevTools protocol names a page, and its browser context. Raises PlaywrightError."""
+    cdp = await context.new_cdp_session(page)
+    found: dict[str, Any] = (await cdp.send("Target.getTargetInfo"))["targetInfo"]
+    await cdp.detach()
+    return found
 
 
 class ScreenTab:
