@@ -77,12 +77,12 @@ class PortalScreen:
         self._tabs: dict[int, ScreenTab] = {}
         self._next_tab = _ROOT
         self._active = _ROOT
-        self._overlays = Overlays(self._rearrange)
         self._downloads: Downloads | None = None
         self._settling_downloads = asyncio.Lock()
         # The frames in which the latest downloads began.
         self._downloading: deque[str] = deque(maxlen=16)
         self._working: set[asyncio.Task[None]] = set()
+        self._overlays = Overlays(self._rearrange)
         self._listener = Listener(
             on_frame=self._framed,
             on_pick=self._picked,
@@ -90,6 +90,7 @@ class PortalScreen:
             on_copied=self._copied,
             on_title=self._rearrange,
             on_navigate=self._pressed_navigation,
+            on_withdrawn=self._overlays.forget_pickers,
             on_told=self.tell,
         )
         self._add(page, opener=None)

@@ -156,7 +156,10 @@ class Box:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picker:
-    """A list, a date, a time or a colour is to be chosen. `kind`: `select`, or the type of the input element."""
+    """A list, a date, a time or a colour is to be chosen, or a suggestion may be.
+
+    `kind`: `select`, `suggestions` (the person goes on typing beside it), or the type of the input element.
+    """
 
     id: int
     tab: int

@@ -11,8 +11,9 @@ const PAGES = { "[": "BrowserBack", "]": "BrowserForward" };
 const AT_ONCE = 100_000;
 
 export class Keyboard {
-  constructor({ field, send, may, leave }) {
-    Object.assign(this, { field, send, may, leave });
+  // `enterSuggestions`: goes into a list of suggestions, if there is one.
+  constructor({ field, send, may, leave, enterSuggestions }) {
+    Object.assign(this, { field, send, may, leave, enterSuggestions });
     this.down = new Map();
     this.selected = this.copied = "";
     this.reset();
@@ -44,6 +45,7 @@ export class Keyboard {
     const composing = event.isComposing || event.keyCode === 229 || ["Dead", "Process", "Unidentified"].includes(event.key);
     if (composing || !this.may() || this.isClipboard(event)) return;
     event.preventDefault();
+    if (event.key === "ArrowDown" && !modifiersOf(event) && this.enterSuggestions()) return;
     this.down.set(event.code || event.key, event);
     this.send(this.keyOf(event, "down"));
   }

@@ -44,6 +44,18 @@ export class Overlays {
     }
   }
 
+  // The list of suggestions gets the focus: for a key that goes down into it. Returns whether there is one.
+  enterSuggestions() {
+    for (const { element, overlay } of this.open.values()) {
+      if (overlay.kind !== "suggestions" || !element.isConnected || !this.mayAnswer) continue;
+      const list = element.querySelector("select");
+      list.selectedIndex = 0;
+      list.focus();
+      return true;
+    }
+    return false;
+  }
+
   clear() {
     for (const { element } of this.open.values()) element.remove();
     this.open.clear();
@@ -99,7 +111,8 @@ export class Overlays {
 
   picker(overlay, element, title) {
     title.textContent = overlay.label || "Choose";
-    const lists = overlay.kind === "select";
+    const suggests = overlay.kind === "suggestions";
+    const lists = overlay.kind === "select" || suggests;
     const field = lists ? listOf(overlay) : make("input", { type: overlay.kind });
     if (!lists) {
       for (const name of ["min", "max", "step"]) if (overlay[name]) field[name] = overlay[name];
@@ -122,7 +135,8 @@ export class Overlays {
       choose();
     };
     element.append(field, this.answers(overlay, "Choose", choose));
-    return field;
+    // The person goes on typing in the portal.
+    return suggests ? null : field;
   }
 
   chooser(overlay, element, title) {

@@ -55,7 +55,7 @@ const screen = new Screen({
     focusKeys();
   },
 });
-const keyboard = new Keyboard({ field: at("keys"), send, may: mayType, leave });
+const keyboard = new Keyboard({ field: at("keys"), send, may: mayType, leave, enterSuggestions: () => overlays.enterSuggestions() });
 const savings = new Savings(send);
 const overlays = new Overlays({
   room: at("overlays"), screen, send, connection: () => connection, save: (overlay) => savings.save(overlay),

@@ -1,5 +1,5 @@
 // Runs in the page's own world, before its scripts. Where a person has the session, what these methods do of the browser
-// goes to the viewer: a text that is copied. In all else they are the browser's own.
+// goes to the viewer: a text that is copied, a list or date that a script opens. In all else they are the browser's own.
 (() => {
   const { apply } = Reflect;
   const dispatch = EventTarget.prototype.dispatchEvent;
@@ -22,6 +22,10 @@
   }
 
   if (!offer(here, "wrap")) return;
+
+  for (const owner of [globalThis.HTMLInputElement, globalThis.HTMLSelectElement]) {
+    wrap(owner, "showPicker", (self, args, native) => (offer(self, "picker") ? undefined : native()));
+  }
 
   wrap(globalThis.Clipboard, "writeText", (self, args, native) =>
     args.length && offer(here, `copy ${args[0]}`) ? Promise.resolve() : native());

@@ -9,6 +9,7 @@
     return;
   }
   const TYPED = ["date", "time", "month", "week", "datetime-local", "color"];
+  const SUGGESTED = ["text", "search", "url", "tel", "email", "number"];
   // A page that takes the focus back each time it is taken away must not hang over it.
   const AT_MOST_A_SECOND = 100;
   const COPIES_A_SECOND = 5;
@@ -54,6 +55,67 @@
     tell(message);
   }
 
+  function offerAny(event) {
+    const field = fieldOf(event);
+    if (field) offer(field);
+    return field !== null || suggest(event.composedPath()[0]);
+  }
+
+  // The values of a `datalist` that fit what is typed. Returns whether the field has such a list.
+  function suggest(field) {
+    if (!(field instanceof HTMLInputElement) || !SUGGESTED.includes(field.type)) return false;
+    if (!field.list || field.disabled || field.readOnly) return false;
+    if (suggesting.field !== field) {
+      suggesting.seen.disconnect();
+      // Portals fill such a list when something has been typed.
+      suggesting.seen.observe(field.list, { childList: true, subtree: true, attributes: true });
+    }
+    suggesting.field = field;
+    const typed = field.value.toLowerCase();
+    const fits = (option) => option.value && `${option.value}\n${option.label}`.toLowerCase().includes(typed);
+    const found = [...field.list.options].slice(0, 5000).filter((option) => !option.disabled && fits(option)).slice(0, 100);
+    const told = suggesting.ref !== 0;
+    suggesting.ref = 0;
+    if (!found.length || (found.length === 1 && found[0].value === field.value)) {
+      if (told) tell({ type: "withdrawn" });
+      return true;
+    }
+    const ref = (suggesting.ref = pickers.next++);
+    pickers.fields.clear();
+    pickers.fields.set(ref, field);
+    suggesting.values = found.map((option) => option.value);
+    const options = found.map(({ value, label }) => ({
+      label: (label && label !== value ? `${value} (${label})` : value).slice(0, 200), group: "", disabled: false, selected: false,
+    }));
+    tell({ type: "pick", ref, kind: "suggestions", label: labelOf(field), value: field.value.slice(0, 500), options });
+    return true;
+  }
+
+  const suggesting = { field: null, ref: 0, values: [], waits: 0, seen: new MutationObserver(suggestLater) };
+
+  function suggestLater() {
+    suggesting.waits ||= setTimeout(() => {
+      suggesting.waits = 0;
+      if (pickers.on && suggesting.field !== null && focused() === suggesting.field) suggest(suggesting.field);
+    }, 100);
+  }
+
+  function suggestNoMore() {
+    suggesting.seen.disconnect();
+    if (pickers.on && suggesting.ref) tell({ type: "withdrawn" });
+    Object.assign(suggesting, { field: null, ref: 0, values: [] });
+  }
+
+  function onInput(event) {
+    if (pickers.on && event.isTrusted) suggest(event.composedPath()[0]);
+  }
+
+  function onSuggestingKey(event) {
+    if (!pickers.on || !event.isTrusted || event.ctrlKey || event.metaKey) return;
+    if (["ArrowDown", "ArrowUp"].includes(event.key)) suggest(event.composedPath()[0]);
+    else if (["Escape", "Enter", "Tab"].includes(event.key)) suggestNoMore();
+  }
+
   pickers.field = (ref) => pickers.fields.get(ref);
 
   pickers.set = (ref, chosen) => {
@@ -61,7 +123,12 @@
     pickers.fields.delete(ref);
     if (!field || !field.isConnected || field.disabled) return false;
     let changed = false;
-    if (field.localName === "select") {
+    if (ref === suggesting.ref) {
+      const value = suggesting.values[chosen.options[0]];
+      changed = value !== undefined && field.value !== value;
+      if (changed) field.value = value;
+      suggesting.ref = 0;
+    } else if (field.localName === "select") {
       [...field.options].forEach((option, place) => {
         const selected = chosen.options.includes(place);
         changed ||= option.selected !== selected;
@@ -111,7 +178,10 @@
     if (event.isTrusted && event.type === "mousedown") pickers.touched = true;
     if (!pickers.on || !event.isTrusted || event.button !== 0) return;
     const field = fieldOf(event);
-    if (!field) return;
+    if (!field) {
+      if (event.type === "mousedown") suggest(event.composedPath()[0]);
+      return;
+    }
     // Without its default the browser opens no popup of its own, which would take the next click for itself.
     event.preventDefault();
     if (event.type === "mousedown") {
@@ -208,6 +278,9 @@
     }
     // As the browser itself: only soon after the person has done something.
     if (!pickers.on || !navigator.userActivation.isActive) return;
+    if (what === "picker") {
+      if (!offerAny(event)) return;
+    }
     event.preventDefault();
     if (what.startsWith("copy ")) copied(what.slice("copy ".length));
   }
@@ -216,6 +289,9 @@
   addEventListener("click", onPress, true);
   addEventListener("keydown", onKey, true);
   addEventListener("keydown", onShortcut, true);
+  addEventListener("keydown", onSuggestingKey, true);
+  addEventListener("input", onInput, true);
+  addEventListener("focusout", (event) => event.composedPath()[0] === suggesting.field && suggestNoMore(), true);
   addEventListener("focusin", onFocus, true);
   addEventListener("wheel", (event) => (pickers.scrolled ||= event.isTrusted), { capture: true, passive: true });
   document.addEventListener("selectionchange", onSelection, true);

@@ -87,6 +87,7 @@ class DocumentListener:
     on_selected: Callable[[str], None]
     on_copied: Callable[[str], None]
     on_navigate: Callable[[Direction], None]
+    on_withdrawn: Callable[[], None]
 
 
 class Pickers:
@@ -163,6 +164,8 @@ class Pickers:
             self._listener.on_copied(message["text"])
         elif message["type"] == "navigate":
             self._listener.on_navigate(Direction(message["to"]))
+        elif message["type"] == "withdrawn":
+            self._listener.on_withdrawn()
         elif message["type"] == "pick":
             # A document of a strange shape gets no overlay, and its field works by the keyboard.
             with suppress(msgspec.ValidationError):

@@ -38,6 +38,7 @@ class Listener:
         on_copied: Callable[[int, str], None],
         on_title: Callable[[], None],
         on_navigate: Callable[[int, Direction], None],
+        on_withdrawn: Callable[[int], None],
         on_told: Callable[[str, str], None],
     ) -> None:
         self.on_frame = on_frame
@@ -46,6 +47,7 @@ class Listener:
         self.on_copied = on_copied
         self.on_title = on_title
         self.on_navigate = on_navigate
+        self.on_withdrawn = on_withdrawn
         self.on_told = on_told
 
 
@@ -91,6 +93,7 @@ class ScreenTab:
             on_selected=self._selected,
             on_copied=self._copied,
             on_navigate=lambda to: told.on_navigate(tab_id, to),
+            on_withdrawn=lambda: told.on_withdrawn(tab_id),
         )
         self._distant = FramePickers(context=context, page=page, told=self._of_documents)
         self._history = History(page, tell=told.on_told)
