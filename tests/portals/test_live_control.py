@@ -189,6 +189,71 @@ async def test_the_embedding_page_hands_over_a_fresh_grant_without_a_reload(worl
         ]
 
 
+async def test_a_person_goes_back_and_forward_and_reloads_by_key_mouse_and_button(world: World) -> None:
+    page, first = world.session.page, world.session.page.url
+    await page.goto(f"{first}popup")
+    await page.goto(f"{first}framed")
+    viewer = await world.view(INTERACTIVE)
+    await in_control(viewer)
+    await world.session.screen.settled()
+    await click(viewer, 600, 600)
+
+    await viewer.keyboard.press("Alt+ArrowLeft")
+    await page.wait_for_url("**/popup")
+    await viewer.mouse.move(*await place(viewer, 600, 600))
+    devtools = await viewer.context.new_cdp_session(viewer)
+    for kind, held in (("mousePressed", 8), ("mouseReleased", 0)):
+        x, y = await place(viewer, 600, 600)
+        event = {"type": kind, "x": x, "y": y, "button": "back", "buttons": held, "clickCount": 1}
+        await devtools.send("Input.dispatchMouseEvent", event)
+    await page.wait_for_url(first)
+    await viewer.get_by_role("button", name="Back").click()
+    await viewer.get_by_text("There is no page before this one.").wait_for()
+    await viewer.get_by_role("button", name="Forward").click()
+    await page.wait_for_url("**/popup")
+    await page.evaluate("addEventListener('keydown', event => event.key === 'F5' && event.preventDefault())")
+    await page.evaluate("window.kept = true")
+    await click(viewer, 600, 600)
+    # A page that has another use for the key keeps it.
+    for key in ("F5", "x"):
+        await viewer.keyboard.press(key)
+    assert await page.evaluate("window.kept") is True
+    await viewer.keyboard.press("Control+r")
+    await page.wait_for_function("window.kept === undefined")
+
+
+async def test_a_page_that_was_sent_with_a_form_is_asked_about_before_it_is_sent_again(world: World) -> None:
+    posts: list[str] = []
+    world.session.page.on("request", lambda request: posts.append(request.url) if request.method == "POST" else None)
+    form = """() => { document.body.innerHTML = '<form method=post action=/popup><button id=send>';
+        document.getElementById('send').click() }"""
+    await world.session.page.evaluate(form)
+    await world.session.page.wait_for_url("**/popup")
+    viewer = await world.view(INTERACTIVE)
+    await in_control(viewer)
+    await world.session.screen.settled()
+
+    await viewer.get_by_role("button", name="Reload").click()
+    await viewer.get_by_role("button", name="Cancel").click()
+    await viewer.get_by_role("button", name="Reload").click()
+    await viewer.get_by_role("button", name="Send again").wait_for()
+
+    assert len(posts) == 1
+    async with world.session.page.expect_request(lambda request: request.method == "POST"):
+        await viewer.get_by_role("button", name="Send again").click()
+
+
+async def test_the_next_page_is_watched_like_the_first(world: World) -> None:
+    viewer = await world.act_in("name")
+    await world.session.page.goto(world.session.page.url + "framed")
+
+    await click(viewer, 30, 40)
+    await viewer.locator("#overlays select").select_option("y")
+    await viewer.get_by_role("button", name="Choose").click()
+
+    await world.portal_has("document.querySelector('select').value === 'y'")
+
+
 async def test_the_keyboard_can_leave_the_portal(world: World) -> None:
     viewer = await world.act_in("name")
     assert await viewer.evaluate("document.activeElement.id") == "keys"

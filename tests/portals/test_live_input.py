@@ -69,6 +69,73 @@ async def test_a_long_note_with_line_breaks_is_pasted_whole(world: World) -> Non
     assert await world.session.page.evaluate("document.getElementById('note').value") == note
 
 
+async def test_text_is_pasted_as_a_browser_does_it_and_what_follows_comes_after(world: World) -> None:
+    await world.session.page.evaluate(
+        """() => { window.pastes = [];
+        document.getElementById('name').maxLength = 6;
+        addEventListener('paste', event => pastes.push([event.isTrusted, event.clipboardData.getData('text'),
+            event.clipboardData.types.join()])) }"""
+    )
+    viewer = await world.act_in("name")
+
+    await viewer.evaluate(_PASTE, "493")
+    await viewer.evaluate(_PASTE, "81")
+    await viewer.keyboard.type("7")
+
+    await world.portal_has("document.getElementById('name').value === '493817'")
+    assert await world.session.page.evaluate("pastes") == [[True, "493", "text/plain"], [True, "81", "text/plain"]]
+
+
+@pytest.mark.parametrize(
+    "copies",
+    [
+        pytest.param("navigator.clipboard.writeText('R-1').then(() => window.done = true)", id="clipboard"),
+        pytest.param(
+            "navigator.clipboard.write([new ClipboardItem({'text/plain': new Blob(['R-1'], {type: 'text/plain'})})])"
+            ".then(() => window.done = true)",
+            id="clipboard-item",
+        ),
+        pytest.param(
+            "const t = document.createElement('textarea'); t.value = 'R-1'; document.body.append(t); t.select();"
+            "window.done = document.execCommand('copy'); t.remove()",
+            id="command",
+        ),
+    ],
+)
+async def test_what_a_button_of_the_portal_copies_is_offered_to_the_person(world: World, copies: str) -> None:
+    await world.session.page.evaluate(f"() => {{ document.getElementById('ask').onclick = () => {{ {copies} }} }}")
+    viewer = await world.act_in("ask")
+
+    await viewer.get_by_text("The portal has copied “R-1”.").wait_for()
+    assert await world.session.page.evaluate("done") is True
+    await within(10, viewer.evaluate(_UNTIL_COPIED, "R-1"))
+
+
+async def test_a_page_copies_nothing_unless_a_person_has_acted(world: World) -> None:
+    viewer = await world.view(INTERACTIVE)
+    await in_control(viewer)
+    await world.session.screen.settled()
+
+    # Not by Playwright's own way, for which the page takes a person to have acted.
+    devtools = await world.session.context.new_cdp_session(world.session.page)
+    copy = "navigator.clipboard.writeText('R-1').then(() => '', error => error.name)"
+    told = await devtools.send("Runtime.evaluate", {"expression": copy, "awaitPromise": True})
+
+    assert told["result"]["value"] == "NotAllowedError"
+    assert await viewer.locator("#copied").is_hidden()
+
+
+@pytest.mark.parametrize(("kind", "value"), [("email", "a@b.example"), ("number", "12345")])
+async def test_what_is_selected_in_fields_without_places_is_copied(world: World, kind: str, value: str) -> None:
+    fill = "([kind, value]) => { const name = document.getElementById('name'); name.type = kind; name.value = value }"
+    await world.session.page.evaluate(fill, [kind, value])
+    viewer = await world.act_in("name")
+
+    await viewer.keyboard.press("Control+a")
+
+    await within(10, viewer.evaluate(_UNTIL_COPIED, value))
+
+
 async def test_only_what_the_person_selected_is_copied(world: World) -> None:
     viewer = await world.act_in("name")
     await viewer.evaluate(_COPY)

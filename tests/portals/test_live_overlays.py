@@ -38,6 +38,38 @@ async def test_a_date_is_chosen_in_the_viewer(world: World) -> None:
     await world.portal_has("document.getElementById('day').dataset.changed === '2031-02-28'")
 
 
+async def test_suggestions_of_a_field_are_shown_while_the_person_types(world: World) -> None:
+    await world.session.page.evaluate(
+        """() => { document.body.insertAdjacentHTML('beforeend', `<datalist id=plans><option value=Alder>
+        <option value=Birch><option value=Ash>Fraxinus</option></datalist>`);
+        const name = document.getElementById('name'); name.setAttribute('list', 'plans');
+        name.onchange = () => name.dataset.changed = name.value }"""
+    )
+    viewer = await world.act_in("name")
+    options = viewer.locator("#overlays option")
+    await options.nth(2).wait_for()
+
+    await viewer.keyboard.type("a")
+    await viewer.keyboard.type("s")
+    await viewer.locator("#overlays option:only-child", has_text="Ash (Fraxinus)").wait_for()
+    await viewer.keyboard.press("ArrowDown")
+    await viewer.keyboard.press("Enter")
+
+    await world.portal_has("document.getElementById('name').dataset.changed === 'Ash'")
+    await viewer.locator("#overlays select").wait_for(state="detached")
+
+
+async def test_a_picker_that_a_script_opens_is_answered_in_the_viewer(world: World) -> None:
+    script = "document.getElementById('ask').onclick = () => document.getElementById('day').showPicker()"
+    await world.session.page.evaluate(f"() => {{ {script} }}")
+    viewer = await world.act_in("ask")
+
+    await viewer.locator("#overlays input[type=date]").fill("2031-02-28")
+    await viewer.get_by_role("button", name="Choose").click()
+
+    await world.portal_has("document.getElementById('day').dataset.changed === '2031-02-28'")
+
+
 async def test_a_list_in_a_frame_is_placed_where_it_is(world: World) -> None:
     await world.session.page.evaluate(
         """document.body.insertAdjacentHTML('beforeend', `<iframe style="position:absolute;left:600px;top:100px;
@@ -144,6 +176,28 @@ async def test_a_file_of_the_portal_can_be_taken_along(world: World) -> None:
     assert download.suggested_filename == "letter.pdf"
     assert (await download.path()).read_bytes() == LETTER
     await viewer.get_by_text("letter.pdf").wait_for(state="detached")
+
+
+_OPENS = {
+    "link": "const a = document.createElement('a'); a.href = '/letter.pdf'; a.target = '_blank'; a.click()",
+    "window": "window.open('/letter.pdf')",
+    "blob": "window.open(URL.createObjectURL(new Blob(['%PDF-1.4 blob'], {type: 'application/pdf'})))",
+}
+
+
+@pytest.mark.parametrize("opens", _OPENS)
+async def test_a_file_that_the_portal_opens_in_a_new_tab_is_offered_and_leaves_no_tab(world: World, opens: str) -> None:
+    script = f"() => {{ document.getElementById('ask').onclick = () => {{ {_OPENS[opens]} }} }}"
+    await world.session.page.evaluate(script)
+    viewer = await world.act_in("ask")
+
+    async with viewer.expect_download() as saving:
+        await viewer.get_by_role("button", name="Save").click()
+
+    content = (await (await saving.value).path()).read_bytes()
+    assert content == (b"%PDF-1.4 blob" if opens == "blob" else LETTER)
+    await viewer.locator("#tabs").wait_for(state="hidden")
+    assert len(world.session.context.pages) == 1
 
 
 async def test_a_popup_is_followed_and_its_end_leads_back(world: World) -> None:

@@ -8,7 +8,7 @@ another purpose presses a button of the portal.
 from collections.abc import Callable
 from typing import Final
 
-from priorauth.domain.live.inputs import Composition, Key, Motion, Pointer, Text
+from priorauth.domain.live.inputs import Composition, Key, Motion, Paste, Pointer, Text
 from priorauth.domain.live.views import View
 from priorauth.live import messages
 
@@ -32,7 +32,7 @@ class Arrival:
 
     def admits(self, message: messages.Message) -> bool:
         """Say whether a message may reach the portal now."""
-        return self.has_started and (self.has_clicked or not isinstance(message, Key | Text | Composition))
+        return self.has_started and (self.has_clicked or not isinstance(message, Key | Text | Paste | Composition))
 
     def note_done(self, message: messages.Message) -> None:
         """Note what has reached the portal."""

@@ -24,6 +24,8 @@ from priorauth.domain.live.inputs import (
     Dismiss,
     Input,
     Key,
+    Navigate,
+    Paste,
     Pointer,
     SetValue,
     SwitchTab,
@@ -182,6 +184,7 @@ _TYPES: Final[Mapping[str, type[Any]]] = {
     "wheel": Wheel,
     "key": Key,
     "text": Text,
+    "paste": Paste,
     "compose": Composition,
     "dialog": AnswerDialog,
     "choose": ChooseOptions,
@@ -189,6 +192,7 @@ _TYPES: Final[Mapping[str, type[Any]]] = {
     "dismiss": Dismiss,
     "tab": SwitchTab,
     "close": CloseTab,
+    "navigate": Navigate,
 }
 # A misspelt field of a report would be lost without a word.
 _STRICT: Final = (Complete, Unable, MoreTime)
@@ -310,6 +314,11 @@ def end(words: Farewell) -> str:
 def selected(text: str) -> str:
     """Say what is selected in the page."""
     return _text({"type": "selected", "text": text})
+
+
+def copied(text: str) -> str:
+    """Say what the page has put on the clipboard."""
+    return _text({"type": "copied", "text": text})
 
 
 def frame(shown: Frame, sequence: int) -> bytes:

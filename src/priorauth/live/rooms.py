@@ -107,6 +107,11 @@ class Room:
         if self._controller is not None:
             self._controller.tell("selected", messages.selected(text))
 
+    def copy(self, text: str) -> None:
+        """Offer a text that the page has copied to who is in control, and to nobody else."""
+        if self._controller is not None:
+            self._controller.tell("copied", messages.copied(text))
+
     def refuse(self, *, code: str, words: str) -> None:
         """Tell who is in control why something was not sent."""
         if self._controller is not None:

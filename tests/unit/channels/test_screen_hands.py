@@ -24,6 +24,12 @@ def down(key: str, code: str, modifiers: int = 0) -> dict[str, object]:
         pytest.param("Delete", "Delete", 46, id="Delete"),
         pytest.param("Backspace", "", 8, id="a key without a place goes by its name"),
         pytest.param("7", "Numpad7", 103, id="the number pad"),
+        pytest.param("ArrowLeft", "Numpad4", 37, id="the number pad without NumLock is arrows"),
+        pytest.param("Home", "Numpad7", 36, id="and Home"),
+        pytest.param("Delete", "NumpadDecimal", 46, id="and Delete"),
+        pytest.param("Clear", "Numpad5", 12, id="and Clear in its middle"),
+        pytest.param("Escape", "CapsLock", 27, id="a remapped key goes by its name"),
+        pytest.param(" ", "", 32, id="a space without a place"),
         pytest.param("F5", "F5", 116, id="F5"),
         pytest.param("Dead", "Unknown", 0, id="what nobody knows has no number"),
     ],
@@ -43,6 +49,13 @@ def test_a_shortcut_writes_nothing(modifier: Modifier) -> None:
 
     assert "text" not in event
     assert event["type"] == "rawKeyDown"
+
+
+@pytest.mark.parametrize(("key", "code"), [("@", "KeyQ"), ("€", "Digit5"), ("ą", "KeyA"), ("{", "Digit7")])
+def test_a_character_by_altgr_is_written_though_told_as_ctrl_and_alt(key: str, code: str) -> None:
+    event = down(key, code, Modifier.CONTROL | Modifier.ALT)
+
+    assert (event["text"], event["modifiers"]) == (key, 0)
 
 
 def test_a_key_that_goes_up_writes_nothing() -> None:

@@ -275,6 +275,15 @@ async def test_of_scenes_that_wait_only_the_latest_is_sent(office: Office) -> No
         assert [each["inHand"] for each in pipe.told("scene")[before:]] == [True]
 
 
+async def test_what_a_page_copies_is_offered_to_who_is_in_control_and_nobody_else(office: Office) -> None:
+    async with office.attending(office.view(INTERACTIVE)) as pipe, office.attending(office.view()) as watcher:
+        assert office.painted.watcher is not None
+        office.painted.watcher.copy("R-1")
+        await until(lambda: pipe.told("copied"))
+
+        assert watcher.told("copied") == []
+
+
 async def test_what_is_selected_reaches_who_is_in_control_and_nobody_else(office: Office) -> None:
     async with office.attending(office.view(INTERACTIVE)) as pipe, office.attending(office.view()) as watcher:
         assert office.painted.watcher is not None

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -43,7 +44,8 @@ async def test_keys_pass_only_after_a_click_since_the_start(office: Office) -> N
     async with office.attending(office.view(INTERACTIVE), arrives=False) as pipe:
         pipe.say(**CLICK)
         pipe.say(type="start")
-        for message in (ENTER, {"type": "text", "text": "1"}, {"type": "compose", "text": "1", "start": 1, "end": 1}):
+        texts: list[dict[str, Any]] = [{"type": "text", "text": "1"}, {"type": "paste", "text": "1"}]
+        for message in (ENTER, *texts, {"type": "compose", "text": "1", "start": 1, "end": 1}):
             pipe.say(**message)
         pipe.say(**CLICK)
         pipe.say(**ENTER)

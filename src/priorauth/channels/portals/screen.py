@@ -7,6 +7,7 @@ by Playwright, downloads refused, file choosers the page's own. It may not know 
 
 import asyncio
 import tempfile
+from collections import deque
 from collections.abc import Awaitable
 from contextlib import suppress
 from pathlib import Path
@@ -19,31 +20,37 @@ from priorauth.channels.portals.guard import SubmitGuard
 from priorauth.channels.portals.screens.downloads import Downloads
 from priorauth.channels.portals.screens.gone import unless_gone
 from priorauth.channels.portals.screens.hands import Hands
-from priorauth.channels.portals.screens.overlays import Overlays
+from priorauth.channels.portals.screens.history import RESEND
+from priorauth.channels.portals.screens.overlays import Overlays, Question
 from priorauth.channels.portals.screens.pickers import Field, Pick
 from priorauth.channels.portals.screens.refusals import Explanations
-from priorauth.channels.portals.screens.tab import Listener, ScreenTab
+from priorauth.channels.portals.screens.tab import Listener, ScreenTab, target_of
 from priorauth.channels.portals.turns import PersonsTurn
 from priorauth.domain.live.inputs import (
     AnswerDialog,
     ChooseOptions,
     CloseTab,
     Composition,
+    Direction,
     Dismiss,
     GiveFiles,
     Input,
     Key,
+    Navigate,
+    Paste,
     Pointer,
     SetValue,
     SwitchTab,
     Text,
     Wheel,
 )
-from priorauth.domain.live.views import Frame, Scene, Tab, Watcher
+from priorauth.domain.live.views import DialogKind, Frame, Scene, Tab, Watcher
 
 _ROOT: Final = 1
 _PATIENCE_SECONDS: Final = 2.0
 _WORDS_LIMIT: Final = 500
+# How Playwright calls the address of a tab that has shown nothing yet.
+_NO_PAGE: Final = ("", ":")
 
 
 class PortalScreen:
@@ -70,12 +77,21 @@ class PortalScreen:
         self._tabs: dict[int, ScreenTab] = {}
         self._next_tab = _ROOT
         self._active = _ROOT
-        self._overlays = Overlays(self._rearrange)
         self._downloads: Downloads | None = None
         self._settling_downloads = asyncio.Lock()
+        # The frames in which the latest downloads began.
+        self._downloading: deque[str] = deque(maxlen=16)
         self._working: set[asyncio.Task[None]] = set()
+        self._overlays = Overlays(self._rearrange)
         self._listener = Listener(
-            on_frame=self._framed, on_pick=self._picked, on_selected=self._selected, on_title=self._rearrange
+            on_frame=self._framed,
+            on_pick=self._picked,
+            on_selected=self._selected,
+            on_copied=self._copied,
+            on_title=self._rearrange,
+            on_navigate=self._pressed_navigation,
+            on_withdrawn=self._overlays.forget_pickers,
+            on_told=self.tell,
         )
         self._add(page, opener=None)
         for other in context.pages:
@@ -132,6 +148,8 @@ class PortalScreen:
                 return self._switch(action.tab)
             case CloseTab():
                 return self._close_tab(action.tab)
+            case Navigate():
+                return self._navigate(action.tab, action.to)
             case Pointer() | Wheel() if action.tab != self._active:
                 # A popup has opened under the hand: this was meant for what lay there before.
                 return False
@@ -242,7 +260,7 @@ class PortalScreen:
 
     def _opened(self, page: Page) -> None:
         if self._tab_of(page) is None:
-            self._add(page, opener=self._active)
+            self._close_unless_page(self._add(page, opener=self._active))
             self._rearrange()
             self._settle()
 
@@ -291,6 +309,22 @@ class PortalScreen:
         self._run(tab.page.close())
         return True
 
+    def _navigate(self, tab_id: int, to: Direction) -> bool:
+        tab = self._tabs.get(tab_id)
+        if tab is None or tab_id != self._active or not self._held:
+            return False
+        if to is Direction.RELOAD and tab.is_of_form:
+            question = Question(tab.page, DialogKind.RESEND, RESEND, on_yes=lambda: self._reload(tab))
+            self._overlays.ask(question)
+        else:
+            tab.go(to)
+        return True
+
+    def _reload(self, tab: ScreenTab) -> None:
+        if self._held:
+            self._explanations.note_input()
+            tab.go(Direction.RELOAD)
+
     def _tab_of(self, page: Page) -> ScreenTab | None:
         return next((tab for tab in self._tabs.values() if tab.page is page), None)
 
@@ -304,6 +338,9 @@ class PortalScreen:
         if self._watcher is not None and frame.tab == self._active:
             self._watcher.show(frame)
 
+    def _pressed_navigation(self, tab: int, to: Direction) -> None:
+        self._navigate(tab, to)
+
     def _picked(self, tab: int, pick: Pick, field: Field) -> None:
         if self._held and tab == self._active:
             self._overlays.offer_picker(tab, pick, field)
@@ -311,6 +348,10 @@ class PortalScreen:
     def _selected(self, tab: int, text: str) -> None:
         if self._held and self._watcher is not None and tab == self._active:
             self._watcher.select(text)
+
+    def _copied(self, tab: int, text: str) -> None:
+        if self._held and self._watcher is not None and tab == self._active:
+            self._watcher.copy(text)
 
     def _asked(self, dialog: PageDialog) -> None:
         self._overlays.hold_dialog(dialog)
@@ -337,11 +378,37 @@ class PortalScreen:
     async def _settle_downloads(self) -> None:
         async with self._settling_downloads:
             if self._downloads is None and self._held and _ROOT in self._tabs:
-                # Never detached: the browser would forget with it that downloads are refused.
-                cdp = await self._context.new_cdp_session(self._tabs[_ROOT].page)
-                self._downloads = Downloads(cdp, self._take_file, place=self._download_place)
+                self._downloads = await self._new_downloads(self._tabs[_ROOT].page)
             if self._downloads is not None:
                 await (self._downloads.begin() if self._held else self._downloads.end())
+
+    async def _new_downloads(self, page: Page) -> Downloads | None:
+        if self._context.browser is None:
+            return None
+        target = await target_of(self._context, page)
+        # Never detached: the browser would forget with it that downloads are refused.
+        return Downloads(
+            await self._context.browser.new_browser_cdp_session(),
+            context_id=target["browserContextId"],
+            offer=self._take_file,
+            begun=self._began_download,
+            place=self._download_place,
+        )
+
+    def _began_download(self, frame_id: str) -> None:
+        self._downloading.append(frame_id)
+        for tab in tuple(self._tabs.values()):
+            self._close_unless_page(tab)
+
+    def _close_unless_page(self, tab: ScreenTab) -> None:
+        """Close a tab that was opened for a file and shows no page, as browsers do."""
+        if self._held and self._downloading and tab.id != _ROOT and tab.page.url in _NO_PAGE:
+            self._run(self._close_if_downloading(tab))
+
+    async def _close_if_downloading(self, tab: ScreenTab) -> None:
+        target = await target_of(self._context, tab.page)
+        if target["targetId"] in self._downloading and tab.page.url in _NO_PAGE:
+            await tab.page.close()
 
     def _take_file(self, name: str, content: bytes) -> None:
         if self._held:
@@ -353,7 +420,7 @@ class PortalScreen:
         task.add_done_callback(self._working.discard)
 
 
-def _apply(hands: Hands, action: Pointer | Wheel | Key | Text | Composition) -> None:
+def _apply(hands: Hands, action: Pointer | Wheel | Key | Text | Paste | Composition) -> None:
     match action:
         case Pointer():
             hands.point(action)
@@ -363,5 +430,7 @@ def _apply(hands: Hands, action: Pointer | Wheel | Key | Text | Composition) -> 
             hands.press(action)
         case Text():
             hands.write(action)
+        case Paste():
+            hands.paste(action)
         case Composition():
             hands.compose(action)

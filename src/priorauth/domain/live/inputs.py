@@ -36,6 +36,8 @@ class Button(StrEnum):
     LEFT = "left"
     MIDDLE = "middle"
     RIGHT = "right"
+    BACK = "back"
+    FORWARD = "forward"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +101,17 @@ class Key:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Text:
-    """Text comes in as a whole: pasted, composed, or from a keyboard that has no keys."""
+    """Text comes in as a whole: composed, or from a keyboard that has no keys."""
+
+    text: str
+
+    def __post_init__(self) -> None:
+        _check_text(self.text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paste:
+    """Text is pasted: the page hears of it as of any paste."""
 
     text: str
 
@@ -192,8 +204,24 @@ class CloseTab:
     tab: int
 
 
+class Direction(StrEnum):
+    """Where a browser's own buttons lead."""
+
+    BACK = "back"
+    FORWARD = "forward"
+    RELOAD = "reload"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Navigate:
+    """The page before or after is shown in a tab, or its page is loaded again."""
+
+    tab: int
+    to: Direction
+
+
 Answer = AnswerDialog | ChooseOptions | SetValue | GiveFiles | Dismiss
-Input = Pointer | Wheel | Key | Text | Composition | Answer | SwitchTab | CloseTab
+Input = Pointer | Wheel | Key | Text | Paste | Composition | Answer | SwitchTab | CloseTab | Navigate
 
 
 def _check_place(x: float, y: float) -> None:

@@ -113,17 +113,19 @@ class Tab:
 
 
 class DialogKind(StrEnum):
-    """Dialogs that hold a page up until they are answered."""
+    """Dialogs that wait for an answer; all but `resend` are the page's, and hold it up."""
 
     ALERT = "alert"
     CONFIRM = "confirm"
     PROMPT = "prompt"
     BEFOREUNLOAD = "beforeunload"
+    RESEND = "resend"
+    """The service's own question before a form is sent again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialog:
-    """The page waits for an answer."""
+    """Something waits for an answer."""
 
     id: int
     dialog: DialogKind
@@ -154,7 +156,10 @@ class Box:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picker:
-    """A list, a date, a time or a colour is to be chosen. `kind`: `select`, or the type of the input element."""
+    """A list, a date, a time or a colour is to be chosen, or a suggestion may be.
+
+    `kind`: `select`, `suggestions` (the person goes on typing beside it), or the type of the input element.
+    """
 
     id: int
     tab: int
@@ -220,6 +225,10 @@ class Watcher(Protocol):
 
     def select(self, text: str) -> None:
         """Take the text that is selected in the page now."""
+        ...
+
+    def copy(self, text: str) -> None:
+        """Take a text that the page has put on the clipboard."""
         ...
 
     def refuse(self, *, code: str, words: str) -> None:

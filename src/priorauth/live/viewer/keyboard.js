@@ -1,19 +1,21 @@
 // Keys, composed text and the clipboard, taken by a text field that nobody sees: so phones and input methods work as in any.
 
-import { modifiersOf } from "./screen.js";
+import { APPLE, modifiersOf } from "./screen.js";
 
-const APPLE = /Mac|iPhone|iPad/.test(navigator.platform);
 // Something to delete, so that the keyboards of phones tell of it.
 const GROUND = "\u200b\u200b\u200b\u200b";
+
+const PAGES = { "[": "BrowserBack", "]": "BrowserForward" };
 
 // As much as a message takes.
 const AT_ONCE = 100_000;
 
 export class Keyboard {
-  constructor({ field, send, may, leave }) {
-    Object.assign(this, { field, send, may, leave });
+  // `enterSuggestions`: goes into a list of suggestions, if there is one.
+  constructor({ field, send, may, leave, enterSuggestions }) {
+    Object.assign(this, { field, send, may, leave, enterSuggestions });
     this.down = new Map();
-    this.selected = "";
+    this.selected = this.copied = "";
     this.reset();
     field.addEventListener("keydown", (event) => this.keyDown(event));
     field.addEventListener("keyup", (event) => this.keyUp(event));
@@ -21,8 +23,10 @@ export class Keyboard {
     field.addEventListener("compositionupdate", (event) => this.compose(event.data || ""));
     field.addEventListener("compositionend", (event) => this.composed(event.data || ""));
     field.addEventListener("paste", (event) => this.paste(event));
-    field.addEventListener("copy", (event) => this.copy(event));
-    field.addEventListener("cut", (event) => this.copy(event) && this.tap("Delete"));
+    // Without it a browser copies nothing from a field where nothing is selected.
+    field.addEventListener("beforecopy", (event) => event.preventDefault());
+    field.addEventListener("copy", (event) => this.copy(event, this.copied || this.selected));
+    field.addEventListener("cut", (event) => this.copy(event, this.selected) && this.tap("Delete"));
     field.addEventListener("blur", () => this.lift());
     field.addEventListener("focus", () => this.reset());
   }
@@ -41,6 +45,7 @@ export class Keyboard {
     const composing = event.isComposing || event.keyCode === 229 || ["Dead", "Process", "Unidentified"].includes(event.key);
     if (composing || !this.may() || this.isClipboard(event)) return;
     event.preventDefault();
+    if (event.key === "ArrowDown" && !modifiersOf(event) && this.enterSuggestions()) return;
     this.down.set(event.code || event.key, event);
     this.send(this.keyOf(event, "down"));
   }
@@ -59,6 +64,10 @@ export class Keyboard {
     if (APPLE && modifiers & 4) modifiers = (modifiers & ~4) | 2;
     if (APPLE && key === "Meta") key = "Control";
     const code = APPLE && event.key === "Meta" ? event.code.replace("Meta", "Control") : event.code;
+    // What Apple keyboards have for a page back or forward.
+    if (APPLE && event.metaKey && PAGES[key]) {
+      return { type: "key", motion, key: PAGES[key], code: PAGES[key], modifiers: 0, location: 0, repeat: event.repeat === true };
+    }
     return { type: "key", motion, key, code, modifiers, location: event.location, repeat: event.repeat === true };
   }
 
@@ -94,27 +103,37 @@ export class Keyboard {
     else this.compose("");
   }
 
-  write(text) {
+  write(text, type = "text") {
     let rest = text.replaceAll("\r\n", "\n");
     if (rest.toWellFormed) rest = rest.toWellFormed();
     while (rest) {
       // A character of two halves is not cut through.
       const half = /[\ud800-\udbff]/.test(rest[AT_ONCE - 1] || "");
-      this.send({ type: "text", text: rest.slice(0, half ? AT_ONCE - 1 : AT_ONCE) });
+      this.send({ type, text: rest.slice(0, half ? AT_ONCE - 1 : AT_ONCE) });
       rest = rest.slice(half ? AT_ONCE - 1 : AT_ONCE);
     }
   }
 
   paste(event) {
     event.preventDefault();
-    if (this.may()) this.write(event.clipboardData.getData("text/plain"));
+    if (this.may()) this.write(event.clipboardData.getData("text/plain"), "paste");
   }
 
-  copy(event) {
+  copy(event, text) {
     event.preventDefault();
-    if (!this.selected || !this.may()) return false;
-    event.clipboardData.setData("text/plain", this.selected);
+    if (!text || !this.may()) return false;
+    event.clipboardData.setData("text/plain", text);
     return true;
+  }
+
+  // What was selected or copied last counts.
+  select(text) {
+    this.selected = text;
+    if (text) this.copied = "";
+  }
+
+  clear() {
+    this.selected = this.copied = "";
   }
 
   tap(key) {

@@ -2,9 +2,10 @@
 
 import { giveFiles, sizeOf } from "./files.js";
 
-const CHOICES = { alert: [], confirm: ["Cancel"], prompt: ["Cancel"], beforeunload: ["Stay"] };
+const CHOICES = { alert: [], confirm: ["Cancel"], prompt: ["Cancel"], beforeunload: ["Stay"], resend: ["Cancel"] };
 const TITLES = {
   alert: "The portal says", confirm: "The portal asks", prompt: "The portal asks", beforeunload: "Leave this page?",
+  resend: "Send the form again?",
 };
 
 export class Overlays {
@@ -41,6 +42,18 @@ export class Overlays {
     for (const { element, overlay } of this.open.values()) {
       if (overlay.shows === "picker" && element.isConnected && this.mayAnswer) this.answer(overlay, { type: "dismiss" });
     }
+  }
+
+  // The list of suggestions gets the focus: for a key that goes down into it. Returns whether there is one.
+  enterSuggestions() {
+    for (const { element, overlay } of this.open.values()) {
+      if (overlay.kind !== "suggestions" || !element.isConnected || !this.mayAnswer) continue;
+      const list = element.querySelector("select");
+      list.selectedIndex = 0;
+      list.focus();
+      return true;
+    }
+    return false;
   }
 
   clear() {
@@ -83,7 +96,7 @@ export class Overlays {
     }
     const answer = (accept) =>
       this.answer(overlay, { type: "dialog", accept, text: field && accept ? field.value : "" });
-    const accept = make("button", { type: "button", className: "first" }, leaving ? "Leave" : "OK");
+    const accept = make("button", { type: "button", className: "first" }, { beforeunload: "Leave", resend: "Send again" }[overlay.dialog] || "OK");
     accept.onclick = () => answer(true);
     if (field) field.onkeydown = (event) => event.key === "Enter" && answer(true);
     const cancels = CHOICES[overlay.dialog].map((label) => {
@@ -98,7 +111,8 @@ export class Overlays {
 
   picker(overlay, element, title) {
     title.textContent = overlay.label || "Choose";
-    const lists = overlay.kind === "select";
+    const suggests = overlay.kind === "suggestions";
+    const lists = overlay.kind === "select" || suggests;
     const field = lists ? listOf(overlay) : make("input", { type: overlay.kind });
     if (!lists) {
       for (const name of ["min", "max", "step"]) if (overlay[name]) field[name] = overlay[name];
@@ -121,7 +135,8 @@ export class Overlays {
       choose();
     };
     element.append(field, this.answers(overlay, "Choose", choose));
-    return field;
+    // The person goes on typing in the portal.
+    return suggests ? null : field;
   }
 
   chooser(overlay, element, title) {

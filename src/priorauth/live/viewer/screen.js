@@ -1,12 +1,16 @@
 // The canvas: paints frames, and turns what mouse and fingers do on it into places of the portal's page.
 
-const BUTTONS = ["left", "middle", "right"];
+export const APPLE = /Mac|iPhone|iPad/.test(navigator.platform);
+const BUTTONS = ["left", "middle", "right", "back", "forward"];
 const TAP_DISTANCE = 10;
 const LONG_PRESS = 550;
 
 export function modifiersOf(event) {
   // The key that writes a third character of a key is no shortcut, though Windows says Ctrl and Alt.
   if (event.getModifierState && event.getModifierState("AltGraph")) return event.shiftKey ? 8 : 0;
+  // Nor is Option on an Apple keyboard, where it writes the character that the key has with it.
+  const writes = APPLE && event.altKey && !event.ctrlKey && !event.metaKey && event.key && [...event.key].length === 1;
+  if (writes) return event.shiftKey ? 8 : 0;
   return (event.altKey ? 1 : 0) | (event.ctrlKey ? 2 : 0) | (event.metaKey ? 4 : 0) | (event.shiftKey ? 8 : 0);
 }
 
@@ -96,7 +100,7 @@ export class Screen {
     if (!this.may() || !BUTTONS[event.button]) return;
     this.flush();
     this.send({
-      type: "pointer", motion, ...this.place(event), button: BUTTONS[event.button], buttons: event.buttons & 7,
+      type: "pointer", motion, ...this.place(event), button: BUTTONS[event.button], buttons: event.buttons & 31,
       clicks: Math.min(event.detail || 1, 3), modifiers: modifiersOf(event),
     });
   }
@@ -105,7 +109,7 @@ export class Screen {
   moved(event) {
     if (!this.may()) return;
     if (this.move === null) requestAnimationFrame(() => this.flush());
-    this.move = { type: "pointer", motion: "move", ...this.place(event), buttons: event.buttons & 7, modifiers: modifiersOf(event) };
+    this.move = { type: "pointer", motion: "move", ...this.place(event), buttons: event.buttons & 31, modifiers: modifiersOf(event) };
   }
 
   flush() {

@@ -55,7 +55,7 @@ const screen = new Screen({
     focusKeys();
   },
 });
-const keyboard = new Keyboard({ field: at("keys"), send, may: mayType, leave });
+const keyboard = new Keyboard({ field: at("keys"), send, may: mayType, leave, enterSuggestions: () => overlays.enterSuggestions() });
 const savings = new Savings(send);
 const overlays = new Overlays({
   room: at("overlays"), screen, send, connection: () => connection, save: (overlay) => savings.save(overlay),
@@ -67,7 +67,7 @@ const handback = new Handback({
 
 // Out of the portal, for who has no mouse: to the tabs, to a button, or to the line that says who is in control.
 function leave() {
-  const outside = document.querySelector(".tabs:not([hidden]) button:enabled, .bar button:not([hidden])");
+  const outside = document.querySelector(".tabs:not([hidden]) button:enabled, .buttons:not(#history) button:not([hidden])");
   (outside || at("who")).focus();
 }
 
@@ -86,13 +86,26 @@ const TAKERS = {
     renderTime();
   },
   control(message) {
-    if (state.holder === "you" && message.holder !== "you") handback.close();
+    if (state.holder === "you" && message.holder !== "you") {
+      handback.close();
+      keyboard.clear();
+      at("copied").hidden = true;
+    }
     Object.assign(state, { holder: message.holder, interactive: message.interactive, watching: message.watching });
   },
   scene: (message) => (state.scene = message),
   status: (message) => (state.status = message),
   input: (message) => (state.reach = message.state),
-  selected: (message) => (keyboard.selected = message.text),
+  selected(message) {
+    keyboard.select(message.text);
+    if (!keyboard.copied) at("copied").hidden = true;
+  },
+  copied(message) {
+    keyboard.copied = message.text;
+    const shown = message.text.length > 60 ? `${message.text.slice(0, 60)}…` : message.text;
+    setText("copied-text", `The portal has copied “${shown}”. Copy it to your own clipboard?`);
+    at("copied").hidden = false;
+  },
   refused: (message) => notice(message.message),
   report: (message) => handback.answered(message),
   takeover(message) {
@@ -135,14 +148,14 @@ const told = {
 function dark(headline, detail, number, waits) {
   told.broken();
   screen.clear();
-  keyboard.selected = "";
+  keyboard.clear();
   overlays.clear();
   setText("dark-title", headline);
   setText("dark-text", detail);
   setText("dark-number", number ? `Receipt ${number}` : "");
   at("dark-number").hidden = !number;
   at("dark-wait").hidden = !waits;
-  at("notice").hidden = at("asked").hidden = true;
+  at("notice").hidden = at("asked").hidden = at("copied").hidden = true;
   const wasHidden = at("dark").hidden;
   at("dark").hidden = false;
   if (wasHidden) at("dark-title").focus();
@@ -170,6 +183,7 @@ function render() {
   const submit = submitOf(all);
   if (scene.submitted && at("submit").textContent !== submit) announce(submit);
   setText("submit", submit);
+  at("history").hidden = !mayPoint();
   at("take").hidden = !interactive || yours || broken;
   at("keyboard").hidden = !yours || reach !== "open" || !matchMedia("(pointer: coarse)").matches;
   at("keys").disabled = !mayType();
@@ -261,9 +275,21 @@ at("start").onclick = () => {
   send({ type: "start" });
   at("who").focus();
 };
+for (const to of ["back", "forward", "reload"]) {
+  at(to).onclick = () => {
+    const shown = state.scene.tabs.find((tab) => tab.active);
+    if (shown) send({ type: "navigate", tab: shown.id, to });
+  };
+}
 at("take").onclick = () => send({ type: "control" });
 at("keyboard").onclick = focusKeys;
 at("notice-close").onclick = () => (at("notice").hidden = true);
+at("copied-copy").onclick = () => {
+  focusKeys();
+  document.execCommand("copy");
+  at("copied").hidden = true;
+};
+at("copied-close").onclick = () => (at("copied").hidden = true);
 at("asked-keep").onclick = () => send({ type: "takeover", allow: false });
 at("asked-allow").onclick = () => send({ type: "takeover", allow: true });
 setInterval(renderTime, 1000);

@@ -23,6 +23,7 @@ from priorauth.domain.live.inputs import FILES_LIMIT
 
 _log = structlog.get_logger(__name__)
 _NAME_LIMIT: Final = 200
+_UNDER_WAY_LIMIT: Final = 5
 _PREFIX: Final = "priorauth-download-"
 
 
@@ -70,14 +71,31 @@ def _runs(process: int) -> bool:
 
 
 class Downloads:
-    """Takes the downloads of the browser context behind `cdp`: `offer` gets each one's name and bytes."""
+    """Takes the downloads of one browser context.
 
-    def __init__(self, cdp: CDPSession, offer: Callable[[str, bytes], None], *, place: Path) -> None:
+    Args:
+        cdp: A session of the browser. A session of a page hears of no download that begins in a new tab.
+        context_id: The browser context, as the DevTools protocol names it.
+        offer: Gets the name and the bytes of each file.
+        begun: Gets the frame of each download that begins, as the DevTools protocol names it.
+        place: The folder in which the browser may write.
+    """
+
+    def __init__(
+        self,
+        cdp: CDPSession,
+        *,
+        context_id: str,
+        offer: Callable[[str, bytes], None],
+        begun: Callable[[str], None],
+        place: Path,
+    ) -> None:
         self._cdp = cdp
+        self._context_id = context_id
         self._offer = offer
+        self._begun_in = begun
         self._place = place.resolve()
         self._folder: Path | None = None
-        self._context_id = ""
         self._names: dict[str, str] = {}
         self._reading: set[asyncio.Task[None]] = set()
         cdp.on("Browser.downloadWillBegin", self._begun)
@@ -87,8 +105,6 @@ class Downloads:
         """Take downloads from now on."""
         if self._folder is not None:
             return
-        info = await self._cdp.send("Target.getTargetInfo")
-        self._context_id = info["targetInfo"]["browserContextId"]
         self._folder = await asyncio.to_thread(new_folder, self._place)
         await self._behave("allowAndName", downloadPath=str(self._folder), eventsEnabled=True)
 
@@ -111,7 +127,12 @@ class Downloads:
         )
 
     def _begun(self, event: dict[str, Any]) -> None:
-        if self._folder is not None:
+        if self._folder is None:
+            return
+        self._begun_in(event["frameId"])
+        if len(self._names) >= _UNDER_WAY_LIMIT:
+            self._run(self._cancel(event["guid"], why="too_many"))
+        else:
             # A name is shown and becomes a file's name on the human's machine: no path, no control characters.
             name = "".join(char for char in event["suggestedFilename"] if char.isprintable() and char not in '/\\:"')
             self._names[event["guid"]] = name[:_NAME_LIMIT] or "download"
@@ -122,14 +143,14 @@ class Downloads:
             return
         if max(event["receivedBytes"], event["totalBytes"]) > FILES_LIMIT:
             del self._names[guid]
-            self._run(self._cancel(guid))
+            self._run(self._cancel(guid, why="too_large"))
         elif event["state"] == "completed":
             self._run(self._read(self._folder / guid, self._names.pop(guid)))
         elif event["state"] == "canceled":
             del self._names[guid]
 
-    async def _cancel(self, guid: str) -> None:
-        _log.info("download_too_large", limit=FILES_LIMIT)
+    async def _cancel(self, guid: str, *, why: str) -> None:
+        _log.info("download_canceled", reason=why)
         with suppress(PlaywrightError):
             await self._cdp.send("Browser.cancelDownload", {"guid": guid, "browserContextId": self._context_id})
 

@@ -1,11 +1,9 @@
 """Fields in frames of other sites, which live in processes of their own: each of those needs a session of its own."""
 
-from collections.abc import Callable
-
 from playwright.async_api import BrowserContext, CDPSession, Frame, Page
 from playwright.async_api import Error as PlaywrightError
 
-from priorauth.channels.portals.screens.pickers import Field, Pick, Pickers
+from priorauth.channels.portals.screens.pickers import DocumentListener, Pickers
 
 
 class FramePickers:
@@ -16,13 +14,11 @@ class FramePickers:
         *,
         context: BrowserContext,
         page: Page,
-        on_pick: Callable[[Pick, Field], None],
-        on_selected: Callable[[str], None],
+        told: DocumentListener,
     ) -> None:
         self._context = context
         self._page = page
-        self._on_pick = on_pick
-        self._on_selected = on_selected
+        self._told = told
         self._pickers: dict[Frame, Pickers] = {}
         self._is_on = False
 
@@ -54,7 +50,7 @@ class FramePickers:
         except PlaywrightError:
             # Of its parent's process, or gone.
             return
-        pickers = Pickers(cdp, on_pick=self._on_pick, on_selected=self._on_selected, frame=frame)
+        pickers = Pickers(cdp, self._told, frame=frame)
         self._pickers[frame] = pickers
 
         def forget(_: CDPSession) -> None:

@@ -5,40 +5,47 @@ whose handler opens a dialog is answered only when the dialog is; waiting for it
 """
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any, Final
 
 from playwright.async_api import CDPSession
 
+from priorauth.channels.portals.screens.clipboard import fill_clipboard
 from priorauth.channels.portals.screens.gone import unless_gone
-from priorauth.domain.live.inputs import Button, Composition, Key, Modifier, Motion, Pointer, Text, Wheel
+from priorauth.domain.live.inputs import Button, Composition, Key, Modifier, Motion, Paste, Pointer, Text, Wheel
 
 # A page that hangs is sent no more than this; a mouse that moves on is forgotten first.
 _ON_THE_WAY_LIMIT: Final = 256
 _MOVES_LIMIT: Final = 32
 
-_BUTTON_BITS: Final = {Button.LEFT: 1, Button.RIGHT: 2, Button.MIDDLE: 4, Button.NONE: 0}
+_BUTTON_BITS: Final = {Button.LEFT: 1, Button.RIGHT: 2, Button.MIDDLE: 4, Button.BACK: 8, Button.FORWARD: 16}
 _MOUSE_EVENTS: Final = {Motion.MOVE: "mouseMoved", Motion.DOWN: "mousePressed", Motion.UP: "mouseReleased"}
 
 # What Windows calls a key by its place, on the keyboard that portals were written for. A dot is 190: 46, its character,
 # would be Delete.
 _KEY_NUMBERS: Final = {
-    "Backspace": 8, "Tab": 9, "Enter": 13, "NumpadEnter": 13, "ShiftLeft": 16, "ShiftRight": 16, "ControlLeft": 17,
-    "ControlRight": 17, "AltLeft": 18, "AltRight": 18, "Pause": 19, "CapsLock": 20, "Escape": 27, "Space": 32,
-    "PageUp": 33, "PageDown": 34, "End": 35, "Home": 36, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39,
+    "Backspace": 8, "Tab": 9, "Clear": 12, "Enter": 13, "NumpadEnter": 13, "ShiftLeft": 16, "ShiftRight": 16,
+    "ControlLeft": 17, "ControlRight": 17, "AltLeft": 18, "AltRight": 18, "Pause": 19, "CapsLock": 20, "Escape": 27,
+    "Space": 32, "PageUp": 33, "PageDown": 34, "End": 35, "Home": 36, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39,
     "ArrowDown": 40, "PrintScreen": 44, "Insert": 45, "Delete": 46, "MetaLeft": 91, "MetaRight": 92, "ContextMenu": 93,
     "NumpadMultiply": 106, "NumpadAdd": 107, "NumpadSubtract": 109, "NumpadDecimal": 110, "NumpadDivide": 111,
     "NumLock": 144, "ScrollLock": 145, "Semicolon": 186, "Equal": 187, "Comma": 188, "Minus": 189, "Period": 190,
     "Slash": 191, "Backquote": 192, "BracketLeft": 219, "Backslash": 220, "BracketRight": 221, "Quote": 222,
-    "IntlBackslash": 226,
+    "IntlBackslash": 226, "BrowserBack": 166, "BrowserForward": 167, "BrowserRefresh": 168,
     **{f"F{number}": 111 + number for number in range(1, 13)},
     **{f"Digit{digit}": 48 + digit for digit in range(10)},
     **{f"Numpad{digit}": 96 + digit for digit in range(10)},
     **{f"Key{letter}": ord(letter) for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"},
 }  # fmt: skip
+_PASTE_KEY: Final = {
+    "key": "v",
+    "code": "KeyV",
+    "windowsVirtualKeyCode": 86,
+    "nativeVirtualKeyCode": 86,
+    "modifiers": int(Modifier.CONTROL),
+}
 _MODIFIER_KEYS: Final = frozenset({"Shift", "Control", "Alt", "AltGraph", "Meta"})
-# Keyboards without places, as those of phones, name what a key means.
-_NAMED_KEYS: Final = {"Enter": 13, "Backspace": 8, "Delete": 46, "Tab": 9, "Escape": 27, " ": 32}
 
 
 class Hands:
@@ -51,6 +58,9 @@ class Hands:
         self._buttons: dict[Button, Pointer] = {}
         self._keys: dict[str, Key] = {}
         self._drag: dict[str, Any] | None = None
+        self._filling: asyncio.Task[bool] | None = None
+        self._pasting: asyncio.Task[None] | None = None
+        self._holds = 0
         cdp.on("Input.dragIntercepted", self._begin_drag)
 
     async def begin(self) -> None:
@@ -100,6 +110,14 @@ class Hands:
         """Put text where the caret is, as one change."""
         self._send("Input.insertText", {"text": text.text})
 
+    def paste(self, paste: Paste) -> None:
+        """Paste by way of the browser's clipboard, so that the page has its events. What is done next waits for it."""
+        if len(self._on_the_way) >= _ON_THE_WAY_LIMIT:
+            return
+        self._filling = asyncio.ensure_future(self._fill(paste.text, after=self._pasting))
+        self._pasting = self._run(self._paste(paste.text, filling=self._filling, holds=self._holds))
+        self._send("Input.dispatchKeyEvent", {**_PASTE_KEY, "type": "keyUp"})
+
     def compose(self, composition: Composition) -> None:
         """Show text that is still being composed."""
         event = {"text": composition.text, "selectionStart": composition.start, "selectionEnd": composition.end}
@@ -119,11 +137,13 @@ class Hands:
                 self._send("Input.dispatchKeyEvent", key_event(replace(key, motion=Motion.UP, modifiers=0)))
         self._buttons.clear()
         self._keys.clear()
+        # What still waits for a paste is not done any more.
+        self._holds += 1
 
     def _named_button(self, pointer: Pointer) -> str:
         # A move while a button is down drags only if the event names the button.
         if pointer.motion is Motion.MOVE:
-            held = (button for button, bit in _BUTTON_BITS.items() if bit and pointer.buttons & bit)
+            held = (button for button, bit in _BUTTON_BITS.items() if pointer.buttons & bit)
             return next(held, Button.NONE).value
         return pointer.button.value
 
@@ -149,13 +169,44 @@ class Hands:
     def _send(self, method: str, event: dict[str, Any], *, moves: bool = False) -> None:
         if len(self._on_the_way) >= _ON_THE_WAY_LIMIT:
             return
-        # Tasks begin in the order of their making, and each sends before it first waits: the order holds.
-        task = asyncio.ensure_future(unless_gone(self._cdp.send(method, event)))
-        self._on_the_way.add(task)
-        task.add_done_callback(self._on_the_way.discard)
+        if self._filling is not None and self._filling.done():
+            self._filling = None
+        # Tasks begin in the order of their making, and each sends before it first waits, or after what all of them wait
+        # for: the order holds.
+        task = self._run(self._deliver(method, event, filling=self._filling, holds=self._holds))
         if moves:
             self._moves += 1
             task.add_done_callback(self._count_move)
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.ensure_future(unless_gone(work))
+        self._on_the_way.add(task)
+        task.add_done_callback(self._on_the_way.discard)
+        return task
+
+    async def _deliver(
+        self, method: str, event: dict[str, Any], *, filling: asyncio.Task[bool] | None, holds: int
+    ) -> None:
+        if filling is not None:
+            await filling
+            if holds != self._holds:
+                return
+        await self._cdp.send(method, event)
+
+    async def _fill(self, text: str, *, after: asyncio.Task[None] | None) -> bool:
+        if after is not None:
+            # The page has not read yet what an earlier paste has put there.
+            await after
+        return await fill_clipboard(self._cdp, text)
+
+    async def _paste(self, text: str, *, filling: asyncio.Task[bool], holds: int) -> None:
+        is_filled = await filling
+        if holds != self._holds:
+            return
+        if is_filled:
+            await self._cdp.send("Input.dispatchKeyEvent", {**_PASTE_KEY, "type": "rawKeyDown", "commands": ["Paste"]})
+        else:
+            await self._cdp.send("Input.insertText", {"text": text})
 
     def _count_move(self, _: object) -> None:
         self._moves -= 1
@@ -164,6 +215,8 @@ class Hands:
 def key_event(key: Key) -> dict[str, Any]:
     """Return the DevTools event of a key: with the number that Windows gives it, and the text that it writes."""
     number = key_number(key)
+    if _is_third_character(key):
+        key = replace(key, modifiers=key.modifiers & ~(Modifier.CONTROL | Modifier.ALT))
     event: dict[str, Any] = {
         "key": key.key,
         "code": key.code,
@@ -183,10 +236,23 @@ def key_event(key: Key) -> dict[str, Any]:
 
 
 def key_number(key: Key) -> int:
-    """Return Windows' number of a key: a letter or a digit by its meaning, so that other layouts keep shortcuts."""
+    """Return Windows' number of a key.
+
+    A letter goes by its meaning, so that other layouts keep shortcuts; so does a key that has a name: of the number pad
+    with NumLock off, of keyboards that were remapped, and of those without places, as phones have them.
+    """
     if len(key.key) == 1 and key.key.isascii() and key.key.isalpha():
         return ord(key.key.upper())
-    return _KEY_NUMBERS.get(key.code) or _NAMED_KEYS.get(key.key, 0)
+    if len(key.key) > 1 and key.key in _KEY_NUMBERS:
+        return _KEY_NUMBERS[key.key]
+    return _KEY_NUMBERS.get("Space" if key.key == " " else key.code, 0)
+
+
+def _is_third_character(key: Key) -> bool:
+    """Say whether a key writes with AltGr, which some systems tell as Ctrl and Alt: `@`, `€`, `ą`."""
+    both = Modifier.CONTROL | Modifier.ALT
+    writes = len(key.key) == 1 and key.key != " " and not (key.key.isascii() and key.key.isalnum())
+    return writes and key.modifiers & both == both
 
 
 def _text_of(key: Key) -> str:

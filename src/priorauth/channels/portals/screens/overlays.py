@@ -22,6 +22,23 @@ _ACCEPT_LIMIT: Final = 500
 _DOWNLOADS_LIMIT: Final = 5
 
 
+class Question:
+    """What the service asks the person before it does something in a page, answered like a dialog of that page."""
+
+    def __init__(self, page: Page, kind: DialogKind, message: str, *, on_yes: Callable[[], None]) -> None:
+        self.page = page
+        self.kind = kind
+        self.message = message
+        self._on_yes = on_yes
+
+    async def accept(self, _: str | None = None) -> None:
+        """Do it."""
+        self._on_yes()
+
+    async def dismiss(self) -> None:
+        """Leave it."""
+
+
 class Overlays:
     """The overlays of a session that are open now, oldest first."""
 
@@ -29,7 +46,7 @@ class Overlays:
         self._changed = changed
         self._next_id = 1
         self._is_on = False
-        self._dialogs: dict[int, tuple[Dialog, PageDialog]] = {}
+        self._dialogs: dict[int, tuple[Dialog, PageDialog | Question]] = {}
         self._pickers: dict[int, tuple[Picker, Field]] = {}
         self._choosers: dict[int, tuple[Chooser, FileChooser]] = {}
         self._downloads: dict[int, tuple[Download, bytes]] = {}
@@ -58,6 +75,15 @@ class Overlays:
             default=dialog.default_value[:_MESSAGE_LIMIT],
         )
         self._dialogs[overlay.id] = overlay, dialog
+        self._changed()
+
+    def ask(self, question: Question) -> None:
+        """Let a question of the service wait for the human, in place of an earlier one of the same tab."""
+        for key, (_, held) in tuple(self._dialogs.items()):
+            if isinstance(held, Question) and held.page is question.page:
+                del self._dialogs[key]
+        overlay = Dialog(id=self._new_id(), dialog=question.kind, message=question.message, default="")
+        self._dialogs[overlay.id] = overlay, question
         self._changed()
 
     def offer_picker(self, tab: int, pick: Pick, field: Field) -> None:

@@ -5,20 +5,31 @@ The script lives in an isolated world of each document, frames included, and onl
 
 import asyncio
 import json
+import secrets
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 from playwright.async_api import CDPSession, Frame
 
-from priorauth.domain.live.inputs import ChooseOptions, SetValue
+from priorauth.domain.live.inputs import ChooseOptions, Direction, SetValue
 from priorauth.domain.live.views import Box, Option
 
 _WORLD: Final = "priorauth"
 _BINDING: Final = "priorauthTell"
-_SCRIPT: Final = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
+# Between the two worlds of a document. A page that knew it could do no more by it than by its methods themselves.
+_EVENT: Final = f"e{secrets.token_hex(16)}"
+
+
+def _script(name: str) -> str:
+    return Path(__file__).with_name(name).read_text(encoding="utf-8").replace("PRIORAUTH_EVENT", _EVENT)
+
+
+_SCRIPT: Final = _script("pickers.js")
+_METHODS_SCRIPT: Final = _script("methods.js")
 
 
 class Pick(msgspec.Struct, frozen=True):
@@ -68,6 +79,17 @@ class Field:
         return await self._cdp.send("Runtime.evaluate", {"expression": expression, "contextId": self._context})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentListener:
+    """Who is told of a tab's documents: fields to choose for, selected and copied text, keys that navigate."""
+
+    on_pick: Callable[[Pick, Field], None]
+    on_selected: Callable[[str], None]
+    on_copied: Callable[[str], None]
+    on_navigate: Callable[[Direction], None]
+    on_withdrawn: Callable[[], None]
+
+
 class Pickers:
     """Tells of the fields and selections of the documents behind `cdp`, while it is on.
 
@@ -77,16 +99,14 @@ class Pickers:
     def __init__(
         self,
         cdp: CDPSession,
+        told: DocumentListener,
         *,
-        on_pick: Callable[[Pick, Field], None],
-        on_selected: Callable[[str], None],
         frame: Frame | None = None,
     ) -> None:
         self._cdp = cdp
         self._frame = frame
-        self._on_pick = on_pick
-        self._on_selected = on_selected
-        self._script: str | None = None
+        self._listener = told
+        self._scripts: list[str] = []
         self._documents: set[int] = set()
         cdp.on("Runtime.bindingCalled", self._told)
 
@@ -94,15 +114,17 @@ class Pickers:
         """Watch all documents, those that are open and those to come."""
         # Bindings need it; Playwright has it on in every page, so that no page can tell the difference.
         await self._cdp.send("Runtime.enable")
+        # Without it scripts are kept for new documents and never run in them. It stays on: off, it ends the cast too.
+        await self._cdp.send("Page.enable")
         await self._cdp.send("Runtime.addBinding", {"name": _BINDING, "executionContextName": _WORLD})
-        script = {"source": _SCRIPT, "worldName": _WORLD, "runImmediately": True}
-        self._script = (await self._cdp.send("Page.addScriptToEvaluateOnNewDocument", script))["identifier"]
+        await self._add_script({"source": _SCRIPT, "worldName": _WORLD})
+        # Second, for it asks the first one whether the document has it already.
+        await self._add_script({"source": _METHODS_SCRIPT})
 
     async def end(self) -> None:
         """Watch no more."""
-        if self._script is not None:
-            await self._cdp.send("Page.removeScriptToEvaluateOnNewDocument", {"identifier": self._script})
-            self._script = None
+        while self._scripts:
+            await self._cdp.send("Page.removeScriptToEvaluateOnNewDocument", {"identifier": self._scripts.pop()})
         await self._everywhere("priorauthPickers.on = false")
         self._documents.clear()
         await self._cdp.send("Runtime.disable")
@@ -117,6 +139,10 @@ class Pickers:
         What has the focus already keeps it, for a page may change its address while somebody types.
         """
         await self._everywhere("priorauthPickers.touched = false")
+
+    async def _add_script(self, script: dict[str, Any]) -> None:
+        added = await self._cdp.send("Page.addScriptToEvaluateOnNewDocument", {**script, "runImmediately": True})
+        self._scripts.append(added["identifier"])
 
     async def _everywhere(self, expression: str) -> None:
         done: list[Coroutine[Any, Any, Any]] = [
@@ -133,9 +159,15 @@ class Pickers:
         self._documents.add(context)
         message = json.loads(event["payload"])
         if message["type"] == "selected":
-            self._on_selected(message["text"])
+            self._listener.on_selected(message["text"])
+        elif message["type"] == "copied":
+            self._listener.on_copied(message["text"])
+        elif message["type"] == "navigate":
+            self._listener.on_navigate(Direction(message["to"]))
+        elif message["type"] == "withdrawn":
+            self._listener.on_withdrawn()
         elif message["type"] == "pick":
             # A document of a strange shape gets no overlay, and its field works by the keyboard.
             with suppress(msgspec.ValidationError):
                 pick = msgspec.convert(message, Pick)
-                self._on_pick(pick, Field(self._cdp, context=context, ref=pick.ref, frame=self._frame))
+                self._listener.on_pick(pick, Field(self._cdp, context=context, ref=pick.ref, frame=self._frame))

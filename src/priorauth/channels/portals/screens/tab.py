@@ -6,9 +6,10 @@ comes and goes within a moment, or a human who is given the session and loses it
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import structlog
-from playwright.async_api import BrowserContext, Page
+from playwright.async_api import BrowserContext, CDPSession, Page
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Frame as PageFrame
 
@@ -16,8 +17,10 @@ from priorauth.channels.portals.screens.cast import Cast
 from priorauth.channels.portals.screens.frames import FramePickers
 from priorauth.channels.portals.screens.gone import unless_gone
 from priorauth.channels.portals.screens.hands import Hands
-from priorauth.channels.portals.screens.pickers import Field, Pick, Pickers
+from priorauth.channels.portals.screens.history import History
+from priorauth.channels.portals.screens.pickers import DocumentListener, Field, Pick, Pickers
 from priorauth.domain.errors import whereabouts
+from priorauth.domain.live.inputs import Direction
 from priorauth.domain.live.views import Frame
 
 _log = structlog.get_logger(__name__)
@@ -32,16 +35,33 @@ class Listener:
         on_frame: Callable[[Frame], None],
         on_pick: Callable[[int, Pick, Field], None],
         on_selected: Callable[[int, str], None],
+        on_copied: Callable[[int, str], None],
         on_title: Callable[[], None],
+        on_navigate: Callable[[int, Direction], None],
+        on_withdrawn: Callable[[int], None],
+        on_told: Callable[[str, str], None],
     ) -> None:
         self.on_frame = on_frame
         self.on_pick = on_pick
         self.on_selected = on_selected
+        self.on_copied = on_copied
         self.on_title = on_title
+        self.on_navigate = on_navigate
+        self.on_withdrawn = on_withdrawn
+        self.on_told = on_told
 
 
+_GOING_SECONDS = 2.0
 _TITLE_SECONDS = 0.25
 _TITLE_LIMIT = 200
+
+
+async def target_of(context: BrowserContext, page: Page) -> dict[str, Any]:
+    """Return how the DevTools protocol names a page, and its browser context. Raises PlaywrightError."""
+    cdp = await context.new_cdp_session(page)
+    found: dict[str, Any] = (await cdp.send("Target.getTargetInfo"))["targetInfo"]
+    await cdp.detach()
+    return found
 
 
 class ScreenTab:
@@ -56,6 +76,7 @@ class ScreenTab:
         """There as soon as the tab can be acted in."""
         self._context = context
         self._told = told
+        self._cdp: CDPSession | None = None
         self._cast: Cast | None = None
         self._pickers: Pickers | None = None
         self._wants_cast = False
@@ -67,7 +88,16 @@ class ScreenTab:
         page.on("domcontentloaded", self._retitle)
         page.on("load", self._retitle)
         page.on("framenavigated", self._reach)
-        self._distant = FramePickers(context=context, page=page, on_pick=self._picked, on_selected=self._selected)
+        self._of_documents = DocumentListener(
+            on_pick=self._picked,
+            on_selected=self._selected,
+            on_copied=self._copied,
+            on_navigate=lambda to: told.on_navigate(tab_id, to),
+            on_withdrawn=lambda: told.on_withdrawn(tab_id),
+        )
+        self._distant = FramePickers(context=context, page=page, told=self._of_documents)
+        self._history = History(page, tell=told.on_told)
+        self._is_going = False
         self._working: set[asyncio.Task[None]] = set()
 
     def want(self, *, cast: bool, hands: bool) -> None:
@@ -80,6 +110,17 @@ class ScreenTab:
         """Leave nothing in the tab with the focus, and show its top: as it is when somebody takes hold of it."""
         if self._has_hands:
             self._run(self._rest())
+
+    def go(self, to: Direction) -> None:
+        """Go back or forward, or load the page again. While the browser is still at it, nothing more is begun."""
+        if self._has_hands and self._cdp is not None and not self._is_going:
+            self._is_going = True
+            self._run(self._go(self._cdp, to))
+
+    @property
+    def is_of_form(self) -> bool:
+        """Whether the page that is shown was sent with a form."""
+        return self._history.is_of_form
 
     @property
     def is_cast(self) -> bool:
@@ -122,6 +163,16 @@ class ScreenTab:
             await self._pickers.rest()
         await self._distant.rest()
 
+    async def _go(self, cdp: CDPSession, to: Direction) -> None:
+        # A page that asks whether it may be left is answered elsewhere, and one that hangs never.
+        try:
+            async with asyncio.timeout(_GOING_SECONDS):
+                await self._history.go(cdp, to)
+        except TimeoutError:
+            pass
+        finally:
+            self._is_going = False
+
     async def _let_off(self, pickers: Pickers, hands: Hands) -> None:
         await pickers.end()
         await self._distant.end()
@@ -132,7 +183,7 @@ class ScreenTab:
             cdp = await self._context.new_cdp_session(self.page)
             self._cdp = cdp
             self._cast = Cast(cdp, self._framed)
-            self._pickers = Pickers(cdp, on_pick=self._picked, on_selected=self._selected)
+            self._pickers = Pickers(cdp, self._of_documents)
             self.hands = Hands(cdp)
         return self._cast, self._pickers, self.hands
 
@@ -141,6 +192,9 @@ class ScreenTab:
 
     def _selected(self, text: str) -> None:
         self._told.on_selected(self.id, text)
+
+    def _copied(self, text: str) -> None:
+        self._told.on_copied(self.id, text)
 
     def _reach(self, frame: PageFrame) -> None:
         if self._has_hands:
@@ -171,6 +225,8 @@ class ScreenTab:
 
     async def _read_title(self) -> None:
         # Of a page without a title the history says so; elsewhere it goes by its address, which must not be shown.
+        if self._cdp is None:
+            return
         history = await self._cdp.send("Page.getNavigationHistory")
         title = history["entries"][history["currentIndex"]]["title"][:_TITLE_LIMIT]
         if title != self.title:
