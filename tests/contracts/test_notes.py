@@ -13,7 +13,7 @@ from priorauth.commands.processing import REPEATED_AT_MOST
 from priorauth.domain.events import Observer, Occurrence, TimelineEntry
 from priorauth.domain.lifecycle import Status
 from priorauth.engine.ledger import Ledger
-from priorauth.store.databases.postgresql import is_postgresql
+from priorauth.store.databases.urls import is_postgresql
 from priorauth.store.transaction import Transaction
 from tests.factories import cases
 from tests.factories.claims import claims_of
