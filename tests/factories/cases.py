@@ -13,17 +13,18 @@ from priorauth.domain.questionnaires import AnswerItem
 from priorauth.domain.replies import Inquiry
 from priorauth.domain.submissions import Decision, DenialReason, Outcome, PayerReceipt
 from priorauth.formats.icd10cm import icd10cm
+from priorauth.formats.patterns import payer_patterns
 from tests.factories import payers
 from tests.factories.answers import lumbar_answers
 from tests.factories.moments import Clock
 
-LARKSPUR = Knowledge(payers.larkspur(), icd10cm())
+LARKSPUR = Knowledge(payers.larkspur(), icd10cm(), payer_patterns())
 NOTES = "clinical_notes"
 
 
 def knowing(payer: Payer) -> Knowledge:
     """What decisions about a case of `payer` rest on."""
-    return Knowledge(payer, icd10cm())
+    return Knowledge(payer, icd10cm(), payer_patterns())
 
 
 def draft(

@@ -2,6 +2,8 @@
 
 import json
 
+import httpx
+import pytest
 from fhir.resources.R4B.questionnaire import Questionnaire
 from fhir.resources.R4B.questionnaireresponse import QuestionnaireResponse
 
@@ -18,16 +20,25 @@ async def resource(customer: Customer, case: Json, name: str) -> Json:
     return found
 
 
-async def patched(customer: Customer, case: Json, response: Json) -> Json:
-    """The case after a PATCH of its answers as FHIR."""
-    answered = await customer.send(
+async def sent(customer: Customer, case: Json, response: Json) -> httpx.Response:
+    """The answer to a PATCH of answers as FHIR."""
+    return await customer.send(
         "PATCH",
         path(case, "questionnaire-response.fhir"),
         version=case["version"],
         content=json.dumps(response).encode(),
         headers=FHIR,
     )
-    return taken(answered)
+
+
+async def patched(customer: Customer, case: Json, response: Json) -> Json:
+    """The case after a PATCH of its answers as FHIR."""
+    return taken(await sent(customer, case, response))
+
+
+def kept(text: str) -> Json:
+    """The extension of a text that FHIR has no room for."""
+    return {"url": "urn:priorauth:fhir:verbatim", "valueString": json.dumps(text)}
 
 
 async def test_the_questionnaire_is_fhir_and_asks_what_the_case_asks(customer: Customer) -> None:
@@ -95,3 +106,26 @@ async def test_a_known_version_is_not_sent_again(customer: Customer) -> None:
     answered = await customer.get(path(case, "questionnaire.fhir"), headers=[("If-None-Match", f'"{case["version"]}"')])
 
     assert (answered.status_code, answered.content) == (304, b"")
+
+
+@pytest.mark.parametrize("extension", [None, 5])
+async def test_an_ill_typed_element_is_refused_with_its_path(customer: Customer, extension: object) -> None:
+    case = await customer.create()
+    answer = {"extension": extension, "valueString": "A"}
+    resource = {"resourceType": "QuestionnaireResponse", "item": [{"linkId": "patient.firstName", "answer": [answer]}]}
+
+    error = refused(await sent(customer, case, resource), 400, "bad_request")
+
+    assert [issue["field"] for issue in error["issues"]] == ["item[0].answer[0].extension"]
+    assert error["retryable"] is False
+
+
+@pytest.mark.parametrize(
+    "value", [{"valueString": "a" * 20_001}, {"valueDecimal": 10**16}, {"extension": [kept("a\0b")]}], ids=repr
+)
+async def test_fhir_has_the_bounds_of_every_other_way_in(customer: Customer, value: Json) -> None:
+    case = await customer.create()
+    link_id = "service.units" if "valueDecimal" in value else "patient.firstName"
+    resource = {"resourceType": "QuestionnaireResponse", "item": [{"linkId": link_id, "answer": [value]}]}
+
+    refused(await sent(customer, case, resource), 400, "bad_request")

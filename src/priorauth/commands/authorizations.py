@@ -15,6 +15,7 @@ from priorauth.domain.moment import Moment
 from priorauth.domain.organizations import Caller
 from priorauth.domain.questionnaires import AnswerItem
 from priorauth.formats.icd10cm import icd10cm
+from priorauth.formats.patterns import payer_patterns
 from priorauth.store.transaction import Transaction
 
 
@@ -45,7 +46,7 @@ def create(
         raise FinalSubmissionPolicyNotAllowed
     resolved = resolve(tx, caller, provider_npi=provider_npi, request=request, portal_auth_mode=portal_auth_mode)
     case = authorizations.create(
-        Knowledge(resolved.payer, icd10cm()),
+        Knowledge(resolved.payer, icd10cm(), payer_patterns()),
         moment,
         organization_id=caller.organization_id,
         environment=caller.environment,

@@ -12,6 +12,7 @@ from priorauth.domain.live_sessions import AccessMode
 from priorauth.domain.moment import Moment
 from priorauth.domain.reviews import SnapshotStatus
 from priorauth.formats.icd10cm import icd10cm
+from priorauth.formats.patterns import payer_patterns
 from priorauth.store.transaction import Transaction
 from priorauth.store.work import Line, Work, following, processing
 
@@ -20,8 +21,8 @@ _LONGEST_RESPITE = 300.0
 
 
 def knowledge(tx: Transaction, case: Authorization) -> Knowledge:
-    """Return what decisions about the case rest on: its pinned payer and the code sets."""
-    return Knowledge(tx.catalog.payer_version(case.payer_version), icd10cm())
+    """Return what decisions about the case rest on: its pinned payer, the code sets, the matcher of patterns."""
+    return Knowledge(tx.catalog.payer_version(case.payer_version), icd10cm(), payer_patterns())
 
 
 def record(

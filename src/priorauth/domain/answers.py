@@ -5,7 +5,6 @@ The module judges one answer set against its questionnaires; whether a case may 
 of another group counts with all its entries.
 """
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,9 +12,13 @@ from datetime import date
 from decimal import Decimal
 from typing import TypeVar
 
-from priorauth.domain.errors import BadRequest, Issue
+from priorauth.domain.catalog import Patterns
+from priorauth.domain.errors import BadRequest, Issue, Severity
 from priorauth.domain.questionnaires import (
     FIELDS_OF_TYPE,
+    LARGEST_NUMBER,
+    LONGEST_TEXT,
+    MOST_ANSWERS,
     Answer,
     AnswerItem,
     Coding,
@@ -31,6 +34,8 @@ from priorauth.domain.questionnaires import (
     walk,
 )
 
+# A warning alone: what the service cannot check is still checked by the payer.
+NOT_CHECKED = "pattern_not_checked"
 Comparable = TypeVar("Comparable", Decimal, str, date)
 
 
@@ -92,7 +97,11 @@ class AnswerSet:
         )
 
     def satisfies(self, condition: Condition, within: tuple[Entry, ...] = ()) -> bool:
-        """Say whether the condition holds at a place. As in FHIR, comparing an unanswered question is false."""
+        """Say whether the condition holds at a place.
+
+        As in FHIR, `!=` holds while no answer is equal, so that it holds for an unanswered question too. Each other
+        comparison of an unanswered question is false.
+        """
         verdicts = (self._compares(comparison, within) for comparison in condition.enable_when)
         return all(verdicts) if condition.enable_behavior is EnableBehavior.ALL else any(verdicts)
 
@@ -157,6 +166,8 @@ class AnswerSet:
         expected = comparison.answer.value
         if comparison.operator is Operator.EXISTS:
             return bool(given) is bool(expected)
+        if comparison.operator is Operator.NOT_EQUAL:
+            return not any(_holds(value, Operator.EQUAL, expected) for value in given)
         return any(_holds(value, comparison.operator, expected) for value in given)
 
 
@@ -164,8 +175,12 @@ def answered(questionnaires: tuple[Questionnaire, ...], answers: AnswerSet) -> I
     """Yield what was answered, in order: the place, its prompt and the answer, both as a person reads them."""
     for place in answers.visible(questionnaires):
         if place.answer:
-            said = ", ".join(shown(place.item, answer) for answer in place.answer)
-            yield place, place.label(answers.text(place)), said
+            yield place, place.label(answers.text(place)), ", ".join(texts_of(place))
+
+
+def texts_of(place: Place) -> tuple[str, ...]:
+    """Return the answers at a place, each as a person reads it."""
+    return tuple(shown(place.item, answer) for answer in place.answer)
 
 
 def readable(questionnaires: tuple[Questionnaire, ...], answers: tuple[AnswerItem, ...]) -> dict[str, str]:
@@ -199,17 +214,24 @@ def merge(
     return draft.without_hidden()
 
 
-def rule_breaches(place: Place, answers: AnswerSet) -> Iterator[Issue]:
-    """Yield one error for each rule of the item that its well-typed values break at this place."""
+def rule_breaches(place: Place, answers: AnswerSet, patterns: Patterns) -> Iterator[Issue]:
+    """Yield one error for each rule of the item that its well-typed values break at this place, and one warning for a
+    text that could not be checked.
+
+    `patterns` matches the patterns of payers.
+    """
     item, given = place.item, len(place.answer) or place.entries
     noun = "answers" if item.takes_answers else "entries"
-    breaches = [_breach(place, answer.value, answers) for answer in place.answer]
+    breaches = [_breach(place, answer.value, answers, patterns) for answer in place.answer]
     if given and item.min_occurs is not None and given < item.min_occurs:
         breaches.append((f"too_few_{noun}", f"Give at least {item.min_occurs} {noun}."))
     if item.max_occurs is not None and given > item.max_occurs:
         breaches.append((f"too_many_{noun}", f"Give at most {item.max_occurs} {noun}."))
     for code, text in filter(None, breaches):
-        yield Issue(code, item.error_message or text, place.path)
+        if code == NOT_CHECKED:
+            yield Issue(code, text, place.path, Severity.WARNING)
+        else:
+            yield Issue(code, item.error_message or text, place.path)
 
 
 def shown(item: Item, answer: Answer) -> str:
@@ -323,6 +345,9 @@ class _Draft:
                 path,
             )
             return
+        if len(answered.answer) > MOST_ANSWERS:
+            yield Issue("too_many_answers", f"An item takes {MOST_ANSWERS} answers at most.", path)
+            return
         if len(answered.answer) > 1 and not item.repeats:
             yield Issue("too_many_answers", "The item takes one answer. Send the one that holds.", path)
         for answer in answered.answer:
@@ -330,6 +355,8 @@ class _Draft:
             if len(present) != 1 or present[0][0] not in allowed:
                 names = " or ".join(_camel(name) for name in allowed)
                 yield Issue("wrong_type", f"An item of type {item.type} takes one {names}.", path)
+            elif (words := _unkept(answer.value)) is not None:
+                yield Issue("invalid_value", words, path)
 
     def _clear(self, item: Item, scope: _Scope) -> None:
         """Forget what lies at and below an item, in this entry and all entries below it."""
@@ -352,6 +379,19 @@ class _Draft:
                 yield AnswerItem(item.link_id, answer, below)
 
 
+def _unkept(value: Value) -> str | None:
+    """Return why a value is not kept, in whichever way it came; None where it is."""
+    if isinstance(value, str | Coding):
+        text = value.code if isinstance(value, Coding) else value
+        if len(text) > LONGEST_TEXT:
+            return f"A text may have {LONGEST_TEXT:,} characters at most."
+        if "\0" in text or any("\ud800" <= each <= "\udfff" for each in text):
+            return "The text has a character that cannot be kept: NUL, or half of a surrogate pair. Leave it out."
+    elif isinstance(value, int | Decimal) and abs(Decimal(value)) > LARGEST_NUMBER:
+        return f"A number may be {LARGEST_NUMBER:,} at most."
+    return None
+
+
 def _first_hidden(questionnaires: tuple[Questionnaire, ...], answers: AnswerSet) -> Place | None:
     said = (place for place in answers.places(questionnaires) if place.answer or place.entries)
     return next((place for place in said if answers.hides(place)), None)
@@ -362,8 +402,6 @@ def _holds(value: Value, operator: Operator, expected: Value) -> bool:
     equal = value == expected and isinstance(value, bool) is isinstance(expected, bool)
     if operator is Operator.EQUAL:
         return equal
-    if operator is Operator.NOT_EQUAL:
-        return not equal
     if isinstance(value, bool | Coding) or isinstance(expected, bool | Coding):
         return False
     if isinstance(value, int | Decimal) and isinstance(expected, int | Decimal):
@@ -383,27 +421,42 @@ def _ordered(left: Comparable, operator: Operator, right: Comparable) -> bool:
     return comparisons[operator]
 
 
-def _breach(place: Place, value: Value, answers: AnswerSet) -> tuple[str, str] | None:
+def _breach(place: Place, value: Value, answers: AnswerSet, patterns: Patterns) -> tuple[str, str] | None:
     item = place.item
     if isinstance(value, str):
-        return _text_breach(item, value)
+        return _text_breach(item, value, patterns)
     if isinstance(value, Coding):
         options = answers.options(place)
         if options and value.code not in {option.code for option in options}:
             return "not_an_option", f"Choose one of: {', '.join(option.code for option in options)}."
     elif not isinstance(value, bool | date):
-        if item.min is not None and value < item.min:
-            return "below_minimum", f"The value must be at least {item.min}."
-        if item.max is not None and value > item.max:
-            return "above_maximum", f"The value must be at most {item.max}."
+        return _number_breach(item, Decimal(value))
     return None
 
 
-def _text_breach(item: Item, value: str) -> tuple[str, str] | None:
+def _number_breach(item: Item, value: Decimal) -> tuple[str, str] | None:
+    if item.min is not None and value < item.min:
+        return "below_minimum", f"The value must be at least {item.min}."
+    if item.max is not None and value > item.max:
+        return "above_maximum", f"The value must be at most {item.max}."
+    places = item.max_decimal_places
+    exponent = value.normalize().as_tuple().exponent
+    if places is not None and isinstance(exponent, int) and -exponent > places:
+        return "too_many_decimal_places", f"The value may have {places} decimal places at most."
+    return None
+
+
+def _text_breach(item: Item, value: str, patterns: Patterns) -> tuple[str, str] | None:
     if item.max_length is not None and len(value) > item.max_length:
         return "too_long", f"The text may have {item.max_length} characters at most."
-    if item.pattern is not None and re.fullmatch(item.pattern, value) is None:
-        return "pattern_mismatch", f"Write the text in the form that the payer expects: {item.pattern}."
+    if item.min_length is not None and len(value) < item.min_length:
+        return "too_short", f"The text must have at least {item.min_length} characters."
+    if item.pattern is not None:
+        verdict = patterns.match(item.pattern, value)
+        if verdict is None:
+            return NOT_CHECKED, f"The text was not checked against the form {item.pattern}: that takes too long."
+        if not verdict:
+            return "pattern_mismatch", f"Write the text in the form that the payer expects: {item.pattern}."
     if not value.strip():
         return "blank", "The text is blank. Write an answer, or clear the item with an empty list."
     return None

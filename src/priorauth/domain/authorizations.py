@@ -14,7 +14,15 @@ from priorauth.domain import reviews
 from priorauth.domain.answers import merge
 from priorauth.domain.attachments import Attachment
 from priorauth.domain.boundary.journal import Journal
-from priorauth.domain.catalog import ChosenRoute, DiagnosisCodes, Payer, PortalAuthMode, Provider, ServiceRequest
+from priorauth.domain.catalog import (
+    ChosenRoute,
+    DiagnosisCodes,
+    Patterns,
+    Payer,
+    PortalAuthMode,
+    Provider,
+    ServiceRequest,
+)
 from priorauth.domain.errors import (
     NextActionMismatch,
     NextActionNotConfirmable,
@@ -169,6 +177,7 @@ class Knowledge:
 
     payer: Payer
     diagnosis_codes: DiagnosisCodes
+    patterns: Patterns
 
 
 _DISCOVERED = "payer_questions"
@@ -237,6 +246,7 @@ def create(
         findings=(),
         reply=None,
         diagnosis_codes=known.diagnosis_codes,
+        patterns=known.patterns,
         previous=None,
     )
     case = Authorization(
@@ -406,6 +416,7 @@ def reassessed(case: Authorization, known: Knowledge) -> Authorization:
         findings=findings,
         reply=reply_of(case, known.payer),
         diagnosis_codes=known.diagnosis_codes,
+        patterns=known.patterns,
         previous=case.requirements,
     )
     return replace(case, requirements=requirements, journal=replace(case.journal, findings=findings))

@@ -85,6 +85,14 @@ class CodeVerdict(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Patterns(Protocol):
+    """Matches the patterns of payers in a bounded time."""
+
+    def match(self, pattern: str, text: str) -> bool | None:
+        """Say whether the whole text matches; None where that could not be found out in time."""
+        ...
+
+
 class DiagnosisCodes(Protocol):
     """The ICD-10-CM code set of one release."""
 

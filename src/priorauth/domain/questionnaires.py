@@ -46,6 +46,11 @@ class Coding:
 
 
 Value = str | bool | date | int | Decimal | Coding
+LONGEST_TEXT = 20_000
+"""Characters of one answer."""
+LARGEST_NUMBER = 10**15
+MOST_ANSWERS = 200
+"""Answers of one item."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +179,9 @@ class Item:
     max_occurs: int | None = None
     options: tuple[Option, ...] = ()
     pattern: str | None = None
+    min_length: int | None = None
     max_length: int | None = None
+    max_decimal_places: int | None = None
     min: Decimal | None = None
     max: Decimal | None = None
     error_message: str | None = None

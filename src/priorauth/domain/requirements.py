@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from priorauth.domain.answers import AnswerSet, Place, rule_breaches
 from priorauth.domain.attachments import Attachment
-from priorauth.domain.catalog import CodeVerdict, DiagnosisCodes, DocumentType, RequiredDocument
+from priorauth.domain.catalog import CodeVerdict, DiagnosisCodes, DocumentType, Patterns, RequiredDocument
 from priorauth.domain.errors import Issue, Severity
 from priorauth.domain.questionnaires import Answer, AnswerItem, Coding, Concept, Questionnaire
 from priorauth.domain.replies import Reply
@@ -65,6 +65,7 @@ def assess(
     findings: tuple[Finding, ...],
     reply: Reply | None,
     diagnosis_codes: DiagnosisCodes,
+    patterns: Patterns,
     previous: Requirements | None,
 ) -> Requirements:
     """Return what is open now; the same value as `previous`, version included, when nothing changed.
@@ -85,7 +86,7 @@ def assess(
         ),
         documents=_missing(documents, attached, reply),
         issues=(
-            *(issue for place in asked for issue in _issues_of(place, given, diagnosis_codes)),
+            *(issue for place in asked for issue in _issues_of(place, given, diagnosis_codes, patterns)),
             *(finding.issue for finding in findings),
             *(reply.issues if reply else ()),
             *_unknown_types(attached, document_types),
@@ -126,8 +127,10 @@ def still_open(
     )
 
 
-def _issues_of(place: Place, answers: AnswerSet, diagnosis_codes: DiagnosisCodes) -> Iterator[Issue]:
-    breaches = tuple(rule_breaches(place, answers))
+def _issues_of(
+    place: Place, answers: AnswerSet, diagnosis_codes: DiagnosisCodes, patterns: Patterns
+) -> Iterator[Issue]:
+    breaches = tuple(rule_breaches(place, answers, patterns))
     yield from breaches
     if place.item.concept is Concept.DIAGNOSIS and not breaches:
         for answer in place.answer:

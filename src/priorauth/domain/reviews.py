@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from priorauth.domain.answers import AnswerSet, answered, readable
+from priorauth.domain.answers import AnswerSet, answered, readable, texts_of
 from priorauth.domain.attachments import Attachment
 from priorauth.domain.catalog import ChosenRoute, Payer, Provider, ServiceRequest
 from priorauth.domain.questionnaires import AnswerItem, Concept, Questionnaire
@@ -94,6 +94,13 @@ class AnswerSummary:
     link_id: str
     question: str
     answer: str
+    # Of several answers. Summaries that were kept before there was such a list have none.
+    each: tuple[str, ...] = ()
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """Each answer by itself."""
+        return self.each or (self.answer,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,9 +301,13 @@ def summarize(
             units=known.get(Concept.SERVICE_UNITS),
             start_date=known.get(Concept.SERVICE_START),
         ),
-        diagnoses=tuple(text for place, _, text in said if place.item.concept is Concept.DIAGNOSIS),
+        diagnoses=tuple(
+            each for place, _, _ in said if place.item.concept is Concept.DIAGNOSIS for each in texts_of(place)
+        ),
         clinical=tuple(
-            AnswerSummary(place.path, question, text) for place, question, text in said if not place.item.concept
+            AnswerSummary(place.path, question, text, texts_of(place))
+            for place, question, text in said
+            if not place.item.concept
         ),
         changes=changes,
         documents=tuple(DocumentSummary(each.id, each.label, each.document_types) for each in sent),

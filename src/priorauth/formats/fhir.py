@@ -5,7 +5,7 @@ It may know the domain's values and nothing of payers, cases or HTTP. See docs/f
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -57,10 +57,40 @@ class Reading:
     def resource(self, value: object, kind: str, names: frozenset[str]) -> Json:
         """Return a resource of this type, with no other elements than these; or an empty one."""
         found = value if isinstance(value, dict) else {}
+        self._well_formed(found)
+        # Nothing that reads on expects an element of another form.
+        self.close()
         self.only(found, "", names)
         if found.get("resourceType") != kind:
             self.refuse("resourceType", f"Send a FHIR R4 {kind}.")
         return found
+
+    def _well_formed(self, resource: Json) -> None:
+        """Refuse what no resource has anywhere: nulls, extensions that are none, texts that nobody can store."""
+        pending: list[tuple[str, object]] = [("", resource)]
+        while pending:
+            path, value = pending.pop()
+            if isinstance(value, dict):
+                for name, below in value.items():
+                    where = f"{path}.{name}".lstrip(".")
+                    if below is None:
+                        self.refuse(where, "FHIR has no null here. Leave the element out.")
+                    elif name in ("extension", "modifierExtension") and not _are_extensions(below):
+                        self.refuse(where, "Write a list of objects here, each with a url.")
+                    elif isinstance(below, list):
+                        # A list of primitives has nulls where only its sibling says something, and the other way round.
+                        padded = name.startswith("_") or f"_{name}" in value
+                        pending += [
+                            (f"{where}[{i}]", each) for i, each in enumerate(below) if not (padded and each is None)
+                        ]
+                    else:
+                        pending.append((where, below))
+            elif isinstance(value, list):
+                pending += [(f"{path}[{index}]", each) for index, each in enumerate(value)]
+            elif value is None:
+                self.refuse(path, "FHIR has no null here. Leave the element out.")
+            elif isinstance(value, str) and not is_storable(value):
+                self.refuse(path, "The text has a character that cannot be stored: NUL, or half of a surrogate pair.")
 
     def only(self, holder: Mapping[str, Any], path: str, names: frozenset[str], *, value: str = "") -> None:
         """Refuse what FHIR has no such element for; `value` is the prefix of a value[x] that there may be."""
@@ -104,30 +134,48 @@ class Reading:
 
     def answer(self, holder: Mapping[str, Any], path: str, *, prefix: str = "value") -> Answer | None:
         """Return the one value[x] (or answer[x]) of an element; None, with a fault, where we take none such."""
-        kept = [str(each["valueString"]) for each in extensions(holder, VERBATIM)]
+        kept = extensions(holder, VERBATIM)
         if kept:
-            return Answer(value_string=json.loads(kept[0]))
+            return self._read(lambda: Answer(value_string=_kept_text(kept[0])), f"{path}.extension({VERBATIM})", _KEPT)
         named = [name for name in holder if re.fullmatch(rf"{prefix}[A-Z]\w*", name)]
         if len(named) != 1:
             self.refuse(path, f"Give exactly one {prefix}[x].")
             return None
         (name,) = named
-        read = _READERS.get(name.removeprefix(prefix))
-        if read is None:
-            taken = ", ".join(f"{prefix}{kind}" for kind in _READERS)
+        kind = _KINDS.get(name.removeprefix(prefix))
+        if kind is None:
+            taken = ", ".join(f"{prefix}{each}" for each in _KINDS)
             self.refuse(f"{path}.{name}", f"This type of value is not supported. Use one of {taken}.")
             return None
+        return self._read(lambda: kind.read(holder[name]), f"{path}.{name}", kind.words)
+
+    def _read(self, read: Callable[[], Answer], path: str, words: str) -> Answer | None:
         try:
-            return read(holder[name])
+            return read()
         except (TypeError, ValueError, KeyError, ArithmeticError):
-            self.refuse(f"{path}.{name}", "The value does not have the form that FHIR gives its type.")
+            self.refuse(path, words)
             return None
+
+    def one(self, holder: Mapping[str, Any], url: str, name: str, path: str) -> Any:  # noqa: ANN401 - of `name`'s type
+        """Return the value of an element's extension, such as its `valueInteger`; None where there is none."""
+        found = extensions(holder, url)
+        if not found:
+            return None
+        where = f"{path}extension({url})."
+        if name not in found[0]:
+            self.refuse(f"{where}{name}", "Write the extension's value here.")
+            return None
+        return self.number(found[0], name, where) if name == "valueInteger" else self.text(found[0], name, where)
+
+
+def is_storable(text: str) -> bool:
+    """Say whether a text can be stored: it has no NUL, and no half of a surrogate pair."""
+    return "\0" not in text and not any("\ud800" <= each <= "\udfff" for each in text)
 
 
 def extensions(holder: Mapping[str, Any], url: str) -> list[Json]:
     """Return an element's extensions of this URL."""
-    found = holder.get("extension", [])
-    return [each for each in found if isinstance(each, dict) and each.get("url") == url]
+    return [each for each in holder.get("extension", []) if each["url"] == url]
 
 
 def valued(answer: Answer, *, prefix: str = "value", display: str | None = None) -> Json:
@@ -188,17 +236,39 @@ def _coding(value: object) -> Answer:
     if not isinstance(value, dict):
         raise TypeError
     kept = extensions(value, VERBATIM)
-    code = json.loads(kept[0]["valueString"]) if kept else value["code"]
-    if not isinstance(code, str):
+    code = _kept_text(kept[0]) if kept else value["code"]
+    if not isinstance(code, str) or not code:
         raise TypeError
     return Answer(value_coding=Coding(code))
 
 
-_READERS = {
-    "String": _string,
-    "Boolean": _boolean,
-    "Date": _date,
-    "Integer": _integer,
-    "Decimal": _decimal,
-    "Coding": _coding,
+def _kept_text(extension: Json) -> str:
+    text = json.loads(extension["valueString"])
+    if not isinstance(text, str) or not is_storable(text):
+        raise TypeError
+    return text
+
+
+def _are_extensions(value: object) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(each, dict) and isinstance(each.get("url"), str) for each in value
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """How a type of value is read, and what to write where it cannot be."""
+
+    read: Callable[[object], Answer]
+    words: str
+
+
+_KEPT = "Write the text as JSON, in quotes, as valueString."
+_KINDS = {
+    "String": _Kind(_string, "Write a text here."),
+    "Boolean": _Kind(_boolean, "Write true or false here, without quotes."),
+    "Date": _Kind(_date, "Write the whole date here, as YYYY-MM-DD; a year or month alone is not taken."),
+    "Integer": _Kind(_integer, "Write a whole number here, without quotes, between -2147483648 and 2147483647."),
+    "Decimal": _Kind(_decimal, "Write a number here, without quotes."),
+    "Coding": _Kind(_coding, "Give the coding a code: a text in quotes. A display alone is not taken."),
 }

@@ -1,19 +1,17 @@
 """FHIR enables an item while a condition holds, we hide it while one does: each said in the other's words.
 
-The one is the other's negation, and a flat list of comparisons cannot always be negated into a flat list. Comparing an
-unanswered question is false on both sides, so that "not equal" never says all that "not (equal)" does.
+The one is the other's negation, and a flat list of comparisons cannot always be negated into a flat list. "Not equal"
+is the opposite of "equal", whatever was answered; "greater" and "less or equal" are both false without an answer.
 """
 
 from collections.abc import Iterator, Mapping
 
 from priorauth.domain.questionnaires import (
     Answer,
-    Coding,
     Condition,
     EnableBehavior,
     EnableWhen,
     Item,
-    ItemType,
     Operator,
 )
 from priorauth.formats.fhir import Json, Reading, valued
@@ -26,6 +24,7 @@ _OPPOSITE = {
     Operator.LESS: Operator.GREATER_OR_EQUAL,
     Operator.GREATER_OR_EQUAL: Operator.LESS,
 }
+_ORDERED = _OPPOSITE.keys() - {Operator.EQUAL, Operator.NOT_EQUAL}
 
 
 def enabling(hidden: Condition, items: Mapping[str, Item]) -> Json:
@@ -47,7 +46,7 @@ def disabling(reading: Reading, native: Json, path: str, items: Mapping[str, Ite
     """Return when an item with this `enableWhen` is hidden. A fault names the reason where that cannot be said."""
     comparisons, before = [], len(reading.faults)
     for where, each in reading.objects(native, "enableWhen", path):
-        question, operator = each.get("question"), each.get("operator")
+        question, operator = reading.text(each, "question", f"{where}."), reading.text(each, "operator", f"{where}.")
         answer = reading.answer(each, where, prefix="answer")
         if question not in items:
             reading.refuse(f"{where}.question", "There is no item with this linkId.")
@@ -55,18 +54,18 @@ def disabling(reading: Reading, native: Json, path: str, items: Mapping[str, Ite
             reading.refuse(f"{where}.operator", f"Use one of {', '.join(Operator)}.")
         elif answer is not None:
             comparisons.append(EnableWhen(str(question), Operator(str(operator)), answer))
-    behavior = native.get("enableBehavior", "all" if len(comparisons) < 2 else None)
+    behavior = reading.text(native, "enableBehavior", path) or ("all" if len(comparisons) < 2 else None)
     if behavior not in [*EnableBehavior]:
         reading.refuse(f"{path}enableBehavior", "Several conditions need an enableBehavior, all or any.")
     if len(reading.faults) > before:
         return None
     shown = Condition(EnableBehavior(str(behavior)), tuple(comparisons))
-    hidden = _complement(shown, items) or _negated(shown, items)
+    hidden = _negated(shown, items)
     if hidden is None:
         reading.refuse(
             f"{path}enableWhen",
-            "The opposite of this condition cannot be said in one list. Use enableBehavior all, or compare one choice "
-            "that does not repeat with `=`.",
+            "The opposite of this condition cannot be said in one list. Use enableBehavior all, and compare questions "
+            "that do not repeat, or use the operators =, != and exists.",
         )
     return hidden
 
@@ -74,8 +73,8 @@ def disabling(reading: Reading, native: Json, path: str, items: Mapping[str, Ite
 def _negated(condition: Condition, items: Mapping[str, Item]) -> Condition | None:
     """Return the condition that holds exactly when this one does not; None where no flat list says so."""
     negations = [list(_opposites(each)) for each in condition.enable_when]
-    plain = [each for each in condition.enable_when if each.operator is not Operator.EXISTS]
-    if not negations or any(each.question not in items or items[each.question].repeats for each in plain):
+    ordered = [each for each in condition.enable_when if each.operator in _ORDERED]
+    if not negations or any(each.question not in items or items[each.question].repeats for each in ordered):
         return None
     if len(negations) == 1 or condition.enable_behavior is EnableBehavior.ALL:
         behavior = EnableBehavior.ANY if len(negations[0]) > 1 or len(negations) > 1 else condition.enable_behavior
@@ -93,30 +92,10 @@ def _opposites(comparison: EnableWhen) -> Iterator[EnableWhen]:
     if operator is Operator.EXISTS:
         yield EnableWhen(question, operator, Answer(value_boolean=not comparison.answer.value))
         return
-    yield EnableWhen(question, Operator.EXISTS, Answer(value_boolean=False))
+    if operator in _ORDERED:
+        yield EnableWhen(question, Operator.EXISTS, Answer(value_boolean=False))
     yield EnableWhen(question, _OPPOSITE[operator], comparison.answer)
 
 
 def _asks_for_an_answer(comparison: EnableWhen) -> bool:
     return comparison.operator is Operator.EXISTS and comparison.answer.value is True
-
-
-def _complement(shown: Condition, items: Mapping[str, Item]) -> Condition | None:
-    """Return when none of several choices of one question is given: the others are, or none at all."""
-    named = {each.question for each in shown.enable_when}
-    equal = all(each.operator is Operator.EQUAL for each in shown.enable_when)
-    if shown.enable_behavior is EnableBehavior.ALL or len(shown.enable_when) < 2 or len(named) != 1 or not equal:
-        return None
-    (question,) = named
-    item = items[question]
-    if item.type is not ItemType.CHOICE or item.repeats or not item.options:
-        return None
-    wanted = {each.answer.value for each in shown.enable_when}
-    others = [option.code for option in item.options if Coding(option.code) not in wanted]
-    return Condition(
-        EnableBehavior.ANY,
-        (
-            EnableWhen(question, Operator.EXISTS, Answer(value_boolean=False)),
-            *(EnableWhen(question, Operator.EQUAL, Answer(value_coding=Coding(code))) for code in others),
-        ),
-    )

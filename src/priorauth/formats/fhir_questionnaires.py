@@ -8,12 +8,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any
 
 from priorauth.domain.questionnaires import (
     FIELDS_OF_TYPE,
     AlternativeText,
     Answer,
+    Coding,
     Concept,
     Condition,
     EnableBehavior,
@@ -32,6 +32,7 @@ from priorauth.formats.fhir_conditions import disabling, enabling
 _HL7 = "http://hl7.org/fhir/StructureDefinition/"
 _MIN_OCCURS, _MAX_OCCURS = f"{_HL7}questionnaire-minOccurs", f"{_HL7}questionnaire-maxOccurs"
 _MIN_VALUE, _MAX_VALUE, _REGEX = f"{_HL7}minValue", f"{_HL7}maxValue", f"{_HL7}regex"
+_MIN_LENGTH, _DECIMAL_PLACES = f"{_HL7}minLength", f"{_HL7}maxDecimalPlaces"
 _REQUIRED_WHEN, _NOT_ALLOWED_WHEN = f"{OURS}required-when", f"{OURS}not-allowed-when"
 _VALUES_WHEN, _TEXT_WHEN = f"{OURS}values-when", f"{OURS}text-when"
 _ERROR_MESSAGE, _CONCEPT, _DEFAULT = f"{OURS}error-message", f"{OURS}concept", f"{OURS}default-value"
@@ -40,9 +41,18 @@ _SDC = "http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-questionnaire-"
 _MEANINGFUL = {
     f"{_HL7}questionnaire-hidden": "Leave items out that nobody shall see.",
     f"{_HL7}questionnaire-constraint": "Rules over several answers are not supported.",
+    f"{_HL7}targetConstraint": "Rules over several answers are not supported.",
+    f"{_SDC}subQuestionnaire": "Write the items of the other questionnaire here: parts are not put together.",
+    f"{_SDC}assemble-expectation": "Assemble the questionnaire first: parts are not put together.",
+    f"{_SDC}answerOptionsToggleExpression": "Choices that depend on an expression are not supported.",
+    f"{_SDC}minQuantity": "Bounds are supported for numbers alone: use minValue.",
+    f"{_SDC}maxQuantity": "Bounds are supported for numbers alone: use maxValue.",
     f"{_SDC}enableWhenExpression": "Write the condition as enableWhen.",
     f"{_SDC}answerExpression": "List the choices as answerOption.",
     f"{_SDC}calculatedExpression": "Calculated answers are not supported: ask for the answer.",
+}
+_MEANINGFUL_OF_OPTIONS = {
+    f"{_HL7}questionnaire-optionExclusive": "Choices that exclude others are not supported.",
 }
 _ELEMENT = {"id", "extension", "modifierExtension"}
 _RESOURCE = frozenset(
@@ -184,7 +194,13 @@ def _extensions(item: Item) -> Iterator[Json]:
 
 
 def _rules(item: Item) -> Iterator[Json]:
-    for url, number in ((_MIN_OCCURS, item.min_occurs), (_MAX_OCCURS, item.max_occurs)):
+    whole_numbers = (
+        (_MIN_OCCURS, item.min_occurs),
+        (_MAX_OCCURS, item.max_occurs),
+        (_MIN_LENGTH, item.min_length),
+        (_DECIMAL_PLACES, item.max_decimal_places),
+    )
+    for url, number in whole_numbers:
         if number is not None:
             yield {"url": url, "valueInteger": number}
     kind = "valueInteger" if item.type is ItemType.INTEGER else "valueDecimal"
@@ -226,6 +242,7 @@ class _Questionnaires(Reading):
     def questionnaires(self, resource: Json) -> tuple[Questionnaire, ...]:
         if "modifierExtension" in resource:
             self.refuse("modifierExtension", "Modifier extensions are not supported.")
+        self._meaningful(resource, "")
         places = self.objects(resource, "item", "")
         if not places:
             self.refuse("item", "A questionnaire needs at least one item.")
@@ -241,7 +258,8 @@ class _Questionnaires(Reading):
             ]
         else:
             title = self.text(resource, "title", "") or self.text(resource, "name", "") or "Questionnaire"
-            found = [Questionnaire(str(resource.get("id") or resource.get("name")), title, self._items(resource, ""))]
+            name = self.text(resource, "id", "") or self.text(resource, "name", "") or "questionnaire"
+            found = [Questionnaire(name, title, self._items(resource, ""))]
         return self._with_conditions(tuple(found))
 
     def _links(self, places: list[tuple[str, Json]]) -> None:
@@ -272,11 +290,9 @@ class _Questionnaires(Reading):
             self.refuse(f"{path}answerValueSet", "Value sets are not looked up. List the choices as answerOption.")
         if "modifierExtension" in each:
             self.refuse(f"{path}modifierExtension", "Modifier extensions are not supported.")
-        for url, advice in _MEANINGFUL.items():
-            if extensions(each, url):
-                self.refuse(f"{path}extension({url})", advice)
+        self._meaningful(each, path)
         options, selected = self._options(each, path)
-        concept = self._one(each, _CONCEPT, "valueCode")
+        concept = self.one(each, _CONCEPT, "valueCode", path)
         if concept is not None and concept not in [*Concept]:
             self.refuse(f"{path}extension({_CONCEPT})", f"Use one of {', '.join(Concept)}.")
             concept = None
@@ -286,14 +302,16 @@ class _Questionnaires(Reading):
             type=kind,
             required=self.flag(each, "required", path),
             repeats=self.flag(each, "repeats", path),
-            min_occurs=self._one(each, _MIN_OCCURS, "valueInteger"),
-            max_occurs=self._one(each, _MAX_OCCURS, "valueInteger"),
+            min_occurs=self.one(each, _MIN_OCCURS, "valueInteger", path),
+            max_occurs=self.one(each, _MAX_OCCURS, "valueInteger", path),
             options=options,
-            pattern=self._one(each, _REGEX, "valueString"),
+            pattern=self.one(each, _REGEX, "valueString", path),
+            min_length=self.one(each, _MIN_LENGTH, "valueInteger", path) or None,
             max_length=self.number(each, "maxLength", path),
+            max_decimal_places=self.one(each, _DECIMAL_PLACES, "valueInteger", path),
             min=self._bound(each, _MIN_VALUE, path),
             max=self._bound(each, _MAX_VALUE, path),
-            error_message=self._one(each, _ERROR_MESSAGE, "valueString"),
+            error_message=self.one(each, _ERROR_MESSAGE, "valueString", path),
             default_value=self._default(each, path, kind) or selected,
             required_when=self._own_condition(each, _REQUIRED_WHEN, path),
             not_allowed_when=self._own_condition(each, _NOT_ALLOWED_WHEN, path),
@@ -303,6 +321,11 @@ class _Questionnaires(Reading):
             concept=Concept(concept) if concept is not None else None,
         )
 
+    def _meaningful(self, holder: Json, path: str) -> None:
+        for url, advice in _MEANINGFUL.items():
+            if extensions(holder, url):
+                self.refuse(f"{path}extension({url})", advice)
+
     def _type(self, each: Json, path: str) -> ItemType:
         kind = each.get("type")
         if kind in [*ItemType]:
@@ -311,19 +334,28 @@ class _Questionnaires(Reading):
         return ItemType.STRING
 
     def _options(self, each: Json, path: str) -> tuple[tuple[Option, ...], Answer | None]:
-        options, selected = [], None
+        options, selected = list[Option](), None
         for where, option in self.objects(each, "answerOption", path):
-            answer = self.answer(option, where)
-            if answer is None:
+            for url, advice in _MEANINGFUL_OF_OPTIONS.items():
+                if extensions(option, url):
+                    self.refuse(f"{where}.extension({url})", advice)
+            found = self._option(option, where)
+            if found is None:
                 continue
-            if answer.value_coding is None:
-                self.refuse(where, "Write the choice as a valueCoding with code and display.")
-                continue
-            code = answer.value_coding.code
-            options.append(Option(code, str(option["valueCoding"].get("display") or code)))
-            if option.get("initialSelected") is True:
-                selected = answer
+            options.append(found)
+            if self.flag(option, "initialSelected", f"{where}."):
+                selected = Answer(value_coding=Coding(found.code))
         return tuple(options), selected
+
+    def _option(self, option: Json, path: str) -> Option | None:
+        answer = self.answer(option, path)
+        if answer is None:
+            return None
+        if answer.value_coding is None:
+            self.refuse(path, "Write the choice as a valueCoding with code and display.")
+            return None
+        code = answer.value_coding.code
+        return Option(code, self.text(option["valueCoding"], "display", f"{path}.valueCoding.") or code)
 
     def _default(self, each: Json, path: str, kind: ItemType) -> Answer | None:
         kept = extensions(each, _DEFAULT)
@@ -346,14 +378,11 @@ class _Questionnaires(Reading):
             self.refuse(f"{path}extension({url})", "Bounds are supported for numbers alone.")
         return None
 
-    def _one(self, each: Json, url: str, name: str) -> Any:  # noqa: ANN401 - the extension's own type
-        return next((found.get(name) for found in extensions(each, url)), None)
-
     def _own_condition(self, each: Json, url: str, path: str) -> Condition | None:
         return next((self._condition(found, f"{path}extension({url})") for found in extensions(each, url)), None)
 
     def _condition(self, holder: Json, path: str) -> Condition:
-        behavior = self._one(holder, "enableBehavior", "valueCode")
+        behavior = self.one(holder, "enableBehavior", "valueCode", f"{path}.")
         if behavior not in [*EnableBehavior]:
             self.refuse(path, "A condition has an enableBehavior, all or any.")
             behavior = EnableBehavior.ALL
@@ -361,7 +390,8 @@ class _Questionnaires(Reading):
         return Condition(EnableBehavior(behavior), tuple(each for each in comparisons if each is not None))
 
     def _comparison(self, each: Json, path: str) -> EnableWhen | None:
-        question, operator = self._one(each, "question", "valueString"), self._one(each, "operator", "valueString")
+        question = self.one(each, "question", "valueString", f"{path}.")
+        operator = self.one(each, "operator", "valueString", f"{path}.")
         answers = [self.answer(found, path) for found in extensions(each, "answer")]
         if not isinstance(question, str) or operator not in [*Operator] or len(answers) != 1 or answers[0] is None:
             self.refuse(path, "A comparison has a question, an operator and an answer.")
@@ -369,15 +399,18 @@ class _Questionnaires(Reading):
         return EnableWhen(question, Operator(operator), answers[0])
 
     def _values_when(self, each: Json, path: str) -> Iterator[NarrowedOptions]:
+        where = f"{path}extension({_VALUES_WHEN})"
         for found in extensions(each, _VALUES_WHEN):
-            codings = [option.get("valueCoding", {}) for option in extensions(found, "option")]
-            options = tuple(Option(str(coding.get("code")), str(coding.get("display"))) for coding in codings)
-            yield NarrowedOptions(self._when(found, f"{path}extension({_VALUES_WHEN})"), options)
+            options = tuple(filter(None, (self._option(option, where) for option in extensions(found, "option"))))
+            yield NarrowedOptions(self._when(found, where), options)
 
     def _text_when(self, each: Json, path: str) -> Iterator[AlternativeText]:
         for found in extensions(each, _TEXT_WHEN):
-            text = str(self._one(found, "text", "valueString"))
-            yield AlternativeText(self._when(found, f"{path}extension({_TEXT_WHEN})"), text)
+            where = f"{path}extension({_TEXT_WHEN})"
+            text = self.one(found, "text", "valueString", f"{where}.")
+            if not text:
+                self.refuse(where, "It needs another wording under `text`.")
+            yield AlternativeText(self._when(found, where), text or "")
 
     def _when(self, holder: Json, path: str) -> Condition:
         found = extensions(holder, "when")

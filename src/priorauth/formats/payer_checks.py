@@ -18,6 +18,7 @@ from priorauth.domain.questionnaires import (
     Questionnaire,
     all_items,
 )
+from priorauth.formats.patterns import PatternRefused, require_linear
 
 Place = tuple[str | int, ...]
 _CHOICES = (ItemType.CHOICE, ItemType.OPEN_CHOICE)
@@ -168,14 +169,22 @@ def _item(item: Item) -> Iterator[str]:
 
 
 def _bounds(item: Item) -> Iterator[str]:
+    if any(each is not None and each < 1 for each in (item.max_occurs, item.min_length, item.max_length)):
+        yield "maxOccurs, minLength and maxLength are at least 1."
+    if any(each is not None and each < 0 for each in (item.min_occurs, item.max_decimal_places)):
+        yield "minOccurs and maxDecimalPlaces are at least 0."
     if (item.min is not None or item.max is not None) and item.type not in _NUMBERS:
         yield "min and max are for integer and decimal."
     if item.min is not None and item.max is not None and item.min > item.max:
         yield "min is greater than max."
-    if (item.pattern is not None or item.max_length is not None) and item.type not in _TEXTS:
-        yield "pattern and maxLength are for texts."
+    if item.type not in _TEXTS and {item.pattern, item.min_length, item.max_length} != {None}:
+        yield "pattern, minLength and maxLength are for texts."
+    if item.min_length is not None and item.max_length is not None and item.min_length > item.max_length:
+        yield "minLength is greater than maxLength."
+    if item.max_decimal_places is not None and item.type is not ItemType.DECIMAL:
+        yield "maxDecimalPlaces is for decimals."
     if item.pattern is not None:
         try:
-            re.compile(item.pattern)
-        except re.error as error:
-            yield f"pattern is no regular expression: {error}."
+            require_linear(item.pattern)
+        except PatternRefused as reason:
+            yield f"The pattern {reason}."

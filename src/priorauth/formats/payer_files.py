@@ -96,7 +96,11 @@ class ItemPart(_Part):
     max_occurs: Annotated[int, Field(ge=1)] | None = Field(default=None, description="At most so many.")
     options: list[OptionPart] = Field(default=[], description="The choices of a choice or open-choice.")
     pattern: str | None = Field(default=None, description="A regular expression that the whole text must match.")
+    min_length: Annotated[int, Field(ge=1)] | None = Field(default=None, description="Characters, at least.")
     max_length: Annotated[int, Field(ge=1)] | None = Field(default=None, description="Characters, at most.")
+    max_decimal_places: Annotated[int, Field(ge=0)] | None = Field(
+        default=None, description="Digits behind the point of a decimal, at most."
+    )
     min: float | None = Field(default=None, description="The smallest number.")
     max: float | None = Field(default=None, description="The largest number.")
     error_message: Words | None = Field(default=None, description="What is told when one of these rules is broken.")

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from priorauth.domain.answers import AnswerSet, Place, merge, rule_breaches, shown
-from priorauth.domain.errors import BadRequest
+from priorauth.domain.catalog import Patterns
+from priorauth.domain.errors import BadRequest, Issue
 from priorauth.domain.questionnaires import (
     Answer,
     AnswerItem,
@@ -24,6 +25,7 @@ from priorauth.domain.questionnaires import (
     Questionnaire,
     Value,
 )
+from priorauth.formats.patterns import payer_patterns
 from tests.factories.answers import answer, question, said, when
 
 GROUPED = question(
@@ -214,8 +216,13 @@ def test_comparisons(given_values: tuple[Value, ...], operator: Operator, expect
 
 
 @pytest.mark.parametrize("operator", [each for each in Operator if each is not Operator.EXISTS])
-def test_comparing_an_unanswered_question_is_false_as_in_fhir(operator: Operator) -> None:
-    assert AnswerSet(()).satisfies(when("q", operator, 1)) is False
+def test_of_comparisons_only_unequal_holds_for_an_unanswered_question(operator: Operator) -> None:
+    assert AnswerSet(()).satisfies(when("q", operator, 1)) is (operator is Operator.NOT_EQUAL)
+
+
+@pytest.mark.parametrize(("values", "verdict"), [((1,), False), ((2,), True), ((2, 1), False), ((2, 3), True)])
+def test_unequal_holds_while_no_answer_is_equal(values: tuple[Value, ...], verdict: bool) -> None:
+    assert AnswerSet((said("q", *values),)).satisfies(when("q", Operator.NOT_EQUAL, 1)) is verdict
 
 
 @pytest.mark.parametrize(("behavior", "verdict"), [(EnableBehavior.ALL, False), (EnableBehavior.ANY, True)])
@@ -226,9 +233,16 @@ def test_conditions_need_all_comparisons_or_any(behavior: EnableBehavior, verdic
     assert AnswerSet((said("a", "yes"), said("b", "yes"))).satisfies(condition) is verdict
 
 
-def breaches(item: Item, *values: Value, others: tuple[AnswerItem, ...] = ()) -> list[str]:
+def issues_of(
+    item: Item, *values: Value, others: tuple[AnswerItem, ...] = (), patterns: Patterns | None = None
+) -> list[Issue]:
     given = said(item.link_id, *values)
-    return [issue.code for issue in rule_breaches(Place(item, (), given.answer), AnswerSet((given, *others)))]
+    matcher = patterns or payer_patterns()
+    return list(rule_breaches(Place(item, (), given.answer), AnswerSet((given, *others)), matcher))
+
+
+def breaches(item: Item, *values: Value, others: tuple[AnswerItem, ...] = ()) -> list[str]:
+    return [issue.code for issue in issues_of(item, *values, others=others)]
 
 
 OPTIONS = (Option("x", "The X"), Option("y", "The Y"))
@@ -239,12 +253,17 @@ OPTIONS = (Option("x", "The X"), Option("y", "The Y"))
     [
         (question("q", pattern="[A-Z]{3}"), ("ABC",), []),
         (question("q", pattern="[A-Z]{3}"), ("ABCD",), ["pattern_mismatch"]),
+        (question("q", min_length=3), ("abc",), []),
+        (question("q", min_length=3), ("ab",), ["too_short"]),
         (question("q", max_length=3), ("abc",), []),
         (question("q", max_length=3), ("abcd",), ["too_long"]),
         (question("q"), ("  ",), ["blank"]),
         (question("q", ItemType.INTEGER, min=Decimal(1), max=Decimal(9)), (1,), []),
         (question("q", ItemType.INTEGER, min=Decimal(1)), (0,), ["below_minimum"]),
         (question("q", ItemType.DECIMAL, max=Decimal(9)), (Decimal("9.01"),), ["above_maximum"]),
+        (question("q", ItemType.DECIMAL, max_decimal_places=2), (Decimal("1.250"),), []),
+        (question("q", ItemType.DECIMAL, max_decimal_places=2), (Decimal("1.255"),), ["too_many_decimal_places"]),
+        (question("q", ItemType.DECIMAL, max_decimal_places=40), (Decimal("123456789012345.5"),), []),
         (question("q", ItemType.CHOICE, options=OPTIONS), (Coding("x"),), []),
         (question("q", ItemType.CHOICE, options=OPTIONS), (Coding("z"),), ["not_an_option"]),
         (question("q", ItemType.OPEN_CHOICE, options=OPTIONS), ("anything",), []),
@@ -272,9 +291,7 @@ def test_choices_narrow_while_a_condition_holds() -> None:
 def test_the_payers_own_words_replace_the_message() -> None:
     item = question("q", max_length=1, error_message="One letter.")
 
-    given = said("q", "ab")
-    issues = rule_breaches(Place(item, (), given.answer), AnswerSet((given,)))
-    assert [issue.message for issue in issues] == ["One letter."]
+    assert [issue.message for issue in issues_of(item, "ab")] == ["One letter."]
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from priorauth.domain.questionnaires import (
     Questionnaire,
 )
 from priorauth.domain.requirements import Requirements, assess
+from priorauth.formats.patterns import payer_patterns
 from tests.factories.answers import question, said, when
 
 REASONS = (Option("no_effect", "No effect"), Option("side_effects", "Side effects"))
@@ -83,6 +84,7 @@ def requirements(*given_items: AnswerItem) -> Requirements:
         findings=(),
         reply=None,
         diagnosis_codes=AnyCode(),
+        patterns=payer_patterns(),
         previous=None,
     )
 

@@ -44,6 +44,7 @@ def assessed(
         findings=findings,
         reply=None,
         diagnosis_codes=known.diagnosis_codes,
+        patterns=known.patterns,
         previous=previous,
     )
 

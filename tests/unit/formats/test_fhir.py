@@ -1,9 +1,11 @@
 """What goes out as FHIR comes back unchanged, is FHIR by another's judgement, and what cannot be taken says why."""
 
 import json
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from fhir.resources.R4B.questionnaire import Questionnaire as FhirQuestionnaire
@@ -13,12 +15,14 @@ from hypothesis import strategies as st
 
 from priorauth.domain.answers import AnswerSet
 from priorauth.domain.questionnaires import (
+    AlternativeText,
     AnswerItem,
     Coding,
     Condition,
     EnableBehavior,
     Item,
     ItemType,
+    NarrowedOptions,
     Operator,
     Option,
     Questionnaire,
@@ -28,6 +32,7 @@ from priorauth.formats.fhir_questionnaires import questionnaire_resource, questi
 from priorauth.formats.fhir_responses import answers_of, response_resource
 from priorauth.formats.payers import payer_of
 from priorauth.sandbox import catalog
+from priorauth.store.documents import decode, encode
 from tests.factories.answers import answer, question, said, when
 from tests.factories.questionnaires import answer_trees, questionnaires
 
@@ -109,9 +114,10 @@ CASES = [(), (said("gate", Coding("a")),), (said("gate", Coding("b")),), (said("
     ("behavior", "comparisons", "shown_for"),
     [
         ("all", [("=", "a")], [False, True, False, False]),
-        ("all", [("!=", "a")], [False, False, True, True]),
+        ("all", [("!=", "a")], [True, False, True, True]),
         ("any", [("=", "a"), ("=", "b")], [False, True, True, False]),
-        ("all", [("!=", "a"), ("!=", "b")], [False, False, False, True]),
+        ("all", [("!=", "a"), ("!=", "b")], [True, False, False, True]),
+        ("any", [("!=", "a"), ("!=", "b")], [True, True, True, True]),
         ("all", [("exists", True)], [False, True, True, True]),
         ("all", [("exists", False)], [True, False, False, False]),
     ],
@@ -137,17 +143,17 @@ def test_a_hidden_item_is_disabled_in_fhirs_words_where_there_are_such() -> None
     hidden = Condition(
         EnableBehavior.ANY,
         (
-            *when("gate", Operator.EXISTS, False).enable_when,
+            *when("number", Operator.EXISTS, False).enable_when,
             *when("gate", Operator.NOT_EQUAL, Coding("a")).enable_when,
         ),
     )
-    sets = (Questionnaire("one", "One", (GATE, question("more", not_allowed_when=hidden))),)
+    sets = (Questionnaire("one", "One", (GATE, question("more", not_allowed_when=hidden), NUMBER)),)
 
     more = exported(sets)["item"][0]["item"][1]
 
     assert more["enableBehavior"] == "all"
     assert more["enableWhen"] == [
-        {"question": "gate", "operator": "exists", "answerBoolean": True},
+        {"question": "number", "operator": "exists", "answerBoolean": True},
         {"question": "gate", "operator": "=", "answerCoding": {"code": "a"}},
     ]
 
@@ -317,3 +323,136 @@ def test_an_item_without_words_has_none_in_fhir() -> None:
 
     assert "text" not in exported(sets)["item"][0]["item"][0]
     assert questionnaires_of(exported(sets)) == sets
+
+
+# --- whatever is sent ------------------------------------------------------------------------------------------------
+
+SDC = "http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-questionnaire-"
+HL7 = "http://hl7.org/fhir/StructureDefinition/"
+Read = TypeVar("Read")
+WRONG: tuple[object, ...] = (
+    None,
+    5,
+    1.5,
+    True,
+    "x",
+    "",
+    "a\0",
+    "\ud800",
+    [],
+    {},
+    [None],
+    [[]],
+    ["x"],
+    [{}],
+    {"url": None},
+    {"x": None},
+)
+
+
+def places(value: Any, way: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Every place in a resource."""
+    if way:
+        yield way
+    below = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for step, each in below:
+        yield from places(each, (*way, step))
+
+
+def changed(resource: Json, way: tuple[str | int, ...], value: Any) -> Json:
+    """The resource with another value at a place."""
+    copy: Any = json.loads(json.dumps(resource))
+    holder = copy
+    for step in way[:-1]:
+        holder = holder[step]
+    holder[way[-1]] = value
+    found: Json = copy
+    return found
+
+
+def read(reading: Callable[[Json], tuple[Read, ...]], resource: Json) -> tuple[Read, ...]:
+    """What is read of a resource; nothing where it is refused with paths."""
+    try:
+        return reading(resource)
+    except FhirFaults as found:
+        faults = found.faults
+    assert faults
+    assert all(fault.path for fault in faults)
+    return ()
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=repr)
+def test_an_ill_typed_element_of_a_questionnaire_is_a_fault_with_a_path(wrong: object) -> None:
+    resource = exported((EVERYTHING,))
+    assert questionnaires_of(resource) == (EVERYTHING,)
+    for way in places(resource):
+        taken = read(questionnaires_of, changed(resource, way, wrong))
+        assert decode(encode(taken), tuple[Questionnaire, ...]) == taken
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=repr)
+def test_an_ill_typed_element_of_a_response_is_a_fault_with_a_path(wrong: object) -> None:
+    given = (said("gate", Coding("a")), said("text", "  "), said("number", 3), said("when", date(2026, 5, 1)))
+    resource = responded((EVERYTHING,), given)
+    assert answers_of(resource, questionnaire_url=URL) == given
+    for way in places(resource):
+        read(lambda sent: answers_of(sent, questionnaire_url=URL), changed(resource, way, wrong))
+
+
+@pytest.mark.parametrize(
+    ("extension", "place"),
+    [
+        ({"url": f"{SDC}subQuestionnaire", "valueCanonical": "http://example.org/Questionnaire/patient"}, "item"),
+        ({"url": f"{SDC}assemble-expectation", "valueCode": "assemble-root"}, "resource"),
+        ({"url": f"{HL7}targetConstraint", "extension": []}, "resource"),
+        ({"url": f"{HL7}questionnaire-constraint", "extension": []}, "item"),
+        ({"url": f"{HL7}questionnaire-maxOccurs", "valueInteger": "3"}, "item"),
+        ({"url": f"{HL7}minLength", "valueInteger": True}, "item"),
+    ],
+)
+def test_what_would_make_another_questionnaire_is_refused_by_its_name(extension: Json, place: str) -> None:
+    item = {"linkId": "a", "type": "string", "repeats": True}
+    holder = item if place == "item" else {}
+    holder["extension"] = [extension]
+
+    with pytest.raises(FhirFaults, match=extension["url"].rpartition("/")[2]):
+        questionnaires_of({**foreign(item), **(holder if place == "resource" else {})})
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ({"valueDate": "1984-06"}, "whole date"),
+        ({"valueCoding": {"display": "None"}}, "a code"),
+        ({"valueInteger": "3"}, "without quotes"),
+        ({"extension": None, "valueString": "A"}, "no null"),
+        ({"extension": 5, "valueString": "A"}, "list of objects"),
+    ],
+)
+def test_an_answer_that_is_not_taken_says_what_to_write(answer: Json, words: str) -> None:
+    response = {"resourceType": "QuestionnaireResponse", "item": [{"linkId": "a", "answer": [answer]}]}
+
+    with pytest.raises(FhirFaults, match=words):
+        answers_of(response, questionnaire_url=URL)
+
+
+EVERYTHING = Questionnaire(
+    "all",
+    "All",
+    (
+        replace(GATE, required=True, default_value=answer(Coding("a"))),
+        question("text", min_length=2, max_length=9, pattern="[a-z ]+", error_message="Small letters."),
+        question("number", ItemType.DECIMAL, min=Decimal(1), max=Decimal("2.5"), max_decimal_places=1),
+        question("when", ItemType.DATE, required_when=when("gate", Operator.EQUAL, Coding("b"))),
+        question(
+            "more", repeats=True, min_occurs=1, max_occurs=3, not_allowed_when=when("text", Operator.EXISTS, False)
+        ),
+        question(
+            "narrow",
+            ItemType.CHOICE,
+            options=GATE.options,
+            values_when=(NarrowedOptions(when("gate", Operator.NOT_EQUAL, Coding("c")), GATE.options[:2]),),
+            text_when=(AlternativeText(when("gate", Operator.EQUAL, Coding("a")), "Another wording"),),
+        ),
+    ),
+)

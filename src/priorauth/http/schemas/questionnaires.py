@@ -12,11 +12,21 @@ from pydantic import (
     model_validator,
 )
 
-from priorauth.domain.questionnaires import Answer, AnswerItem, Coding, EnableBehavior, EnableWhen, ItemType, Operator
+from priorauth.domain.questionnaires import (
+    LARGEST_NUMBER,
+    LONGEST_TEXT,
+    MOST_ANSWERS,
+    Answer,
+    AnswerItem,
+    Coding,
+    EnableBehavior,
+    EnableWhen,
+    ItemType,
+    Operator,
+)
 from priorauth.http.schemas.base import NO_NUL, Body, Number, Text, View
 
-_LARGEST = 10**15
-DecimalNumber = Annotated[float, Field(ge=-_LARGEST, le=_LARGEST)]
+DecimalNumber = Annotated[float, Field(ge=-LARGEST_NUMBER, le=LARGEST_NUMBER)]
 
 
 def _calendar_date(value: object) -> object:
@@ -49,7 +59,7 @@ class CodingBody(Body):
 class AnswerBody(Body):
     """One answer: exactly one of the fields, the one of the item's type."""
 
-    value_string: Annotated[str, StringConstraints(max_length=20_000, pattern=NO_NUL)] | None = Field(
+    value_string: Annotated[str, StringConstraints(max_length=LONGEST_TEXT, pattern=NO_NUL)] | None = Field(
         default=None, description="For items of type string, text and open-choice."
     )
     value_boolean: bool | None = Field(default=None, description="For items of type boolean.")
@@ -61,7 +71,9 @@ class AnswerBody(Body):
     )
     value_decimal: Annotated[
         Decimal | None, BeforeValidator(_plain_number, json_schema_input_type=DecimalNumber | None)
-    ] = Field(default=None, description="For items of type decimal: a JSON number.", ge=-_LARGEST, le=_LARGEST)
+    ] = Field(
+        default=None, description="For items of type decimal: a JSON number.", ge=-LARGEST_NUMBER, le=LARGEST_NUMBER
+    )
     value_coding: CodingBody | None = Field(default=None, description="For items of type choice and open-choice.")
 
     def to_domain(self) -> Answer:
@@ -82,7 +94,7 @@ class AnswerItemBody(Body):
     link_id: Text = Field(description="The item of the questionnaire.", examples=["clinical.summary"])
     answer: list[AnswerBody] = Field(
         default_factory=list,
-        max_length=200,
+        max_length=MOST_ANSWERS,
         description="All answers of the item: one, or several where it repeats. Empty, or left out, clears it.",
         examples=[[{"valueString": "Eight weeks of physical therapy without relief."}]],
     )
@@ -216,7 +228,9 @@ class ItemView(View):
     max_occurs: int | None = Field(description="How many answers or entries at most.")
     options: list[OptionView] = Field(description="The choices of a choice or open-choice; else empty.")
     pattern: str | None = Field(description="A regular expression that the whole text must match.")
+    min_length: int | None = Field(description="How many characters a text has at least.")
     max_length: int | None = Field(description="How many characters a text has at most.")
+    max_decimal_places: int | None = Field(description="How many digits a decimal has behind its point at most.")
     min: Number | None = Field(description="The smallest number.")
     max: Number | None = Field(description="The largest number.")
     error_message: str | None = Field(description="What to tell whoever breaks one of these rules.")

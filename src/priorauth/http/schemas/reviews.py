@@ -61,7 +61,10 @@ class AnswerSummaryView(View):
 
     link_id: str = Field(description="The item.", examples=["clinical.summary"])
     question: str = Field(description="The question as a person reads it.")
-    answer: str = Field(description="The answer as a person reads it.")
+    answer: str = Field(description="The answer as a person reads it; several in a row, apart by commas.")
+    answers: list[str] = Field(
+        description="Each answer by itself, as a person reads it.", examples=[["Numbness", "Weakness"]]
+    )
 
 
 class DocumentSummaryView(View):
