@@ -73,6 +73,19 @@ class Settings(BaseSettings):
     )
     upload_seconds: int = Field(900, gt=0, description="How long an upload address takes bytes.")
     file_bytes_limit: int = Field(25 * 1024 * 1024, gt=0, description="The largest file.")
+    stored_bytes_limit: int = Field(
+        100 * 1024**3,
+        ge=0,
+        description="How many bytes of files an organization may have stored; 0 is no limit.",
+    )
+    refuse_active_content: bool = Field(
+        False, description="Whether PDFs with scripts, launch actions or embedded files are refused, not only told."
+    )
+    scan_command: str = Field(
+        "",
+        description="A virus scanner: a command that gets a file's bytes and ends with 0 if they are clean, with 1 if "
+        "not. For ClamAV: clamdscan --no-summary -",
+    )
     idempotency_days: int = Field(30, gt=0, description="How many days an answer is kept under its idempotency key.")
     ended_work_days: int = Field(7, gt=0, description="How many days the engine's rows of ended work are kept.")
     ended_access_days: int = Field(
@@ -80,6 +93,9 @@ class Settings(BaseSettings):
     )
     unused_upload_days: int = Field(
         7, gt=0, description="After how many days an upload that was not completed, or failed, is deleted."
+    )
+    unattached_file_days: int = Field(
+        30, gt=0, description="After how many days a ready file that was never attached expires."
     )
     reads_per_minute: int = Field(12_000, ge=0, description="How often a key may read within a minute; 0 is no limit.")
     writes_per_minute: int = Field(6_000, ge=0, description="How often a key may write within a minute; 0 is no limit.")

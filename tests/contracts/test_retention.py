@@ -48,6 +48,7 @@ def retention(home: Home, blobs: Blobs) -> Retention:
         ended_work=timedelta(days=7),
         ended_access=timedelta(days=90),
         unused_uploads=timedelta(days=7),
+        unattached_files=timedelta(days=30),
     )
 
 

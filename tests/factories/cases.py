@@ -16,15 +16,15 @@ from priorauth.formats.icd10cm import icd10cm
 from priorauth.formats.patterns import payer_patterns
 from tests.factories import payers
 from tests.factories.answers import lumbar_answers
-from tests.factories.moments import Clock
+from tests.factories.moments import START, Clock
 
-LARKSPUR = Knowledge(payers.larkspur(), icd10cm(), payer_patterns())
+LARKSPUR = Knowledge(payers.larkspur(), icd10cm(), payer_patterns(), START.date())
 NOTES = "clinical_notes"
 
 
 def knowing(payer: Payer) -> Knowledge:
     """What decisions about a case of `payer` rest on."""
-    return Knowledge(payer, icd10cm(), payer_patterns())
+    return Knowledge(payer, icd10cm(), payer_patterns(), START.date())
 
 
 def draft(

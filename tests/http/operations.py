@@ -266,6 +266,7 @@ OPERATIONS = (
     Operation("GET", "/v1/providers/{npi}", missing="provider_not_found"),
     Operation("GET", "/v1/payers"),
     Operation("GET", "/v1/payers/{payer_id}", missing="payer_not_found"),
+    Operation("GET", "/v1/payers/{payer_id}/services", missing="payer_not_found"),
     Operation("GET", "/v1/prior-authorization-routes", query=(("providerNpi", "1234567893"),)),
     RESOLVE,
     Operation("GET", "/v1/sandbox/scenarios"),

@@ -2,8 +2,10 @@
 
 import pytest
 
-from tests.http.customer import Customer, create_body, refused, taken
+from priorauth.domain.catalog import Provider
+from tests.http.customer import Customer, Json, create_body, refused, taken
 from tests.http.operations import RESOLVE
+from tests.http.server import Server
 
 NPI = "1234567893"
 
@@ -116,3 +118,45 @@ async def test_resolving_refuses_what_creating_refuses(
     refused(resolved, status, code)
     refused(created, status, code)
     assert resolved.json()["error"] == created.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "supported"),
+    [
+        ({"coverageState": "WY"}, "request.coverageState", "TX"),
+        ({"requestType": "inpatient"}, "request.requestType", "outpatient"),
+        ({"serviceCode": {"system": "ndc", "code": "0000-0000-00"}}, "request.serviceCode.system", "cpt"),
+    ],
+)
+async def test_a_route_that_is_not_there_says_why(
+    customer: Customer, changes: Json, field: str, supported: str
+) -> None:
+    body = create_body()
+    asked = {"providerNpi": body["providerNpi"], "request": {**body["request"], **changes}}
+
+    response = await customer.send("POST", "/v1/prior-authorization-routes/resolve", json=asked)
+
+    error = refused(response, 409, "unsupported_route")
+
+    assert error["details"]["field"] == field
+    assert supported in error["details"]["supported"]
+    assert supported in error["message"]
+
+
+async def test_a_payers_codes_are_listed(customer: Customer) -> None:
+    services = taken(await customer.get("/v1/payers/larkspur-health/services"))
+
+    codes = [code for each in services["data"] if each["codeSystem"] == "cpt" for code in each["codes"]]
+    assert services["payerId"] == "larkspur-health"
+    assert "72148" in codes
+
+
+async def test_providers_of_others_are_not_listed(server: Server, customer: Customer) -> None:
+    server.database.write_now(
+        lambda tx: tx.catalog.put_provider("sandbox", Provider("1000000012", "Elm Street Clinic", "TX"))
+    )
+
+    listed = taken(await customer.get("/v1/providers"))["data"]
+
+    assert listed
+    assert "1000000012" not in {each["npi"] for each in listed}

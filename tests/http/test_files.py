@@ -3,35 +3,36 @@ ever.
 """
 
 import asyncio
+import hashlib
 import io
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pikepdf
 import pytest
 
+from priorauth.channels.contract import JobDocument
+from priorauth.domain.errors import TemporarilyUnavailable
+from priorauth.engine import jobs
+from priorauth.formats.documents.inspection import Inspection
 from priorauth.http.edge import Services
 from priorauth.sandbox import catalog
+from priorauth.store.transaction import Transaction
+from tests.factories.documents import HEIC, bomb, broken_page, giant, pdf, picture
 from tests.http.customer import Customer, Json, fresh_key, path, refused, taken
 from tests.http.server import FILE_BYTES_LIMIT, URL, Server, listening, serving
 
 FIELDS = {
     "id", "status", "fileName", "contentType", "purpose", "sizeBytes", "createdAt", "completedAt", "downloadUrl",
-    "failure",
+    "failure", "warnings", "sentAs",
 }  # fmt: skip
-PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 20
-JPEG = b"\xff\xd8\xff\xe0" + b"\0" * 20
+PNG, JPEG = picture("PNG"), picture("JPEG")
+FAX = picture("TIFF", "1", pages=3, compression="group4", dpi=(204, 98))
 
 
-def pdf(*, password: str | None = None, pages: int = 1) -> bytes:
-    """A PDF of blank pages."""
-    document, out = pikepdf.new(), io.BytesIO()
-    for _ in range(pages):
-        document.add_blank_page()
-    encryption = pikepdf.Encryption(owner="owner", user=password) if password is not None else False
-    document.save(out, encryption=encryption)
-    return out.getvalue()
+BEFORE_PDFS = (b"\xef\xbb\xbf", b"\r\n", b"\x1b%-12345X@PJL\r\n", b"scanned by device 7\n\n")
 
 
 async def test_a_file_goes_from_its_declaration_to_its_download(server: Server, customer: Customer) -> None:
@@ -70,10 +71,7 @@ async def test_a_download_is_an_attachment_and_needs_the_key(
     assert response.headers["X-Content-Type-Options"] == "nosniff"
     assert response.headers["Cache-Control"] == "no-store"
     assert response.headers["Content-Security-Policy"].startswith("sandbox")
-    assert (
-        response.headers["Content-Disposition"]
-        == "attachment; filename*=UTF-8''a%20%22quoted%22%3B%20name%E2%80%AE.pdf"
-    )
+    assert response.headers["Content-Disposition"] == "attachment; filename*=UTF-8''a%20%22quoted%22%3B%20name_.pdf"
 
 
 @pytest.mark.parametrize(
@@ -82,7 +80,10 @@ async def test_a_download_is_an_attachment_and_needs_the_key(
         ("scan.PNG", "image/png", PNG),
         ("scan.jpg", "image/jpeg", JPEG),
         ("scan.jpeg", "image/jpeg", JPEG),
+        ("fax.tif", "image/tiff", FAX),
+        ("photo.heic", "image/heic", HEIC),
         ("notes.pdf", "application/pdf", pdf()),
+        *(("notes.pdf", "application/pdf", before + pdf()) for before in BEFORE_PDFS),
     ],
 )
 async def test_each_type_is_taken(customer: Customer, name: str, content_type: str, content: bytes) -> None:
@@ -90,6 +91,107 @@ async def test_each_type_is_taken(customer: Customer, name: str, content_type: s
 
     assert ready["status"] == "ready"
     assert (await customer.get(ready["downloadUrl"])).headers["Content-Type"] == content_type
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "content_type", "sent_as"),
+    [
+        (FAX, "Fax of Monday.TIFF", "image/tiff", ("application/pdf", "Fax of Monday.pdf")),
+        (HEIC, "photo.heic", "image/heic", ("image/jpeg", "photo.jpg")),
+    ],
+)
+async def test_what_no_portal_takes_is_sent_in_another_form(
+    customer: Customer, content: bytes, name: str, content_type: str, sent_as: tuple[str, str]
+) -> None:
+    ready = await customer.complete(await customer.file(content, name=name, content_type=content_type))
+
+    assert (ready["contentType"], ready["fileName"], ready["sizeBytes"]) == (content_type, name, len(content))
+    sent = ready["sentAs"]
+    assert (sent["contentType"], sent["fileName"]) == sent_as
+    assert sent["sizeBytes"] > 0
+    assert (await customer.get(ready["downloadUrl"])).content == content
+
+
+async def test_a_fax_becomes_a_pdf_of_all_its_pages(server: Server, customer: Customer) -> None:
+    case = await customer.create("approved_after_review")
+    file = await customer.complete(await customer.file(FAX, name="fax.tif", content_type="image/tiff"))
+    attached = await customer.attach(case, file)
+
+    def documents(tx: Transaction) -> list[JobDocument]:
+        found = tx.authorizations.get(attached["id"])
+        assert found is not None
+        return jobs._documents(tx, found.attachments)
+
+    (document,) = server.database.read_now(documents)
+    content = await server.services.blobs.get(document.stored_as)
+
+    assert (document.file_name, document.content_type) == ("fax.pdf", "application/pdf")
+    assert (document.size_bytes, document.sha256) == (len(content), hashlib.sha256(content).hexdigest())
+    with pikepdf.open(io.BytesIO(content)) as sent:
+        assert len(sent.pages) == 3
+
+
+SCRIPT = {"/OpenAction": pikepdf.Dictionary(S=pikepdf.Name("/JavaScript"), JS="app.alert(1)")}
+LAUNCH = {"/OpenAction": pikepdf.Dictionary(S=pikepdf.Name("/Launch"), F="program.exe")}
+
+
+@pytest.mark.parametrize(("root", "code"), [(SCRIPT, "javascript"), (LAUNCH, "launch_action")])
+async def test_active_content_is_told_or_refused_by_a_setting(
+    customer: Customer, root: dict[str, Any], code: str
+) -> None:
+    ready = await customer.complete(await customer.file(pdf(root=root)))
+    refusing = await Inspection(refuses_active=True).inspect(
+        lambda: given(pdf(root=root)), content_type="application/pdf", organization_id="org_1"
+    )
+
+    assert (ready["status"], [each["code"] for each in ready["warnings"]]) == ("ready", [code])
+    assert refusing.failure is not None
+    assert refusing.failure.code == code
+
+
+@pytest.mark.parametrize(("script", "code"), [("exit 0", 0), ("exit 1", 1), ("exit 2", None), ("kill -9 $$", None)])
+async def test_a_scanner_decides_or_is_waited_for(tmp_path: Path, script: str, code: int | None) -> None:
+    scanner = tmp_path / "scan"
+    scanner.write_text(f"#!/bin/sh\ncat >/dev/null\n{script}\n")
+    scanner.chmod(0o700)
+    looking = Inspection(scan_command=str(scanner)).inspect(
+        lambda: given(pdf()), content_type="application/pdf", organization_id="org_1"
+    )
+
+    if code is None:
+        with pytest.raises(TemporarilyUnavailable):
+            await looking
+        return
+    found = await looking
+    assert (found.failure.code if found.failure else None) == ("rejected_by_scanner" if code else None)
+
+
+async def given(content: bytes) -> bytes:
+    """Bytes, as a store returns them."""
+    return content
+
+
+async def test_marks_that_make_a_name_read_as_another_are_replaced(customer: Customer) -> None:
+    declared = await customer.declare(name="notes\u202efdp.exe\n\x07.pdf")
+
+    assert declared["file"]["fileName"] == "notes_fdp.exe__.pdf"
+
+
+async def test_an_organization_stores_no_more_than_its_quota(data_dir: Path) -> None:
+    content = pdf()
+    with serving(data_dir, stored_bytes_limit=2 * len(content)) as server:
+        async with server.client(server.key()) as client:
+            customer = Customer(client)
+            for _ in range(2):
+                await customer.file(content)
+            third = (await customer.declare())["upload"]["url"]
+
+            refused(await client.put(third, content=content), 413, "storage_quota_exceeded")
+
+            async def parts() -> AsyncIterator[bytes]:
+                yield content
+
+            refused(await client.put(third, content=parts()), 413, "storage_quota_exceeded")
 
 
 FAILURES = {
@@ -103,8 +205,25 @@ FAILURES = {
     "cut off": (pdf()[:40], "application/pdf", "unreadable_pdf"),
     "only a beginning": (b"%PDF-1.7\n" + b"\0" * 200, "application/pdf", "unreadable_pdf"),
     "without pages": (pdf(pages=0), "application/pdf", "unreadable_pdf"),
+    "too much before the header": (b" " * 1025 + pdf(), "application/pdf", "content_mismatch"),
+    "a page that cannot be unpacked": (broken_page(), "application/pdf", "unreadable_pdf"),
+    "a form that Adobe's reader alone shows": (pdf(root={"/NeedsRendering": True}), "application/pdf", "xfa_form"),
+    "far larger unpacked": (bomb(), "application/pdf", "too_complex"),
+    "the beginning of a PNG": (PNG[:8], "image/png", "unreadable_image"),
+    "half of a PNG": (PNG[: len(PNG) // 2], "image/png", "unreadable_image"),
+    "half of a JPEG": (JPEG[: len(JPEG) // 2], "image/jpeg", "unreadable_image"),
+    "a text behind three bytes": (b"\xff\xd8\xff this is no picture", "image/jpeg", "unreadable_image"),
+    "half of a fax": (FAX[: len(FAX) // 2], "image/tiff", "unreadable_image"),
+    "half of a photo": (HEIC[: len(HEIC) // 2], "image/heic", "unreadable_image"),
+    "a picture of 3,600 megapixels": (giant(), "image/png", "image_too_large"),
 }
-NAMES = {"application/pdf": "a.pdf", "image/png": "a.png", "image/jpeg": "a.jpg"}
+NAMES = {
+    "application/pdf": "a.pdf",
+    "image/png": "a.png",
+    "image/jpeg": "a.jpg",
+    "image/tiff": "a.tiff",
+    "image/heic": "a.heic",
+}
 
 
 @pytest.mark.parametrize(("content", "content_type", "code"), FAILURES.values(), ids=FAILURES.keys())
@@ -323,7 +442,6 @@ async def test_a_detached_document_is_missing_again(customer: Customer) -> None:
         ("notes.pdf", "application/PDF; x=y", "contentType"),
         ("../notes.pdf", "application/pdf", "fileName"),
         ("..\\notes.pdf", "application/pdf", "fileName"),
-        ("notes\n.pdf", "application/pdf", "fileName"),
         ("n" * 300 + ".pdf", "application/pdf", "fileName"),
         ("", "application/pdf", "fileName"),
     ],

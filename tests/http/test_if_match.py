@@ -7,7 +7,8 @@ from tests.http.operations import CANCEL, CLOSES, MUTATIONS, TAKE_OVER, VERSIONE
 from tests.http.server import Server
 
 MALFORMED = {
-    "weak": ['W/"{version}"'],
+    "weak, in small letters": ['w/"{version}"'],
+    "weak and unquoted": ["W/{version}"],
     "unquoted": ["{version}"],
     "half quoted": ['"{version}'],
     "not a number": ['"latest"'],
@@ -121,3 +122,13 @@ async def test_a_write_that_changes_nothing_succeeds_and_leaves_the_version(cust
         assert answered["version"] == case["version"]
 
     assert await customer.everything(case) == before
+
+
+async def test_the_weak_form_that_a_compressing_proxy_makes_is_the_same_version(customer: Customer) -> None:
+    case = await customer.ready()
+    weak, stale = f'W/"{case["version"]}"', f'W/"{case["version"] + 1}"'
+
+    refused(await customer.send("POST", path(case, "cancel"), headers=[("If-Match", stale)]), 409, "version_conflict")
+    canceled = await customer.send("POST", path(case, "cancel"), headers=[("If-Match", weak)])
+
+    assert canceled.json()["status"] == "canceled"

@@ -95,7 +95,7 @@ def test_an_operation_describes_its_parameters_and_headers(operation: Operation)
     assert parameters.get("Idempotency-Key", {}).get("required", False) is operation.needs_key
     assert ("Idempotent-Replayed" in success["headers"]) is (operation.method == "POST")
     shape = str(success["content"])
-    assert ("ETag" in success["headers"]) is ("schemas/AuthorizationView'" in shape)
+    assert ("ETag" in success["headers"]) is ("schemas/Authorization'" in shape)
     assert ("requestBody" in shown) is (operation.body is not None)
     assert shown["description"]
 
@@ -127,7 +127,20 @@ def test_bodies_refuse_unknown_fields_and_answers_describe_all_of_theirs() -> No
         assert schema["description"], name
         for field, described_field in schema.get("properties", {}).items():
             assert described_field["description"], f"{name}.{field}"
-    assert "valueCoding" in schemas["AnswerView"]["properties"]
+    assert "valueCoding" in schemas["Answer"]["properties"]
+
+
+def test_schemas_are_named_as_generated_clients_want_them() -> None:
+    schemas = DOCUMENT["components"]["schemas"]
+
+    assert {"Authorization", "CreateAuthorizationRequest", "ConfirmNextActionRequest", "File", "Error"} <= set(schemas)
+    assert not [name for name in schemas if name.endswith(("View", "Body"))]
+    assert "/CreateAuthorizationRequest'" in str(schemas["Scenario"]["properties"]["create"])
+    assert {"contact", "license"} <= set(DOCUMENT["info"])
+    for name, schema in schemas.items():
+        for field, shown in schema.get("properties", {}).items():
+            assert shown.get("default", ...) is not None, f"{name}.{field}"
+            assert not field.endswith("At") or "'format': 'date-time'" in str(shown), f"{name}.{field}"
 
 
 async def test_the_reference_page_shows_every_operation_and_shape_and_loads_nothing(server: Server) -> None:

@@ -33,8 +33,9 @@ PARTS = {
 }  # fmt: skip
 COVERS = {"authorizationVersion", "requirementsVersion", "questionnaireResponseVersion", "attachmentVersion"}
 ITEM = {
-    "linkId", "text", "type", "required", "repeats", "minOccurs", "maxOccurs", "options", "pattern", "maxLength", "min",
-    "max", "errorMessage", "defaultValue", "requiredWhen", "notAllowedWhen", "valuesWhen", "textWhen", "item",
+    "linkId", "text", "type", "required", "repeats", "minOccurs", "maxOccurs", "options", "pattern", "minLength",
+    "maxLength", "maxDecimalPlaces", "min", "max", "errorMessage", "defaultValue", "requiredWhen", "notAllowedWhen",
+    "valuesWhen", "textWhen", "item",
 }  # fmt: skip
 ATTACHMENT = {"id", "fileId", "documentTypes", "label", "description", "createdAt"}
 SNAPSHOT = {

@@ -145,7 +145,7 @@ class CheckedCase:
 
     def check_requirements(self, after: Authorization) -> None:
         def assessed(tx: Transaction) -> Requirements:
-            return reassessed(after, knowledge(tx, after)).requirements
+            return reassessed(after, knowledge(tx, after, self.home.clock.moment())).requirements
 
         # What is learned after a cancel leaves what was open as it was: rule 2.
         canceled = after.status is Status.CANCELED

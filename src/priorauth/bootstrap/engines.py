@@ -60,6 +60,7 @@ def engine_of(
                 ended_work=timedelta(days=settings.ended_work_days),
                 ended_access=timedelta(days=settings.ended_access_days),
                 unused_uploads=timedelta(days=settings.unused_upload_days),
+                unattached_files=timedelta(days=settings.unattached_file_days),
             ),
             interval_seconds=settings.sweep_seconds,
             answers_kept_for=timedelta(days=settings.idempotency_days),

@@ -26,6 +26,7 @@ from priorauth.domain.moment import Moment
 from priorauth.engine.credentials import Credentials
 from priorauth.engine.leases import Lease, elapsed
 from priorauth.engine.ledger import Ledger
+from priorauth.formats.documents.inspection import Inspection
 from priorauth.http.app import create_app
 from priorauth.http.edge import ApiSettings, SandboxPortal, Services
 from priorauth.http.limits import Limits
@@ -169,6 +170,7 @@ def services(
         automatic_submission_allowed=settings.automatic_submission_allowed,
         upload_seconds=settings.upload_seconds,
         file_bytes_limit=settings.file_bytes_limit,
+        stored_bytes_limit=settings.stored_bytes_limit,
         idempotency_days=settings.idempotency_days,
         access_grant_seconds=settings.access_grant_seconds,
         review_view_seconds=settings.review_seconds,
@@ -177,7 +179,8 @@ def services(
         sandbox_portals=portals,
     )
     limits = Limits(reads_per_minute=settings.reads_per_minute, writes_per_minute=settings.writes_per_minute)
-    return Services(database, blobs, api_settings, limits, present, live, metrics, halted)
+    inspection = Inspection(refuses_active=settings.refuse_active_content, scan_command=settings.scan_command)
+    return Services(database, blobs, api_settings, limits, present, live, metrics, halted, inspection)
 
 
 async def _work(

@@ -1,5 +1,7 @@
 """Attaching files to a case and taking them off."""
 
+from dataclasses import replace
+
 from priorauth.commands.authorizations import customer
 from priorauth.commands.record import knowledge, record
 from priorauth.domain import authorizations
@@ -28,8 +30,10 @@ def attach(
     next_status(case.status, Event.CUSTOMER_WROTE)
     file = tx.files.require(caller, file_id)
     file.require_ready()
+    if not file.attached:
+        tx.files.save(replace(file, attached=True))
     attachment = Attachment(moment.new_id("att"), file.id, document_types, file.file_name, description, moment.now)
-    changed = authorizations.attach(case, knowledge(tx, case), moment, attachment=attachment)
+    changed = authorizations.attach(case, knowledge(tx, case, moment), moment, attachment=attachment)
     return record(tx, before=case, after=changed, moment=moment, actor=customer(caller), event="document_attached")
 
 
@@ -45,5 +49,5 @@ def detach(
     """Take an attachment off. Raises VersionConflict, NotMutable or AttachmentNotFound."""
     case = tx.authorizations.require(caller, authorization_id)
     case.require_version(expected_version)
-    changed = authorizations.detach(case, knowledge(tx, case), moment, attachment_id=attachment_id)
+    changed = authorizations.detach(case, knowledge(tx, case, moment), moment, attachment_id=attachment_id)
     return record(tx, before=case, after=changed, moment=moment, actor=customer(caller), event="document_detached")

@@ -46,7 +46,7 @@ def create(
         raise FinalSubmissionPolicyNotAllowed
     resolved = resolve(tx, caller, provider_npi=provider_npi, request=request, portal_auth_mode=portal_auth_mode)
     case = authorizations.create(
-        Knowledge(resolved.payer, icd10cm(), payer_patterns()),
+        Knowledge(resolved.payer, icd10cm(), payer_patterns(), moment.now.date()),
         moment,
         organization_id=caller.organization_id,
         environment=caller.environment,
@@ -73,7 +73,7 @@ def answer(
     """Merge answers into a case. Raises VersionConflict, NotMutable or BadRequest."""
     case = tx.authorizations.require(caller, authorization_id)
     case.require_version(expected_version)
-    changed = authorizations.answer(case, knowledge(tx, case), moment, patch=patch)
+    changed = authorizations.answer(case, knowledge(tx, case, moment), moment, patch=patch)
     return record(tx, before=case, after=changed, moment=moment, actor=customer(caller), event="answers_changed")
 
 

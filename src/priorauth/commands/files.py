@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
-from priorauth.domain.errors import FileNotFound
-from priorauth.domain.files import FileFailure, FileStatus, StoredFile, check_declaration
+from priorauth.domain.errors import FileNotFound, StorageQuotaExceeded
+from priorauth.domain.files import FileFailure, FileStatus, SentAs, StoredFile, check_declaration, plain_name
 from priorauth.domain.moment import Moment
 from priorauth.domain.organizations import Caller
 from priorauth.store.transaction import Transaction
@@ -24,6 +24,7 @@ def declare(
     upload_seconds: int,
 ) -> StoredFile:
     """Declare a file whose bytes may be sent during the next `upload_seconds`. Raises BadRequest."""
+    file_name = plain_name(file_name)
     check_declaration(file_name=file_name, content_type=content_type)
     file = StoredFile(
         id=moment.new_id("file"),
@@ -36,6 +37,7 @@ def declare(
         size_bytes=None,
         created_at=moment.now,
         upload_expires_at=moment.now + timedelta(seconds=upload_seconds),
+        attached=False,
     )
     tx.files.add(file)
     return file
@@ -50,11 +52,28 @@ def open_for_upload(tx: Transaction, moment: Moment, *, file_id: str) -> StoredF
     return file
 
 
+def require_room(tx: Transaction, organization_id: str, *, size_bytes: int, limit_bytes: int) -> None:
+    """Raise StorageQuotaExceeded when an organization would have more bytes stored than it may. 0 is no limit."""
+    if limit_bytes and tx.files.stored_bytes(organization_id) + size_bytes > limit_bytes:
+        raise StorageQuotaExceeded(details={"limitBytes": limit_bytes})
+
+
 def receive(
-    tx: Transaction, moment: Moment, *, file_id: str, size_bytes: int, stored_as: str, sha256: str
+    tx: Transaction,
+    moment: Moment,
+    *,
+    file_id: str,
+    size_bytes: int,
+    stored_as: str,
+    sha256: str,
+    quota_bytes: int = 0,
 ) -> StoredFile:
-    """Record that a file's bytes are in the object store. Of two uploads at once, one wins: the other raises."""
+    """Record that a file's bytes are in the object store. Of two uploads at once, one wins: the other raises.
+
+    Raises StorageQuotaExceeded too.
+    """
     pending = open_for_upload(tx, moment, file_id=file_id)
+    require_room(tx, pending.organization_id, size_bytes=size_bytes, limit_bytes=quota_bytes)
     file = pending.received(size_bytes=size_bytes, stored_as=stored_as, sha256=sha256)
     tx.files.save(file)
     return file
@@ -70,11 +89,18 @@ def refuse_too_large(tx: Transaction, moment: Moment, *, file_id: str, limit_byt
 
 
 def complete(
-    tx: Transaction, caller: Caller, moment: Moment, *, file_id: str, failure: FileFailure | None
+    tx: Transaction,
+    caller: Caller,
+    moment: Moment,
+    *,
+    file_id: str,
+    failure: FileFailure | None,
+    warnings: tuple[FileFailure, ...] = (),
+    sent_as: SentAs | None = None,
 ) -> StoredFile:
     """Record what the inspection of a file's bytes found. Raises FileNotReady or FileAlreadyCompleted."""
     file = tx.files.require(caller, file_id)
     file.require_uploaded()
-    judged = file.judged(failure, now=moment.now)
+    judged = file.judged(failure, now=moment.now, warnings=warnings, sent_as=sent_as)
     tx.files.save(judged)
     return judged

@@ -99,7 +99,7 @@ def offer(
     if is_in_hand(case, seen.run, Status.CANCELED):
         changed, event = interactions.conclude_unknown(case), "submission_unresolved"
     elif is_in_hand(case, seen.run, Status.PROCESSING, Status.WAITING_ON_PAYER):
-        known = knowledge(tx, case)
+        known = knowledge(tx, case, moment)
         changed = interactions.offer(
             case, known, moment, reason=reason, message=message, differences=differences, read=read
         )

@@ -125,7 +125,7 @@ def _observe(
     case = load(tx, seen.authorization_id)
     if tx.timeline.has_observed(case.id, seen.id) or not is_in_hand(case, seen.run, Status.PROCESSING):
         return case
-    changed = decide(case, knowledge(tx, case))
+    changed = decide(case, knowledge(tx, case, moment))
     return record(tx, before=case, after=changed, moment=moment, actor=actor, event=event, observation_id=seen.id)
 
 

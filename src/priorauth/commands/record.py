@@ -20,9 +20,9 @@ from priorauth.store.work import Line, Work, following, processing
 _LONGEST_RESPITE = 300.0
 
 
-def knowledge(tx: Transaction, case: Authorization) -> Knowledge:
-    """Return what decisions about the case rest on: its pinned payer, the code sets, the matcher of patterns."""
-    return Knowledge(tx.catalog.payer_version(case.payer_version), icd10cm(), payer_patterns())
+def knowledge(tx: Transaction, case: Authorization, moment: Moment) -> Knowledge:
+    """Return what decisions about the case rest on: its pinned payer, the code sets, the patterns' matcher, the day."""
+    return Knowledge(tx.catalog.payer_version(case.payer_version), icd10cm(), payer_patterns(), moment.now.date())
 
 
 def record(

@@ -10,6 +10,7 @@ from priorauth.domain.moment import Moment
 from priorauth.store.transaction import Transaction
 
 BATCH = 200
+_UNATTACHED = FileFailure("never_attached", "The file was attached to nothing for too long. Declare it again.")
 _ABANDONED = FileFailure("upload_abandoned", "The upload was never completed. Declare the file again.")
 
 
@@ -30,30 +31,41 @@ def forget_access(tx: Transaction, *, before: datetime) -> int:
     return len(forgotten)
 
 
-def unused_uploads(tx: Transaction, *, before: datetime, after: str) -> tuple[list[StoredFile], str]:
-    """Return of the batch of files that follows `after` those that can never be attached, and where it ends.
+def unused_uploads(
+    tx: Transaction, *, before: datetime, unattached_before: datetime, after: str
+) -> tuple[list[StoredFile], str]:
+    """Return of the batch of files that follows `after` those that nobody will attach any more, and where it ends.
 
     Where it ends is empty when the next files are younger, or there are none: then the next batch is the first again.
     """
     batch = tx.files.following(after, limit=BATCH)
     old = [each for each in batch if each.created_at < before]
     more = len(batch) == BATCH and len(old) == BATCH
-    unused = [each for each in old if each.status is not FileStatus.READY and _since(each) < before]
+    unused = [each for each in old if _is_unused(each, before=before, unattached_before=unattached_before)]
     return unused, batch[-1].id if more else ""
 
 
-def give_up_upload(tx: Transaction, moment: Moment, *, file_id: str, before: datetime) -> bool:
-    """Give an upload up that was never completed; say whether its bytes can go now.
+def give_up_upload(
+    tx: Transaction, moment: Moment, *, file_id: str, before: datetime, unattached_before: datetime
+) -> bool:
+    """Give a file up that was never completed, or never attached; say whether its bytes can go now.
 
-    One that could still be completed fails first, and goes when it has been failed for as long.
+    One that could still be used fails first, and goes when it has been failed for as long.
     """
     file = tx.files.get(file_id)
-    if file is None or file.status is FileStatus.READY or _since(file) >= before:
+    if file is None or not _is_unused(file, before=before, unattached_before=unattached_before):
         return False
-    if file.status is FileStatus.UPLOADED:
-        tx.files.save(file.judged(_ABANDONED, now=moment.now))
+    if file.status in (FileStatus.UPLOADED, FileStatus.READY):
+        failure = _ABANDONED if file.status is FileStatus.UPLOADED else _UNATTACHED
+        tx.files.save(file.judged(failure, now=moment.now))
         return False
     return True
+
+
+def _is_unused(file: StoredFile, *, before: datetime, unattached_before: datetime) -> bool:
+    if file.status is FileStatus.READY:
+        return file.attached is False and _since(file) < unattached_before
+    return _since(file) < before
 
 
 def _since(file: StoredFile) -> datetime:

@@ -96,7 +96,7 @@ def take_inquiry(tx: Transaction, moment: Moment, seen: Observation, *, inquiry:
     known = any(each.number == inquiry.number for each in case.journal.inquiries)
     if known or not is_in_hand(case, seen.run, Status.WAITING_ON_PAYER):
         return case
-    changed = processing.take_inquiry(case, knowledge(tx, case), moment, inquiry=inquiry)
+    changed = processing.take_inquiry(case, knowledge(tx, case, moment), moment, inquiry=inquiry)
     return record(
         tx, before=case, after=changed, moment=moment, actor=PAYER, event="inquiry_received", observation_id=seen.id
     )

@@ -6,7 +6,7 @@ service learns at the payer is in `processing`.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from priorauth.domain import attachments as documents
@@ -173,11 +173,12 @@ class Authorization:
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
-    """What a decision about a case needs to know beside the case: its pinned payer and the code sets."""
+    """What a decision about a case needs to know beside the case: its pinned payer, the code sets, the day (UTC)."""
 
     payer: Payer
     diagnosis_codes: DiagnosisCodes
     patterns: Patterns
+    today: date
 
 
 _DISCOVERED = "payer_questions"
@@ -247,6 +248,7 @@ def create(
         reply=None,
         diagnosis_codes=known.diagnosis_codes,
         patterns=known.patterns,
+        today=known.today,
         previous=None,
     )
     case = Authorization(
@@ -417,6 +419,7 @@ def reassessed(case: Authorization, known: Knowledge) -> Authorization:
         reply=reply_of(case, known.payer),
         diagnosis_codes=known.diagnosis_codes,
         patterns=known.patterns,
+        today=known.today,
         previous=case.requirements,
     )
     return replace(case, requirements=requirements, journal=replace(case.journal, findings=findings))

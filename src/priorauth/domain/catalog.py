@@ -5,7 +5,7 @@ catalog never changes what an open case was asked.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Protocol
@@ -244,6 +244,10 @@ class StatusChecks:
         return float(min(self.first_after_seconds * self.growth**exponent, self.at_most_seconds))
 
 
+# An error names so many; GET /v1/payers/{payerId}/services lists all codes.
+_SHOWN = 20
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payer:
     """A health plan: what clients see of it, and what it wants."""
@@ -269,16 +273,29 @@ class Payer:
 
     def option_for(self, request: ServiceRequest, mode: PortalAuthMode | None) -> Route:
         """Return the first route that takes `request` with `mode`, or with any. Raises UnsupportedRoute."""
-        for route in self.routes:
-            fits = (
-                route.coverage_state == request.coverage_state
-                and route.request_type is request.request_type
-                and request.service_code.system in route.service_code_systems
-                and (mode is None or mode in route.portal_auth_modes)
-            )
-            if fits:
-                return route
-        raise UnsupportedRoute
+        left: Sequence[Route] = self.routes
+        for field, wanted, offered in (
+            ("request.coverageState", request.coverage_state, lambda route: [route.coverage_state]),
+            ("request.requestType", request.request_type, lambda route: [route.request_type]),
+            ("request.serviceCode.system", request.service_code.system, lambda route: route.service_code_systems),
+            ("portalAuthMode", mode, lambda route: route.portal_auth_modes),
+        ):
+            fitting = [route for route in left if wanted is None or wanted in offered(route)]
+            if not fitting:
+                raise self._unsupported(field, sorted({str(each) for route in left for each in offered(route)}))
+            left = fitting
+        return left[0]
+
+    def _unsupported(self, field: str, taken: Sequence[str]) -> UnsupportedRoute:
+        """Return the error that names the first field at which no route goes on, and what would be taken there."""
+        words = f"{self.display_name} takes no request with this {field}"
+        if not taken:
+            return UnsupportedRoute(f"{words}.", details={"field": field, "supported": []})
+        shown = ", ".join(taken[:_SHOWN])
+        more = f" and {len(taken) - _SHOWN} more" if len(taken) > _SHOWN else ""
+        return UnsupportedRoute(
+            f"{words}. It takes: {shown}{more}.", details={"field": field, "supported": list(taken[:_SHOWN])}
+        )
 
     def rules_for(self, request: ServiceRequest) -> ServiceRules:
         """Return what is wanted for `request`: the rules that name its code, its family, else all other services.
@@ -292,7 +309,8 @@ class Payer:
         general = (rules for rules in candidates if not rules.codes)
         found = next(named, None) or next(families, None) or next(general, None)
         if found is None:
-            raise UnsupportedRoute
+            codes = (f"{rules.system} {each}" for rules in candidates if rules.system for each in rules.codes)
+            raise self._unsupported("request.serviceCode", tuple(codes))
         return found
 
     def questionnaires_for(self, request: ServiceRequest) -> tuple[Questionnaire, ...]:

@@ -257,8 +257,8 @@ class ConflictError(PriorAuthError):
 class UnsupportedRoute(ConflictError):
     code = "unsupported_route"
     meaning = (
-        "No route leads to this payer for this state, request type and code system. GET "
-        "/v1/prior-authorization-routes lists those that exist."
+        "No route leads to this payer for this state, request type and code. `details.field` says which of them is the "
+        "reason. GET /v1/prior-authorization-routes lists the routes, GET /v1/payers/{payerId}/services the codes."
     )
 
 
@@ -395,6 +395,14 @@ class PayloadTooLarge(TooLargeError):
 class FileTooLarge(TooLargeError):
     code = "file_too_large"
     meaning = "The file is larger than this server takes. Declare a smaller one, or split the document."
+
+
+class StorageQuotaExceeded(TooLargeError):
+    code = "storage_quota_exceeded"
+    meaning = (
+        "Your organization has stored as many bytes as it may. Files that are attached to nothing are deleted after a "
+        "while; ask the operator of this server for more."
+    )
 
 
 class HeadTooLargeError(PriorAuthError):

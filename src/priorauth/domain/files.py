@@ -1,6 +1,7 @@
 """Files on their way to becoming attachments: declared, uploaded once, checked, then fixed for ever."""
 
 import re
+import unicodedata
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -21,6 +22,8 @@ EXTENSIONS = {
     "application/pdf": (".pdf",),
     "image/jpeg": (".jpg", ".jpeg"),
     "image/png": (".png",),
+    "image/tiff": (".tif", ".tiff"),
+    "image/heic": (".heic", ".heif"),
 }
 # The names that contradict no type: those without a dot, and those that end as their type does, however it is written.
 NAME_FORMS = {
@@ -35,10 +38,21 @@ NAME_FORMS = {
 
 @dataclass(frozen=True, slots=True)
 class FileFailure:
-    """Why a file cannot be used."""
+    """Why a file cannot be used, or what is worth a look before it is."""
 
     code: str
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class SentAs:
+    """The form in which a payer gets a file that no portal takes as it is. `stored_as` names its bytes."""
+
+    content_type: str
+    file_name: str
+    size_bytes: int
+    stored_as: str
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,16 +73,32 @@ class StoredFile:
     failure: FileFailure | None = None
     stored_as: str | None = None
     sha256: str | None = None
+    sent_as: SentAs | None = None
+    warnings: tuple[FileFailure, ...] = ()
+    # Whether it was ever attached; None of files that were stored before that was remembered.
+    attached: bool | None = None
+
+    @property
+    def stored_bytes(self) -> int:
+        """How many bytes of it are kept, the form in which it is sent included."""
+        return (self.size_bytes or 0) + (self.sent_as.size_bytes if self.sent_as else 0)
 
     def received(self, *, size_bytes: int, stored_as: str, sha256: str) -> "StoredFile":
         """Return the file with its bytes. Raises FileAlreadyCompleted when it has had them before."""
         self.require_pending()
         return replace(self, status=FileStatus.UPLOADED, size_bytes=size_bytes, stored_as=stored_as, sha256=sha256)
 
-    def judged(self, failure: FileFailure | None, *, now: datetime) -> "StoredFile":
+    def judged(
+        self,
+        failure: FileFailure | None,
+        *,
+        now: datetime,
+        warnings: tuple[FileFailure, ...] = (),
+        sent_as: SentAs | None = None,
+    ) -> "StoredFile":
         """Return the file after its inspection: ready, or failed for a reason."""
         status = FileStatus.FAILED if failure else FileStatus.READY
-        return replace(self, status=status, failure=failure, completed_at=now)
+        return replace(self, status=status, failure=failure, completed_at=now, warnings=warnings, sent_as=sent_as)
 
     def require_pending(self) -> None:
         """Raise FileAlreadyCompleted when the file has had its bytes."""
@@ -101,3 +131,14 @@ def check_declaration(*, file_name: str, content_type: str) -> None:
         raise BadRequest(
             "The file's name contradicts its type.", issues=(Issue("extension_contradicts_type", message, "fileName"),)
         )
+
+
+def plain_name(file_name: str) -> str:
+    """Return a file's name without what makes it read as another one: control characters, and marks that turn text."""
+    return "".join("_" if unicodedata.category(each) in ("Cc", "Cf", "Zl", "Zp") else each for each in file_name)
+
+
+def renamed(file_name: str, content_type: str) -> str:
+    """Return a file's name with the ending of another type."""
+    stem, dot, _ = file_name.rpartition(".")
+    return f"{stem if dot else file_name}{EXTENSIONS[content_type][0]}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, replace
+from datetime import date
 
 from priorauth.domain.answers import AnswerSet, Place, rule_breaches
 from priorauth.domain.attachments import Attachment
@@ -31,7 +32,16 @@ class Requirements:
     @property
     def is_blocked(self) -> bool:
         """True while the case cannot go on."""
-        return bool(self.questions or self.documents or any(issue.severity is Severity.ERROR for issue in self.issues))
+        return bool(self.questions or self.documents or self._has_errors)
+
+    @property
+    def wants_documents_alone(self) -> bool:
+        """True while documents are missing and nothing else stands in the way."""
+        return bool(self.documents) and not self.questions and not self._has_errors
+
+    @property
+    def _has_errors(self) -> bool:
+        return any(issue.severity is Severity.ERROR for issue in self.issues)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +64,10 @@ _DIAGNOSIS_FAULTS = {
     ),
 }
 
+_OLDEST_YEARS = 130
+# No payer takes a request so late; two years may be a dispute.
+_LATEST_YEARS = 5
+
 
 def assess(
     questionnaires: tuple[Questionnaire, ...],
@@ -66,6 +80,7 @@ def assess(
     reply: Reply | None,
     diagnosis_codes: DiagnosisCodes,
     patterns: Patterns,
+    today: date,
     previous: Requirements | None,
 ) -> Requirements:
     """Return what is open now; the same value as `previous`, version included, when nothing changed.
@@ -86,7 +101,7 @@ def assess(
         ),
         documents=_missing(documents, attached, reply),
         issues=(
-            *(issue for place in asked for issue in _issues_of(place, given, diagnosis_codes, patterns)),
+            *(issue for place in asked for issue in _issues_of(place, given, diagnosis_codes, patterns, today)),
             *(finding.issue for finding in findings),
             *(reply.issues if reply else ()),
             *_unknown_types(attached, document_types),
@@ -128,13 +143,27 @@ def still_open(
 
 
 def _issues_of(
-    place: Place, answers: AnswerSet, diagnosis_codes: DiagnosisCodes, patterns: Patterns
+    place: Place, answers: AnswerSet, diagnosis_codes: DiagnosisCodes, patterns: Patterns, today: date
 ) -> Iterator[Issue]:
     breaches = tuple(rule_breaches(place, answers, patterns))
     yield from breaches
+    for answer in place.answer:
+        if isinstance(answer.value, date) and (fault := _impossible(place.item.concept, answer.value, today)):
+            yield Issue(*fault, place.path)
     if place.item.concept is Concept.DIAGNOSIS and not breaches:
         for answer in place.answer:
             code = answer.value.code if isinstance(answer.value, Coding) else str(answer.value)
             fault = _DIAGNOSIS_FAULTS.get(diagnosis_codes.judge(code))
             if fault:
                 yield Issue(fault[0], fault[1], place.path)
+
+
+def _impossible(concept: Concept | None, day: date, today: date) -> tuple[str, str] | None:
+    """Return what is wrong with a date that nobody can mean: a slip of the keyboard, most often."""
+    if concept is Concept.BIRTH_DATE and day > today:
+        return "birth_date_in_future", "The birth date lies in the future. Check the year."
+    if concept is Concept.BIRTH_DATE and day.year < today.year - _OLDEST_YEARS:
+        return "birth_date_too_early", f"The birth date lies more than {_OLDEST_YEARS} years back. Check the year."
+    if concept is Concept.SERVICE_START and day.year < today.year - _LATEST_YEARS:
+        return "start_long_past", f"The start lies more than {_LATEST_YEARS} years back. Check the year."
+    return None

@@ -5,6 +5,7 @@ from priorauth.domain.attachments import Attachment
 from priorauth.domain.authorizations import Authorization, questionnaires_of, reply_of
 from priorauth.domain.catalog import PortalAuthMode
 from priorauth.domain.credentials import most_specific
+from priorauth.domain.files import SentAs
 from priorauth.domain.processing import approved_package
 from priorauth.domain.replies import Reply
 from priorauth.store.transaction import Transaction
@@ -60,14 +61,15 @@ def _documents(tx: Transaction, attachments: tuple[Attachment, ...]) -> list[Job
         file = tx.files.get(attachment.file_id)
         if file is None or file.stored_as is None or file.size_bytes is None or file.sha256 is None:
             raise LookupError(f"the attached file {attachment.file_id} has no bytes")
+        sent = file.sent_as or SentAs(file.content_type, file.file_name, file.size_bytes, file.stored_as, file.sha256)
         documents.append(
             JobDocument(
-                stored_as=file.stored_as,
-                file_name=file.file_name,
-                content_type=file.content_type,
-                size_bytes=file.size_bytes,
+                stored_as=sent.stored_as,
+                file_name=sent.file_name,
+                content_type=sent.content_type,
+                size_bytes=sent.size_bytes,
                 document_types=attachment.document_types,
-                sha256=file.sha256,
+                sha256=sent.sha256,
             )
         )
     return documents

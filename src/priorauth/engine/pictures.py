@@ -3,12 +3,13 @@
 A picture whose snapshot never came to be is harmless: nothing names it.
 """
 
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable
 from typing import Protocol
 
 from priorauth.channels.contract import ReviewPage
 from priorauth.domain.moment import Moment
 from priorauth.domain.reviews import ReadPackage
+from priorauth.store.blobs import once
 
 
 class PictureStore(Protocol):
@@ -36,9 +37,5 @@ async def keep_page(store: PictureStore | None, page: ReviewPage | None, moment:
     if store is None or page.picture is None:
         return ReadPackage(snapshot_id, page.package)
     name = f"reviews/{snapshot_id}"
-    await store.put(name, _once(page.picture))
+    await store.put(name, once(page.picture))
     return ReadPackage(snapshot_id, page.package, name)
-
-
-async def _once(content: bytes) -> AsyncIterator[bytes]:
-    yield content

@@ -29,6 +29,7 @@ class Retention:
         ended_work: timedelta,
         ended_access: timedelta,
         unused_uploads: timedelta,
+        unattached_files: timedelta,
     ) -> None:
         self._database = database
         self._blobs = blobs
@@ -36,6 +37,7 @@ class Retention:
         self._ended_work = ended_work
         self._ended_access = ended_access
         self._unused_uploads = unused_uploads
+        self._unattached_files = unattached_files
         self._seen_until = ""
 
     async def forget(self) -> None:
@@ -43,7 +45,7 @@ class Retention:
         now = self._present().now
         await self._in_batches(commands.forget_ended_work, before=now - self._ended_work)
         await self._in_batches(commands.forget_access, before=now - self._ended_access)
-        await self._give_up_uploads(before=now - self._unused_uploads)
+        await self._give_up_uploads(before=now - self._unused_uploads, unattached_before=now - self._unattached_files)
 
     async def _in_batches(self, forget: Callable[..., int], *, before: datetime) -> None:
         def operation(tx: Transaction) -> int:
@@ -53,15 +55,15 @@ class Retention:
             if await self._database.write(operation) < commands.BATCH:
                 return
 
-    async def _give_up_uploads(self, *, before: datetime) -> None:
+    async def _give_up_uploads(self, *, before: datetime, unattached_before: datetime) -> None:
         after = self._seen_until
         unused, self._seen_until = await self._database.read(
-            lambda tx: commands.unused_uploads(tx, before=before, after=after)
+            lambda tx: commands.unused_uploads(tx, before=before, unattached_before=unattached_before, after=after)
         )
         for file in unused:
             given_up = await self._database.write(
                 lambda tx, file_id=file.id: commands.give_up_upload(  # type: ignore[misc]
-                    tx, self._present(), file_id=file_id, before=before
+                    tx, self._present(), file_id=file_id, before=before, unattached_before=unattached_before
                 )
             )
             if given_up:

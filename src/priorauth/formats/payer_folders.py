@@ -18,6 +18,8 @@ from priorauth.formats.payer_checks import Place, payer_faults
 from priorauth.formats.payer_files import PayerFile, QuestionnaireFile
 from priorauth.formats.payers import payer_of
 
+_LARGEST_BYTES = 4 * 1024 * 1024
+_DEEPEST = 60
 _NAMES = ("payer.yaml", "payer.yml", "payer.json")
 
 
@@ -65,7 +67,26 @@ def read_folder(
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML with JSON's types alone: no dates, no `yes`, no `0o7`."""
+    """YAML with JSON's types alone: no dates, no `yes`, no `0o7`. Nor aliases, a few of which are a world of copies."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Compose a node that stands here itself, and not too deep."""
+        event: yaml.Event = self.peek_event()  # type: ignore[no-untyped-call]
+        mark = event.start_mark
+        if isinstance(event, yaml.AliasEvent):
+            raise yaml.MarkedYAMLError(problem="aliases are not taken, write it out", problem_mark=mark)  # type: ignore[arg-type]
+        if self._depth >= _DEEPEST:
+            raise yaml.MarkedYAMLError(problem=f"more than {_DEEPEST} levels", problem_mark=mark)  # type: ignore[arg-type]
+        self._depth += 1
+        try:
+            node: yaml.Node | None = super().compose_node(parent, index)
+        finally:
+            self._depth -= 1
+        return node
 
 
 _Loader.yaml_implicit_resolvers = {}
@@ -141,11 +162,18 @@ class _Reading:
 
     def _document(self, name: str) -> _Document | None:
         try:
+            if (self._folder / name).stat().st_size > _LARGEST_BYTES:
+                self.faults.append(FileFault(name, 1, f"The file has more than {_LARGEST_BYTES} bytes. Split it."))
+                return None
             text = (self._folder / name).read_text(encoding="utf-8")
         except (OSError, UnicodeError) as error:
             self.faults.append(FileFault(name, 1, f"The file cannot be read: {getattr(error, 'strerror', error)}."))
             return None
-        loader = _Loader(text)
+        try:
+            loader = _Loader(text)
+        except yaml.YAMLError as error:
+            self.faults.append(FileFault(name, 1, f"This is neither YAML nor JSON: {error}."))
+            return None
         try:
             node = loader.get_single_node()
             if node is None:

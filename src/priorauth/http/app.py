@@ -55,6 +55,8 @@ def create_app(environment: Environment) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         servers=[{"url": "/", "description": "The server that serves this document."}],
+        contact={"name": "The operator of this server"},
+        license_info={"name": "Apache License 2.0", "identifier": "Apache-2.0"},
         openapi_tags=[tag for tag in TAGS if environment is Environment.SANDBOX or tag["name"] != "Sandbox"],
         generate_unique_id_function=operation_id,
     )

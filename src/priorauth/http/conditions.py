@@ -7,7 +7,8 @@ from starlette.requests import Request
 from priorauth.domain.errors import BadRequest
 
 _PRINTABLE = re.compile(r"[\x20-\x7e]{1,255}")
-_STRONG_VERSION = re.compile(r'"(0|[1-9][0-9]{0,17})"')
+# A proxy that compresses answers makes a weak tag of ours, and the client sends back what it got.
+_VERSION = re.compile(r'(?:W/)?"(0|[1-9][0-9]{0,17})"')
 
 
 def expected_version(request: Request, *, required: bool) -> int | None:
@@ -17,9 +18,9 @@ def expected_version(request: Request, *, required: bool) -> int | None:
         if not required:
             return None
         raise BadRequest('Send If-Match with the version that you have read, as in If-Match: "17".')
-    match = _STRONG_VERSION.fullmatch(values[0].strip()) if len(values) == 1 else None
+    match = _VERSION.fullmatch(values[0].strip()) if len(values) == 1 else None
     if match is None:
-        raise BadRequest('If-Match takes one strong version, quoted, as in If-Match: "17".')
+        raise BadRequest('If-Match takes one version, quoted, as in If-Match: "17".')
     return int(match[1])
 
 

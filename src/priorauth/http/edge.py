@@ -7,7 +7,7 @@ then the command itself. One request is one transaction, committed here; a store
 import asyncio
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Annotated, Generic, TypeVar
 
@@ -27,6 +27,7 @@ from priorauth.domain.errors import (
 from priorauth.domain.live.grants import Shows, secret_of
 from priorauth.domain.moment import Moment
 from priorauth.domain.organizations import Caller, Environment, Scope
+from priorauth.formats.documents.inspection import Inspection
 from priorauth.http.answers import Answer
 from priorauth.http.bodies import SMALL_BODY, Understood, is_large, judge_declared, parse_query, read_body, understand
 from priorauth.http.conditions import expected_version, idempotency_key
@@ -68,6 +69,7 @@ class ApiSettings:
     automatic_submission_allowed: bool = True
     upload_seconds: int = 900
     file_bytes_limit: int = 25 * 1024 * 1024
+    stored_bytes_limit: int = 0
     idempotency_days: int = 30
     access_grant_seconds: int = 300
     review_view_seconds: float = 900
@@ -95,6 +97,7 @@ class Services:
     live: Live | None = None
     metrics: MetricsPage | None = None
     halted: asyncio.Event | None = None
+    inspection: Inspection = field(default_factory=Inspection)
 
     @property
     def shows(self) -> Shows | None:

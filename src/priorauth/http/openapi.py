@@ -53,6 +53,14 @@ _LINKED_BODIES: Mapping[tuple[str, str], Json] = {
 }
 
 
+_NAMES: Mapping[str, str] = {
+    "ErrorBody": "Error",
+    "NoBody": "EmptyRequest",
+    "RequestBody": "ServiceRequestInput",
+    "RequestView": "ServiceRequest",
+}
+
+
 def operation_id(route: APIRoute) -> str:
     """Return an operation's id: its function's name as clients in other languages write it."""
     return to_camel(route.name)
@@ -85,6 +93,7 @@ def _completed(document: Json) -> Json:
             schemas[enum.__name__]["description"] = "\n".join([(enum.__doc__ or "").strip(), "", *lines])
     _drop_titles(document)
     _describe_references(schemas)
+    _drop_null_defaults(schemas)
     _link(document)
     components["securitySchemes"] = {
         "apiKey": {
@@ -94,7 +103,7 @@ def _completed(document: Json) -> Json:
         }
     }
     document["security"] = [{"apiKey": []}]
-    return document
+    return _named(document)
 
 
 def _bodies() -> Json:
@@ -120,6 +129,51 @@ def _drop_titles(value: object) -> None:
     elif isinstance(value, list):
         for below in value:
             _drop_titles(below)
+
+
+def _drop_null_defaults(schemas: Json) -> None:
+    """Leave out that a field which is left out is null: a generated client would send it."""
+    for schema in schemas.values():
+        for field in schema.get("properties", {}).values():
+            if field.get("default", ...) is None:
+                del field["default"]
+
+
+def _named(document: Json) -> Json:
+    """Return the document with the resources' names for its schemas, as generated clients have them."""
+    schemas = document["components"]["schemas"]
+    requests = {
+        _shape_name(operation["requestBody"]): operation["operationId"]
+        for operation in _operations(document)
+        if "requestBody" in operation
+    }
+    names = {name: _public_name(name, requests) for name in schemas}
+    if len(set(names.values())) < len(names):
+        raise RuntimeError("two schemas have one name")
+
+    def renamed(value: object) -> object:
+        if isinstance(value, dict):
+            below = {key: renamed(each) for key, each in value.items()}
+            if isinstance(below.get("$ref"), str):
+                place, _, name = str(below["$ref"]).rpartition("/")
+                below["$ref"] = f"{place}/{names.get(name, name)}"
+            return below
+        return [renamed(each) for each in value] if isinstance(value, list) else value
+
+    document["components"]["schemas"] = {names[name]: schema for name, schema in schemas.items()}
+    return renamed(document)  # type: ignore[return-value]
+
+
+def _public_name(name: str, requests: Mapping[str, str]) -> str:
+    """Return the name of a schema: a resource is called by its noun, a request's body by its operation."""
+    if name in _NAMES:
+        return _NAMES[name]
+    if name in requests and name.endswith("Body"):
+        operation = requests[name]
+        return f"{operation[0].upper()}{operation[1:]}Request"
+    if name.endswith("Body"):
+        return f"{name.removesuffix('Body')}Input"
+    return name.removesuffix("View")
 
 
 def _describe_references(schemas: Json) -> None:

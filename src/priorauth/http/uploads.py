@@ -38,18 +38,22 @@ class _Measured:
 async def receive_bytes(
     services: Services, *, file_id: str, chunks: AsyncIterator[bytes], declared_bytes: int
 ) -> StoredFile:
-    """Store the bytes and record them. Raises FileNotFound, FileAlreadyCompleted or FileTooLarge.
+    """Store the bytes and record them.
+
+    Raises FileNotFound, FileAlreadyCompleted, FileTooLarge or StorageQuotaExceeded.
 
     Too many bytes, whether announced or counted, end the file: its address takes no other. An upload that is under way
     when its address expires is stopped.
 
     A crash before the record leaves bytes that nothing names, and the address open for another try.
     """
-    database, present = services.database, services.present
+    database, present, quota = services.database, services.present, services.settings.stored_bytes_limit
 
     def look(tx: Transaction) -> StoredFile:
         tx.submission_claims.require_acknowledged()
-        return commands.open_for_upload(tx, present(), file_id=file_id)
+        found = commands.open_for_upload(tx, present(), file_id=file_id)
+        commands.require_room(tx, found.organization_id, size_bytes=max(declared_bytes, 1), limit_bytes=quota)
+        return found
 
     pending = await database.read(look)
     limit = services.settings.file_bytes_limit
@@ -67,7 +71,13 @@ async def receive_bytes(
             await services.blobs.put(name, measured)
         return await database.write(
             lambda tx: commands.receive(
-                tx, present(), file_id=file_id, size_bytes=measured.size, stored_as=name, sha256=measured.sha256
+                tx,
+                present(),
+                file_id=file_id,
+                size_bytes=measured.size,
+                stored_as=name,
+                sha256=measured.sha256,
+                quota_bytes=quota,
             )
         )
     except FileTooLarge:

@@ -9,10 +9,12 @@ from priorauth.store.transaction import Transaction
 
 
 def providers(tx: Transaction, caller: Caller, *, cursor: str | None, limit: int) -> Page[Provider]:
-    """Return a page of the providers, by NPI. Raises BadRequest."""
+    """Return a page of the providers for whom the caller's organization may act, by NPI. Raises BadRequest."""
 
     def fetch(after: str | None, count: int) -> list[Provider]:
-        return tx.catalog.providers(caller.environment, after=_behind(after), limit=count)
+        return tx.catalog.providers(
+            caller.environment, after=_behind(after), limit=count, organization_id=caller.organization_id
+        )
 
     return page(fetch, identify=lambda provider: f"npi_{provider.npi}", cursor=cursor, limit=limit)
 

@@ -45,7 +45,7 @@ class Blobs:
 
         Of several callers at the same time, from whatever machines, one gets True.
         """
-        sealed = b"".join([piece async for piece in self._sealer.seal_file(_once(content), name)])
+        sealed = b"".join([piece async for piece in self._sealer.seal_file(once(content), name)])
         with _outages_told():
             try:
                 await self._store.put_async(name, sealed, mode="create", use_multipart=False)
@@ -75,6 +75,17 @@ class Blobs:
             sealed = bytes(await found.bytes_async())
         return self._sealer.open_file(sealed, name)
 
+    async def open(self, name: str) -> AsyncIterator[bytes]:
+        """Return the bytes of `name` part by part. Raises FileNotFoundError; while they are read CannotOpen."""
+        with _outages_told():
+            found = await self._store.get_async(name)
+
+        async def parts() -> AsyncIterator[bytes]:
+            async for part in found:
+                yield bytes(part)
+
+        return self._sealer.open_file_by_parts(parts(), name)
+
     async def delete(self, name: str) -> None:
         """Delete `name`; repeats are free. What a full disk has not taken is not there either."""
         # A folder tells that nothing is there, an object store does not.
@@ -95,7 +106,7 @@ class Blobs:
                 found = await self._store.get_async(each["path"])
                 content = bytes(await found.bytes_async())
                 if not is_sealed_file(content):
-                    await self.put(each["path"], _once(content))
+                    await self.put(each["path"], once(content))
 
     async def seal_anew(self) -> int:
         """Seal every file with the key that seals now; return how many had another one."""
@@ -106,7 +117,7 @@ class Blobs:
                 sealed = bytes(await found.bytes_async())
                 if not self._sealer.is_fresh(sealed):
                     plain = self._sealer.open_file(sealed, each["path"])
-                    await self.put(each["path"], _once(plain))
+                    await self.put(each["path"], once(plain))
                     changed += 1
         return changed
 
@@ -142,5 +153,6 @@ def _sync(folder: Path, name: str) -> None:
         path = path.parent
 
 
-async def _once(content: bytes) -> AsyncIterator[bytes]:
+async def once(content: bytes) -> AsyncIterator[bytes]:
+    """Yield bytes that are in memory as a whole, for `Blobs.put`."""
     yield content

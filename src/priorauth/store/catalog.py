@@ -46,10 +46,18 @@ class Catalog:
         version = self._connection.execute(query).scalar()
         return (self.payer_version(version), version) if version is not None else None
 
-    def providers(self, environment: str, *, after: str, limit: int) -> list[Provider]:
-        """Return up to `limit` providers, by NPI, behind the one of NPI `after`."""
-        table = tables.providers
+    def providers(
+        self, environment: str, *, after: str, limit: int, organization_id: str | None = None
+    ) -> list[Provider]:
+        """Return up to `limit` providers, by NPI, behind the one of NPI `after`.
+
+        With an `organization_id` those for whom that organization may act.
+        """
+        table, access = tables.providers, tables.provider_access
         query = sa.select(table.c.document).filter_by(environment=environment).where(table.c.npi > after)
+        if organization_id is not None:
+            own = sa.select(access.c.npi).filter_by(organization_id=organization_id, environment=environment)
+            query = query.where(table.c.npi.in_(own))
         rows = self._connection.execute(query.order_by(table.c.npi).limit(limit)).scalars()
         return [decode(document, Provider) for document in rows]
 

@@ -26,7 +26,13 @@ class Files:
 
     def save(self, file: StoredFile) -> None:
         """Store a changed file."""
-        self._connection.execute(_table.update().where(_table.c.id == file.id).values(document=self._sealed(file)))
+        values = {"document": self._sealed(file), "stored_bytes": file.stored_bytes}
+        self._connection.execute(_table.update().where(_table.c.id == file.id).values(**values))
+
+    def stored_bytes(self, organization_id: str) -> int:
+        """Return how many bytes an organization has stored, in all of its files."""
+        query = sa.select(sa.func.coalesce(sa.func.sum(_table.c.stored_bytes), 0))
+        return int(self._connection.execute(query.filter_by(organization_id=organization_id)).scalar_one())
 
     def get(self, file_id: str) -> StoredFile | None:
         """Return a file whoever owns it: for upload addresses, which carry their own proof, and for the engine."""

@@ -5,6 +5,7 @@ both databases order them alike.
 """
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Double,
@@ -112,6 +113,8 @@ files = Table(
     Column("organization_id", String, ForeignKey("organizations.id"), nullable=False),
     Column("environment", String, nullable=False),
     Column("document", LargeBinary, nullable=False),
+    Column("stored_bytes", BigInteger, nullable=False, server_default="0"),
+    Index("ix_files_organization", "organization_id", "stored_bytes"),
 )
 
 idempotency_records = Table(

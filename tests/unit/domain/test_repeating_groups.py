@@ -20,6 +20,7 @@ from priorauth.domain.questionnaires import (
 from priorauth.domain.requirements import Requirements, assess
 from priorauth.formats.patterns import payer_patterns
 from tests.factories.answers import question, said, when
+from tests.factories.moments import START
 
 REASONS = (Option("no_effect", "No effect"), Option("side_effects", "Side effects"))
 DRUG = question("therapy.drug", required=True)
@@ -85,6 +86,7 @@ def requirements(*given_items: AnswerItem) -> Requirements:
         reply=None,
         diagnosis_codes=AnyCode(),
         patterns=payer_patterns(),
+        today=START.date(),
         previous=None,
     )
 

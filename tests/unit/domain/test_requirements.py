@@ -1,6 +1,7 @@
 """What still stands between a case and its submission."""
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
@@ -45,6 +46,7 @@ def assessed(
         reply=None,
         diagnosis_codes=known.diagnosis_codes,
         patterns=known.patterns,
+        today=known.today,
         previous=previous,
     )
 
@@ -203,3 +205,20 @@ def test_a_document_type_that_the_payer_does_not_have_is_a_warning_that_names_th
     assert "growth_chart" in issue.message
     assert "lab_results" in issue.message
     assert not found.is_blocked
+
+
+@pytest.mark.parametrize(
+    ("link_id", "day", "expected"),
+    [
+        ("patient.birthDate", date(2026, 3, 3), ["birth_date_in_future"]),
+        ("patient.birthDate", date(2026, 3, 2), []),
+        ("patient.birthDate", date(184, 6, 1), ["birth_date_too_early"]),
+        ("service.startDate", date(2016, 3, 2), ["start_long_past"]),
+        ("service.startDate", date(2025, 12, 1), []),
+        ("service.startDate", date(2027, 1, 1), []),
+    ],
+)
+def test_a_date_that_nobody_can_mean_is_an_issue(link_id: str, day: date, expected: list[str]) -> None:
+    found = assessed(*changed(said(link_id, day)))
+
+    assert [issue.code for issue in found.issues if issue.field == link_id] == expected

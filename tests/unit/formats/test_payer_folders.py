@@ -169,3 +169,21 @@ def test_a_code_of_no_family_is_no_route_where_there_is_no_last() -> None:
 
     with pytest.raises(UnsupportedRoute):
         payer.rules_for(request)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("a: &a [x, x]\nb: &b [*a, *a]\n", "payer.yaml:2: This is neither YAML nor JSON: aliases are not taken"),
+        ("a: &a\n  b: *a\n", "payer.yaml:2: This is neither YAML nor JSON: aliases are not taken"),
+        ("[" * 100 + "]" * 100, "payer.yaml:1: This is neither YAML nor JSON: more than 60 levels"),
+        ("a: \x01", "payer.yaml:1: This is neither YAML nor JSON"),
+        ("a: " + "x" * 4 * 1024 * 1024, "payer.yaml:1: The file has more than"),
+    ],
+    ids=["many copies", "a circle", "deep", "a control character", "large"],
+)
+def test_a_file_that_would_become_a_world_is_refused(tmp_path: Path, text: str, says: str) -> None:
+    (tmp_path / "payer.yaml").write_text(text)
+
+    with pytest.raises(FaultyFolder, match=f"^{re.escape(says)}"):
+        read_payer(tmp_path)

@@ -22,6 +22,8 @@ from priorauth.http.operations import Npi, PayerId, describes
 from priorauth.http.schemas.base import NoQuery, PageQuery, Pagination
 from priorauth.http.schemas.catalog import (
     PayerList,
+    PayerServicesView,
+    PayerServiceView,
     PayersQuery,
     PayerView,
     ProviderList,
@@ -41,7 +43,7 @@ router = APIRouter(prefix="/v1", tags=["Catalog"])
 
 @router.get("/providers", **describes(gives=ProviderList, query=PageQuery))
 async def list_providers(call: AuthenticatedCall) -> Response:
-    """List the providers on whose behalf cases can be created, by NPI."""
+    """List the providers on whose behalf your organization can create cases, by NPI."""
 
     def query(tx: Transaction, parameters: PageQuery) -> Answer:
         page = queries.providers(tx, call.caller, cursor=parameters.cursor, limit=parameters.limit)
@@ -87,6 +89,18 @@ async def read_payer(call: AuthenticatedCall, payer_id: PayerId) -> Response:
     def query(tx: Transaction, _: NoQuery) -> Answer:
         payer, _version = commands.require_payer(tx, call.caller, payer_id)
         return answer(PayerView.model_validate(payer))
+
+    return await call.read(query, parameters=NoQuery, see=lambda tx, who: commands.require_payer(tx, who, payer_id))
+
+
+@router.get("/payers/{payer_id}/services", **describes(gives=PayerServicesView, errors=(PayerNotFound,)))
+async def list_payer_services(call: AuthenticatedCall, payer_id: PayerId) -> Response:
+    """List the services for which a payer takes requests, with their codes."""
+
+    def query(tx: Transaction, _: NoQuery) -> Answer:
+        payer, _version = commands.require_payer(tx, call.caller, payer_id)
+        data = [PayerServiceView.model_validate(each) for each in payer.services]
+        return answer(PayerServicesView(payer_id=payer.id, data=data))
 
     return await call.read(query, parameters=NoQuery, see=lambda tx, who: commands.require_payer(tx, who, payer_id))
 

@@ -1,18 +1,26 @@
 """Files: declare, upload once, complete, read, download."""
 
-import asyncio
+import hashlib
 import hmac
 import re
+import secrets
 from dataclasses import dataclass
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from priorauth.commands import files as commands
-from priorauth.domain.errors import FileAlreadyCompleted, FileNotFound, FileNotReady, FileTooLarge
-from priorauth.domain.files import EXTENSIONS, FileFailure, FileStatus, StoredFile
+from priorauth.domain.errors import (
+    FileAlreadyCompleted,
+    FileNotFound,
+    FileNotReady,
+    FileTooLarge,
+    StorageQuotaExceeded,
+)
+from priorauth.domain.files import EXTENSIONS, FileStatus, SentAs, StoredFile, renamed
 from priorauth.domain.organizations import Scope
+from priorauth.formats.documents.inspection import Inspected
 from priorauth.http.answers import Answer, answer
 from priorauth.http.bodies import declared_size
 from priorauth.http.edge import AuthenticatedCall, Call, Secrets, Services, Writing, sees_file
@@ -20,8 +28,8 @@ from priorauth.http.operations import FileId, UploadTarget, describes
 from priorauth.http.schemas.base import NoBody, NoQuery
 from priorauth.http.schemas.files import DeclaredFileView, DeclareFileBody, FileView, UploadView, file_view
 from priorauth.http.uploads import receive_bytes
+from priorauth.store.blobs import once
 from priorauth.store.data_folder import proof
-from priorauth.store.inspection import inspect
 from priorauth.store.transaction import Transaction
 
 # The proof is there in what is answered, and missing in what is kept.
@@ -76,8 +84,16 @@ async def complete_file(call: AuthenticatedCall, file_id: FileId) -> Response:
     verdict = await _inspected(call, file_id)
 
     def run(writing: Writing[NoBody]) -> Answer:
-        failure = _failure(verdict, writing.tx.files.require(writing.caller, file_id))
-        file = commands.complete(writing.tx, writing.caller, writing.moment, file_id=file_id, failure=failure)
+        found = _found(verdict, writing.tx.files.require(writing.caller, file_id))
+        file = commands.complete(
+            writing.tx,
+            writing.caller,
+            writing.moment,
+            file_id=file_id,
+            failure=found.inspected.failure,
+            warnings=found.inspected.warnings,
+            sent_as=found.sent_as,
+        )
         return answer(file_view(file, base_url=call.services.settings.public_base_url))
 
     return await call.write(run, body=NoBody, see=sees_file(file_id))
@@ -93,13 +109,13 @@ async def download_file(call: AuthenticatedCall, file_id: FileId) -> Response:
         return file
 
     file = await call.look(query, parameters=NoQuery, see=sees_file(file_id))
-    content = await call.services.blobs.get(file.stored_as or "")
+    content = await call.services.blobs.open(file.stored_as or "")
     headers = {
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(file.file_name, safe='')}",
         # A viewer that shows the bytes in spite of that runs nothing of what they hold.
         "Content-Security-Policy": "sandbox; default-src 'none'",
     }
-    return Response(content, media_type=file.content_type, headers=headers)
+    return StreamingResponse(content, media_type=file.content_type, headers=headers)
 
 
 @uploads.put(
@@ -108,7 +124,7 @@ async def download_file(call: AuthenticatedCall, file_id: FileId) -> Response:
         gives=FileView,
         takes_bytes=(*EXTENSIONS, "application/octet-stream"),
         public=True,
-        errors=(FileNotFound, FileAlreadyCompleted, FileTooLarge),
+        errors=(FileNotFound, FileAlreadyCompleted, FileTooLarge, StorageQuotaExceeded),
     ),
 )
 async def upload_file(request: Request, target: UploadTarget) -> Response:
@@ -125,10 +141,11 @@ async def upload_file(request: Request, target: UploadTarget) -> Response:
 
 @dataclass(frozen=True, slots=True)
 class _Verdict:
-    """What an inspection of these very bytes has found."""
+    """What an inspection of these very bytes has found, and the form in which they are sent, which is stored."""
 
     stored_as: str
-    failure: FileFailure | None
+    inspected: Inspected
+    sent_as: SentAs | None
 
 
 async def _inspected(call: Call, file_id: str) -> _Verdict | None:
@@ -137,16 +154,27 @@ async def _inspected(call: Call, file_id: str) -> _Verdict | None:
     file = await call.services.database.read(lambda tx: tx.files.require(call.caller, file_id))
     if file.status is not FileStatus.UPLOADED or file.stored_as is None:
         return None
-    content = await call.services.blobs.get(file.stored_as)
-    return _Verdict(file.stored_as, await asyncio.to_thread(inspect, content, content_type=file.content_type))
+    blobs, stored_as = call.services.blobs, file.stored_as
+    inspected = await call.services.inspection.inspect(
+        lambda: blobs.get(stored_as), content_type=file.content_type, organization_id=file.organization_id
+    )
+    sent_as = None
+    if inspected.sent is not None:
+        # A crash before the file is completed leaves bytes that nothing names, below the file's own name.
+        content_type, content = inspected.sent
+        name = f"{file_id}/{secrets.token_hex(8)}"
+        await blobs.put(name, once(content))
+        shown = renamed(file.file_name, content_type)
+        sent_as = SentAs(content_type, shown, len(content), name, hashlib.sha256(content).hexdigest())
+    return _Verdict(stored_as, inspected, sent_as)
 
 
-def _failure(verdict: _Verdict | None, file: StoredFile) -> FileFailure | None:
+def _found(verdict: _Verdict | None, file: StoredFile) -> _Verdict:
     """Return what was found. Raises FileNotReady for bytes that arrived after the look: they were not inspected."""
     file.require_uploaded()
     if verdict is None or verdict.stored_as != file.stored_as:
         raise FileNotReady("The bytes have only just arrived. Complete the file again.")
-    return verdict.failure
+    return verdict
 
 
 def _proof_of(services: Services, file_id: str) -> str:

@@ -149,7 +149,8 @@ class ResolutionView(View):
         "`manual_handoff`: a human in the payer's channel."
     )
     endpoint: str = Field(
-        description="The path to call; for `update_authorization` that of the answers, with the attachments beside it.",
+        description="The path to call; for `update_authorization` that of the answers, or of the attachments where "
+        "documents alone are missing.",
         examples=["/v1/prior-authorizations/auth_123/confirm"],
     )
 
@@ -378,6 +379,8 @@ def _submission(case: Authorization, address_of: AddressOf | None) -> Submission
 
 def _next_action(case: Authorization, action: NextAction) -> NextActionView:
     kind, path = _RESOLUTIONS[action.type]
+    if action.type is ActionType.PROVIDE_REQUIREMENTS and case.requirements.wants_documents_alone:
+        path = "/attachments"
     return NextActionView(
         id=action.id,
         type=action.type,

@@ -111,7 +111,11 @@ def _plain(number: Decimal) -> int | float:
 Timestamp = Annotated[
     AwareDatetime,
     PlainSerializer(_rfc3339, return_type=str, when_used="json"),
-    Field(description="RFC 3339, UTC, whole seconds.", examples=["2026-05-22T18:30:00Z"]),
+    Field(
+        description="RFC 3339, UTC, whole seconds.",
+        examples=["2026-05-22T18:30:00Z"],
+        json_schema_extra={"format": "date-time"},
+    ),
 ]
 Number = Annotated[Decimal, PlainSerializer(_plain, return_type=int | float, when_used="json")]
 # No database stores the character NUL.

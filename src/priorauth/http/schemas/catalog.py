@@ -103,6 +103,30 @@ class PayerList(ListView[PayerView]):
     """One page of payers, by id."""
 
 
+class PayerServiceView(View):
+    """Some services of a payer, which it wants the same for."""
+
+    request_type: RequestType = Field(description="The setting in which the service is given.")
+    title: str = Field(
+        description="The services in words.", examples=["Magnetic resonance imaging of the lumbar spine"]
+    )
+    code_system: CodeSystem | None = Field(
+        validation_alias="system", description="The codes' system; null for all other services of this request type."
+    )
+    codes: list[str] = Field(
+        description="Single codes (`72148`), ranges (`70551..70553`) and beginnings (`J01*`). Empty for all other "
+        "services of this request type.",
+        examples=[["72148", "72149"]],
+    )
+
+
+class PayerServicesView(View):
+    """The services for which a payer takes requests."""
+
+    payer_id: str = Field(description="The payer.", examples=["larkspur-health"])
+    data: list[PayerServiceView] = Field(description="The services, in the payer's order.")
+
+
 class RouteOptionView(View):
     """One way to a payer, for one state and request type."""
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
 
 from priorauth.domain.files import NAME_FORMS, FileStatus, StoredFile
 from priorauth.http.schemas.base import Body, ShortText, Timestamp, View
@@ -20,13 +20,22 @@ def _types_and_names(schema: dict[str, Any]) -> None:
     ]
 
 
+def _without_path(value: object) -> object:
+    if isinstance(value, str) and ("/" in value or "\\" in value):
+        raise ValueError("Send the name alone, without a path: it has a slash or a backslash.")
+    return value
+
+
 class DeclareFileBody(Body):
     """A file that will be uploaded."""
 
     model_config = ConfigDict(json_schema_extra=_types_and_names)
 
-    file_name: Annotated[str, StringConstraints(max_length=255, pattern=r"^[^/\\\x00-\x1f]+$")] = Field(
-        description="The name that people see, without a path. Its extension has to fit the content type.",
+    file_name: Annotated[
+        str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^/\\]+$"), BeforeValidator(_without_path)
+    ] = Field(
+        description="The name that people see, without a path. Its extension has to fit the content type. Control "
+        "characters, and marks that turn the direction of text, are replaced by `_`.",
         examples=["notes.pdf"],
     )
     content_type: ShortText = Field(
@@ -44,6 +53,14 @@ class FileFailureView(View):
     message: str = Field(description="For people: what to do about it.")
 
 
+class SentAsView(View):
+    """The form in which the payer gets the file."""
+
+    content_type: str = Field(description="Its type.", examples=["application/pdf"])
+    file_name: str = Field(description="Its name.", examples=["fax.pdf"])
+    size_bytes: int = Field(description="How many bytes it has.", examples=[48_213])
+
+
 class FileView(View):
     """One file."""
 
@@ -59,6 +76,11 @@ class FileView(View):
         description="Where the bytes can be read, with the API key; null until the file is ready."
     )
     failure: FileFailureView | None = Field(description="Why the file cannot be used; null unless it `failed`.")
+    warnings: list[FileFailureView] = Field(description="What is worth a look before a ready file is sent.")
+    sent_as: SentAsView | None = Field(
+        description="What the payer gets, where no portal takes the file as it is: a fax (TIFF) becomes a PDF, a "
+        "picture in HEIC a JPEG. Null where the payer gets the file itself."
+    )
 
 
 class UploadView(View):
@@ -91,4 +113,6 @@ def file_view(file: StoredFile, *, base_url: str) -> FileView:
         completed_at=file.completed_at,
         download_url=f"{base_url}/v1/files/{file.id}/content" if ready else None,
         failure=FileFailureView.model_validate(file.failure) if file.failure else None,
+        warnings=[FileFailureView.model_validate(each) for each in file.warnings],
+        sent_as=SentAsView.model_validate(file.sent_as) if file.sent_as else None,
     )

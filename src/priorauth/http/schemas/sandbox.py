@@ -1,5 +1,6 @@
 """Scenarios and simulated portals on the wire."""
 
+from collections.abc import Callable
 from typing import Any
 
 from pydantic import Field
@@ -10,12 +11,23 @@ from priorauth.domain.submissions import Outcome
 from priorauth.http.schemas.base import View
 
 
+def _is_a(body: str) -> Callable[[dict[str, Any]], None]:
+    """Return what describes a field as the body of a request."""
+
+    def describe(schema: dict[str, Any]) -> None:
+        description = schema["description"]
+        schema.clear()
+        schema |= {"allOf": [{"$ref": f"#/components/schemas/{body}"}], "description": description}
+
+    return describe
+
+
 class ResolvesView(View):
     """What resolves the blockers that a scenario meets."""
 
     questionnaire_response: dict[str, Any] = Field(
         description="Answers, as the body of `PATCH …/answers` takes them. Send those that the case asks for.",
-        examples=[{"item": [{"linkId": "clinical.summary", "answer": [{"valueString": "Eight weeks."}]}]}],
+        json_schema_extra=_is_a("QuestionnaireResponseBody"),
     )
     document_types: list[str] = Field(description="Documents to attach; any file will do.")
     one_time_code: str | None = Field(description="The code that a human would get on the phone; null if none is.")
@@ -35,7 +47,10 @@ class ScenarioView(View):
     id: str = Field(description="The scenario's id.", examples=["approved_after_review"])
     title: str = Field(description="Its name.")
     description: str = Field(description="What happens in it.")
-    create: dict[str, Any] = Field(description="The body to send to POST /v1/prior-authorizations, as it is.")
+    create: dict[str, Any] = Field(
+        description="The body to send to POST /v1/prior-authorizations, as it is.",
+        json_schema_extra=_is_a("CreateBody"),
+    )
     resolves: ResolvesView = Field(description="What resolves the blockers on the way.")
     expects: list[ExpectationView] = Field(description="The pauses in order, and last the end.")
     timeout_seconds: int = Field(description="Within how many seconds it ends, if nothing is waited for in between.")

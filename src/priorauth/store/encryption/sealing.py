@@ -7,7 +7,7 @@ cut short or changed does not open. Knows nothing of tables and files; `context`
 import hashlib
 import hmac
 import secrets
-from collections.abc import AsyncIterable, AsyncIterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -16,6 +16,7 @@ KEY_BYTES = 32
 _VALUE = b"\x01"
 _FILE = b"\x02PA\x00"
 _ID_BYTES, _NONCE_BYTES, _TAG_BYTES, _PREFIX_BYTES = 4, 12, 16, 7
+_HEAD = len(_FILE) + _ID_BYTES + _PREFIX_BYTES
 _SEGMENT = 64 * 1024
 # Too short a value has not even a nonce.
 _NOT_AS_SEALED = (InvalidTag, ValueError)
@@ -80,21 +81,45 @@ class Sealer:
 
     def open_file(self, sealed: bytes, context: str) -> bytes:
         """Return a file's bytes. Raises CannotOpen."""
-        start = len(_FILE) + _ID_BYTES
-        cipher, prefix = self._ciphers.get(sealed[len(_FILE) : start]), sealed[start : start + _PREFIX_BYTES]
-        if cipher is None or not is_sealed_file(sealed):
-            raise CannotOpen("The file was sealed with a key that this server does not have.")
-        body, step = memoryview(sealed)[start + _PREFIX_BYTES :], _SEGMENT + _TAG_BYTES
+        opened = self._opener(sealed[:_HEAD], context)
+        body, step = memoryview(sealed)[_HEAD:], _SEGMENT + _TAG_BYTES
         starts = range(0, max(len(body), 1), step)
-        try:
-            return b"".join(
-                cipher.decrypt(
-                    _nonce(prefix, number, last=at + step >= len(body)), bytes(body[at : at + step]), context.encode()
-                )
-                for number, at in enumerate(starts)
-            )
-        except _NOT_AS_SEALED:
-            raise CannotOpen("The file is not what was sealed under its name.") from None
+        return b"".join(
+            opened(bytes(body[at : at + step]), number, at + step >= len(body)) for number, at in enumerate(starts)
+        )
+
+    async def open_file_by_parts(self, sealed: AsyncIterable[bytes], context: str) -> AsyncIterator[bytes]:
+        """Yield a file's bytes as they are opened, so that it never is in memory as a whole. Raises CannotOpen.
+
+        What was yielded is as it was sealed; that nothing is missing behind it is known at the end alone.
+        """
+        opened, step, number, waiting = None, _SEGMENT + _TAG_BYTES, 0, bytearray()
+        async for chunk in sealed:
+            waiting += chunk
+            if opened is None and len(waiting) > _HEAD:
+                opened = self._opener(bytes(waiting[:_HEAD]), context)
+                del waiting[:_HEAD]
+            while opened is not None and len(waiting) > step:
+                yield opened(bytes(waiting[:step]), number, False)
+                del waiting[:step]
+                number += 1
+        opened = opened or self._opener(bytes(waiting), context)
+        yield opened(bytes(waiting), number, True)
+
+    def _opener(self, head: bytes, context: str) -> Callable[[bytes, int, bool], bytes]:
+        """Return what opens a segment of the file with this head: its bytes, its number, whether it is the last."""
+        start = len(_FILE) + _ID_BYTES
+        cipher, prefix = self._ciphers.get(head[len(_FILE) : start]), head[start:]
+        if cipher is None or not is_sealed_file(head):
+            raise CannotOpen("The file was sealed with a key that this server does not have.")
+
+        def opened(segment: bytes, number: int, last: bool) -> bytes:  # noqa: FBT001 - called by place alone
+            try:
+                return cipher.decrypt(_nonce(prefix, number, last=last), segment, context.encode())
+            except _NOT_AS_SEALED:
+                raise CannotOpen("The file is not what was sealed under its name.") from None
+
+        return opened
 
 
 def is_sealed_file(content: bytes) -> bool:
