@@ -1,7 +1,9 @@
 """Reading a payer's folder: every fault with its file and line, and nothing of it taken while there is one."""
 
+import json
+import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,13 +14,15 @@ from pydantic import BaseModel, ValidationError
 from priorauth.domain.catalog import Payer
 from priorauth.domain.questionnaires import Questionnaire
 from priorauth.formats.faults import sentence
-from priorauth.formats.fhir import FhirFaults
+from priorauth.formats.fhir import FhirFaults, is_storable
 from priorauth.formats.fhir_questionnaires import questionnaires_of
 from priorauth.formats.payer_checks import Place, payer_faults
 from priorauth.formats.payer_files import PayerFile, QuestionnaireFile
 from priorauth.formats.payers import payer_of
 
 _NAMES = ("payer.yaml", "payer.yml", "payer.json")
+# An alias counts as often as it is used: what it repeats is read again each time.
+_DEEPEST, _MOST_PARTS, _MOST_DIGITS = 60, 200_000, 30
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -76,6 +80,10 @@ for _tag, _form, _first in (
     ("float", r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?", list("-0123456789")),
 ):
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_form})$"), _first)
+
+
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+_TOO_DEEP = f"The file is nested more than {_DEEPEST} levels deep, or an alias leads back to itself."
 
 
 class _Document:
@@ -145,16 +153,28 @@ class _Reading:
         except (OSError, UnicodeError) as error:
             self.faults.append(FileFault(name, 1, f"The file cannot be read: {getattr(error, 'strerror', error)}."))
             return None
-        loader = _Loader(text)
+        try:
+            loader = _Loader(text)
+        except yaml.reader.ReaderError as error:
+            line = text.count("\n", 0, error.position) + 1
+            self.faults.append(FileFault(name, line, "The file has a control character. Leave it out."))
+            return None
         try:
             node = loader.get_single_node()
             if node is None:
                 self.faults.append(FileFault(name, 1, "The file is empty."))
                 return None
+            unfit = [FileFault(name, line + 1, message) for line, message in _unfit(node)]
+            if unfit:
+                self.faults += unfit
+                return None
             document = _Document(name, node, loader.construct_document(node))
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else 1
             self.faults.append(FileFault(name, line, f"This is neither YAML nor JSON: {error.problem}."))
+            return None
+        except RecursionError:
+            self.faults.append(FileFault(name, 1, _TOO_DEEP))
             return None
         finally:
             loader.dispose()
@@ -164,7 +184,8 @@ class _Reading:
 
     def _shaped(self, document: _Document, shape: type[BaseModel]) -> BaseModel | None:
         try:
-            return shape.model_validate(document.data, strict=False)
+            # Strictly, as JSON is read: what a shape would turn into another type is not what is kept.
+            return shape.model_validate_json(json.dumps(document.data), strict=True)
         except ValidationError as error:
             for fault in error.errors(include_url=False):
                 place = tuple(step for step in fault["loc"] if step not in ("FileReference", "QuestionnaireFile"))
@@ -234,6 +255,31 @@ def _is_of_the_other_kind(document: _Document, loc: tuple[str | int, ...]) -> bo
     entry = document.data["questionnaires"][loc[1]]
     meant = "FileReference" if isinstance(entry, dict) and "file" in entry else "QuestionnaireFile"
     return loc[2] != meant
+
+
+def _unfit(root: yaml.Node) -> Iterator[tuple[int, str]]:
+    """Yield what no payer has, with its line: texts that cannot be stored, numbers without bounds, endless nesting."""
+    pending, parts = [(root, 0)], 0
+    while pending:
+        node, depth = pending.pop()
+        parts += 1
+        if depth > _DEEPEST:
+            yield node.start_mark.line, _TOO_DEEP
+            return
+        if parts > _MOST_PARTS:
+            yield node.start_mark.line, f"The file has more than {_MOST_PARTS:,} parts, counting what aliases repeat."
+            return
+        if isinstance(node, yaml.MappingNode):
+            pending += [(each, depth + 1) for pair in node.value for each in pair]
+        elif isinstance(node, yaml.SequenceNode):
+            pending += [(each, depth + 1) for each in node.value]
+        elif not is_storable(node.value):
+            yield (
+                node.start_mark.line,
+                "The text has a character that cannot be stored: NUL, or half of a surrogate pair.",
+            )
+        elif node.tag in _NUMBERS and (len(node.value) > _MOST_DIGITS or not math.isfinite(float(node.value))):
+            yield node.start_mark.line, "The number is too large, or has too many digits."
 
 
 def _below(node: yaml.Node, step: str | int) -> tuple[int, yaml.Node] | None:

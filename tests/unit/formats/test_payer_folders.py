@@ -79,6 +79,16 @@ SLIPS = [
     ('"1960-07-07"', '"long ago"', "- member: {memberId: TCP200000001", "dates"),
     ("aliases: [Tallgrass, TCP]", "aliases: [Tallgrass, TCP", "brand", "neither YAML nor JSON"),
     ("brand: Tallgrass", "brand: Tallgrass\nbrand: Twice", "brand: Twice", "twice"),
+    ("brand: Tallgrass", 'brand: "Tall\\0grass"', "brand:", "cannot be stored"),
+    ("brand: Tallgrass", 'brand: "\\uD800"', "brand:", "cannot be stored"),
+    ("brand: Tallgrass", "brand: Tall\x01grass", "brand:", "control character"),
+    ("brand: Tallgrass", f"brand: {'[' * 70}{']' * 70}", "brand:", "levels deep"),
+    ("brand: Tallgrass", "brand: &a [*a]", "brand:", "back to itself"),
+    ("min: 40", "min: true", "min: true", "Write a number"),
+    ("min: 40", 'min: "40"', 'min: "40"', "Write a number"),
+    ("min: 40", "min: 1e999", "min: 1e999", "too large"),
+    ("min: 40", f"min: {'9' * 5000}", "min: 99", "too many digits"),
+    ("growth: 1.5", 'growth: "1.5"', "growth:", "Write a number"),
 ]
 
 
@@ -92,6 +102,24 @@ def test_a_fault_is_told_with_its_line(tmp_path: Path, old: str, new: str, at: s
     assert {name for name, _, _ in found} == {"payer.yaml"}
     lines = {line for _, line, message in found if re.search(says, message)}
     assert line_of(text, at) in lines, found
+
+
+def test_what_aliases_repeat_is_counted(tmp_path: Path) -> None:
+    bomb = "\n".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}' if i else 'x'] * 10)}]" for i in range(8))
+
+    found = faults(tmp_path, f"{TEXT}\n{bomb}\n")
+
+    assert [message for _, _, message in found] == [
+        "The file has more than 200,000 parts, counting what aliases repeat."
+    ]
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, f"{'[' * 3000}{']' * 3000}"])
+def test_a_file_without_end_is_told(tmp_path: Path, text: str) -> None:
+    ((name, line, message),) = faults(tmp_path, text)
+
+    assert (name, line) == ("payer.yaml", 1)
+    assert "levels deep" in message
 
 
 def test_several_faults_are_told_at_once(tmp_path: Path) -> None:
