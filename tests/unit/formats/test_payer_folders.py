@@ -51,6 +51,7 @@ def test_they_are_different_and_ask_for_different_things() -> None:
     assert all(one - other for one in asked for other in asked if one is not other)
 
 
+HL7 = "http://hl7.org/fhir/StructureDefinition/"
 SETS = "[member, request, oxygen]"
 OXIMETRY = 'operator: "=", answerCoding: {code: oximetry}'
 SATURATION, PRESSURE = "linkId: oxygen.saturation", "linkId: oxygen.partialPressure"
@@ -88,6 +89,7 @@ SLIPS = [
     ("min: 40", 'min: "40"', 'min: "40"', "Write a number"),
     ("min: 40", "min: 1e999", "min: 1e999", "too large"),
     ("min: 40", f"min: {'9' * 5000}", "min: 99", "too many digits"),
+    ("min: 40\n        max: 100", "min: 3000000000", SATURATION, "lies beyond 2,147,483,647"),
     ("growth: 1.5", 'growth: "1.5"', "growth:", "Write a number"),
 ]
 
@@ -141,6 +143,28 @@ def test_faults_of_questionnaires_in_files_of_their_own_name_those_files(tmp_pat
     assert ("a.json", line_of(mine, '"linkId"') - 1, "item.0.text: This is required. Add it.") in found
     assert [line for name, line, _ in found if name == "b.json"] == [line_of(fhir, '"type": "quant')]
     assert [line for name, line, _ in found if name == "payer.yaml"] == [line_of(text, "file: c.json")]
+
+
+@pytest.mark.parametrize(
+    ("item", "says"),
+    [
+        ({"maxLength": 0}, "at least 1"),
+        ({"extension": [{"url": f"{HL7}minLength", "valueInteger": 20_001}]}, "minLength is at most 20,000"),
+        (
+            {"repeats": True, "extension": [{"url": f"{HL7}questionnaire-minOccurs", "valueInteger": 201}]},
+            "at most 200",
+        ),
+        ({"type": "decimal", "extension": [{"url": f"{HL7}minValue", "valueDecimal": 1e16}]}, "lies beyond"),
+        ({"type": "choice", "answerOption": [{"valueCoding": {"code": "x" * 2001}}]}, "2,000 characters at most"),
+    ],
+)
+def test_a_question_that_no_answer_satisfies_is_told(tmp_path: Path, item: dict[str, Any], says: str) -> None:
+    text = TEXT.replace("questionnaires:\n  - id: member", "questionnaires:\n  - {file: a.json}\n  - id: member", 1)
+    asked = {"linkId": "a", "text": "A", "type": "string", **item}
+
+    found = faults(tmp_path, text, a=json.dumps({"resourceType": "Questionnaire", "item": [asked]}))
+
+    assert [message for name, _, message in found if name == "a.json" and says in message], found
 
 
 def test_no_file_outside_of_the_folder_is_read(tmp_path: Path) -> None:
