@@ -212,6 +212,15 @@ async def test_a_body_of_too_many_values_is_refused_before_it_is_read(customer: 
     assert "more than 20,000 values" in refused(response, 400, "bad_request")["message"]
 
 
+@pytest.mark.parametrize("end", [b"", b"\\"])
+async def test_a_text_without_an_end_is_counted_in_linear_time(customer: Customer, end: bytes) -> None:
+    headers = [("Content-Type", "application/json"), ("Idempotency-Key", fresh_key())]
+    body = b"[" + b"1," * 20_001 + b'"' + b'\\"' * 400_000 + end
+
+    # Each quote, tried up to the body's end, would take hours.
+    refused(await customer.send("POST", CASES, content=body, headers=headers), 400, "bad_request")
+
+
 # --- connections -----------------------------------------------------------------------------------------------------
 
 

@@ -48,6 +48,8 @@ class Coding:
 Value = str | bool | date | int | Decimal | Coding
 LONGEST_TEXT = 20_000
 """Characters of one answer."""
+LONGEST_NAME = 2_000
+"""Characters of a linkId, and of a choice's code."""
 LARGEST_NUMBER = 10**15
 MOST_ANSWERS = 200
 """Answers of one item."""

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from select import select
+from select import POLLIN, poll
 from typing import Final
 
 # Processor time, so that a busy machine changes nothing. SIGPROF ends the child even within `re`.
@@ -73,7 +73,9 @@ class BoundedPatterns:
             assert asked is not None and answered is not None  # noqa: S101, PT018 - both are pipes
             asked.write(question)
             asked.flush()
-            ready, _, _ = select([answered], [], [], _LONGEST)
-            return answered.readline() if ready else b""
+            # Unlike `select`, it takes descriptors beyond 1024.
+            waiting = poll()
+            waiting.register(answered, POLLIN)
+            return answered.readline() if waiting.poll(_LONGEST * 1000) else b""
         except OSError:
             return b""

@@ -5,7 +5,7 @@ It may know the domain's values and nothing of payers, cases or HTTP. See docs/f
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -60,6 +60,9 @@ class Reading:
         self._well_formed(found)
         # Nothing that reads on expects an element of another form.
         self.close()
+        for where, name, _ in _elements(found):
+            if name == "modifierExtension":
+                self.refuse(where, "Modifier extensions are not supported: one can change what its holder means.")
         self.only(found, "", names)
         if found.get("resourceType") != kind:
             self.refuse("resourceType", f"Send a FHIR R4 {kind}.")
@@ -67,30 +70,13 @@ class Reading:
 
     def _well_formed(self, resource: Json) -> None:
         """Refuse what no resource has anywhere: nulls, extensions that are none, texts that nobody can store."""
-        pending: list[tuple[str, object]] = [("", resource)]
-        while pending:
-            path, value = pending.pop()
-            if isinstance(value, dict):
-                for name, below in value.items():
-                    where = f"{path}.{name}".lstrip(".")
-                    if below is None:
-                        self.refuse(where, "FHIR has no null here. Leave the element out.")
-                    elif name in ("extension", "modifierExtension") and not _are_extensions(below):
-                        self.refuse(where, "Write a list of objects here, each with a url.")
-                    elif isinstance(below, list):
-                        # A list of primitives has nulls where only its sibling says something, and the other way round.
-                        padded = name.startswith("_") or f"_{name}" in value
-                        pending += [
-                            (f"{where}[{i}]", each) for i, each in enumerate(below) if not (padded and each is None)
-                        ]
-                    else:
-                        pending.append((where, below))
-            elif isinstance(value, list):
-                pending += [(f"{path}[{index}]", each) for index, each in enumerate(value)]
-            elif value is None:
-                self.refuse(path, "FHIR has no null here. Leave the element out.")
+        for where, name, value in _elements(resource):
+            if value is None:
+                self.refuse(where, "FHIR has no null here. Leave the element out.")
+            elif name == "extension" and not _are_extensions(value):
+                self.refuse(where, "Write a list of objects here, each with a url.")
             elif isinstance(value, str) and not is_storable(value):
-                self.refuse(path, "The text has a character that cannot be stored: NUL, or half of a surrogate pair.")
+                self.refuse(where, "The text has a character that cannot be stored: NUL, or half of a surrogate pair.")
 
     def only(self, holder: Mapping[str, Any], path: str, names: frozenset[str], *, value: str = "") -> None:
         """Refuse what FHIR has no such element for; `value` is the prefix of a value[x] that there may be."""
@@ -152,7 +138,7 @@ class Reading:
     def _read(self, read: Callable[[], Answer], path: str, words: str) -> Answer | None:
         try:
             return read()
-        except (TypeError, ValueError, KeyError, ArithmeticError):
+        except (TypeError, ValueError, KeyError, ArithmeticError, RecursionError):
             self.refuse(path, words)
             return None
 
@@ -166,6 +152,22 @@ class Reading:
             self.refuse(f"{where}{name}", "Write the extension's value here.")
             return None
         return self.number(found[0], name, where) if name == "valueInteger" else self.text(found[0], name, where)
+
+
+def _elements(resource: Json) -> Iterator[tuple[str, str, object]]:
+    """Yield everything in a resource with its path and its name; entries of lists have no name."""
+    pending: list[tuple[str, str, object]] = [("", "", resource)]
+    while pending:
+        path, name, value = pending.pop()
+        yield path, name, value
+        if isinstance(value, dict):
+            for key, below in value.items():
+                # A list of primitives has nulls where only its sibling says something, and the other way round.
+                padded = isinstance(below, list) and (key.startswith("_") or f"_{key}" in value)
+                kept = [{} if each is None else each for each in below] if padded else below
+                pending.append((f"{path}.{key}".lstrip("."), key, kept))
+        elif isinstance(value, list):
+            pending += [(f"{path}[{index}]", "", each) for index, each in enumerate(value)]
 
 
 def is_storable(text: str) -> bool:

@@ -240,8 +240,6 @@ class _Questionnaires(Reading):
     """Reads a Questionnaire."""
 
     def questionnaires(self, resource: Json) -> tuple[Questionnaire, ...]:
-        if "modifierExtension" in resource:
-            self.refuse("modifierExtension", "Modifier extensions are not supported.")
         self._meaningful(resource, "")
         places = self.objects(resource, "item", "")
         if not places:
@@ -288,8 +286,6 @@ class _Questionnaires(Reading):
         kind = self._type(each, path)
         if "answerValueSet" in each:
             self.refuse(f"{path}answerValueSet", "Value sets are not looked up. List the choices as answerOption.")
-        if "modifierExtension" in each:
-            self.refuse(f"{path}modifierExtension", "Modifier extensions are not supported.")
         self._meaningful(each, path)
         options, selected = self._options(each, path)
         concept = self.one(each, _CONCEPT, "valueCode", path)

@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from priorauth.domain.catalog import CODE_FORMS, Payer, ServiceRules
 from priorauth.domain.questionnaires import (
     FIELDS_OF_TYPE,
+    LARGEST_NUMBER,
+    LONGEST_NAME,
+    LONGEST_TEXT,
+    MOST_ANSWERS,
     Answer,
     Coding,
     Concept,
@@ -24,6 +28,7 @@ Place = tuple[str | int, ...]
 _CHOICES = (ItemType.CHOICE, ItemType.OPEN_CHOICE)
 _NUMBERS = (ItemType.INTEGER, ItemType.DECIMAL)
 _TEXTS = (ItemType.STRING, ItemType.TEXT, ItemType.OPEN_CHOICE)
+_LARGEST = {ItemType.INTEGER: 2**31 - 1, ItemType.DECIMAL: LARGEST_NUMBER}
 _ORDERED = (*_NUMBERS, ItemType.DATE, ItemType.STRING, ItemType.TEXT)
 
 
@@ -164,6 +169,7 @@ def _item(item: Item) -> Iterator[str]:
     if item.min_occurs is not None and item.max_occurs is not None and item.min_occurs > item.max_occurs:
         yield "minOccurs is greater than maxOccurs."
     yield from _bounds(item)
+    yield from _beyond_any_answer(item)
     if item.default_value is not None and not _fits(item.default_value, FIELDS_OF_TYPE[kind]):
         yield f"defaultValue is not one value of the type {kind}."
 
@@ -188,3 +194,16 @@ def _bounds(item: Item) -> Iterator[str]:
             require_linear(item.pattern)
         except PatternRefused as reason:
             yield f"The pattern {reason}."
+
+
+def _beyond_any_answer(item: Item) -> Iterator[str]:
+    """Yield why no answer that is taken could ever satisfy the item."""
+    if any(len(name) > LONGEST_NAME for name in (item.link_id, *(option.code for option in item.options))):
+        yield f"A linkId and the code of an option have {LONGEST_NAME:,} characters at most."
+    if item.min_length is not None and item.min_length > LONGEST_TEXT:
+        yield f"minLength is at most {LONGEST_TEXT:,}: an answer has no more characters."
+    if item.takes_answers and item.min_occurs is not None and item.min_occurs > MOST_ANSWERS:
+        yield f"minOccurs is at most {MOST_ANSWERS}: an item takes no more answers."
+    largest = _LARGEST.get(item.type, LARGEST_NUMBER)
+    if (item.min is not None and item.min > largest) or (item.max is not None and item.max < -largest):
+        yield f"No answer of the type {item.type} lies beyond {largest:,}."

@@ -1,7 +1,9 @@
 """Reading a payer's folder: every fault with its file and line, and nothing of it taken while there is one."""
 
+import json
+import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,15 +14,16 @@ from pydantic import BaseModel, ValidationError
 from priorauth.domain.catalog import Payer
 from priorauth.domain.questionnaires import Questionnaire
 from priorauth.formats.faults import sentence
-from priorauth.formats.fhir import FhirFaults
+from priorauth.formats.fhir import FhirFaults, is_storable
 from priorauth.formats.fhir_questionnaires import questionnaires_of
 from priorauth.formats.payer_checks import Place, payer_faults
 from priorauth.formats.payer_files import PayerFile, QuestionnaireFile
 from priorauth.formats.payers import payer_of
 
-_LARGEST_BYTES = 4 * 1024 * 1024
-_DEEPEST = 60
 _NAMES = ("payer.yaml", "payer.yml", "payer.json")
+_LARGEST_BYTES = 4 * 1024 * 1024
+# An alias counts as often as it is used: what it repeats is read again each time.
+_DEEPEST, _MOST_PARTS, _MOST_DIGITS = 60, 200_000, 30
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -67,26 +70,7 @@ def read_folder(
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML with JSON's types alone: no dates, no `yes`, no `0o7`. Nor aliases, a few of which are a world of copies."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self._depth = 0
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """Compose a node that stands here itself, and not too deep."""
-        event: yaml.Event = self.peek_event()  # type: ignore[no-untyped-call]
-        mark = event.start_mark
-        if isinstance(event, yaml.AliasEvent):
-            raise yaml.MarkedYAMLError(problem="aliases are not taken, write it out", problem_mark=mark)  # type: ignore[arg-type]
-        if self._depth >= _DEEPEST:
-            raise yaml.MarkedYAMLError(problem=f"more than {_DEEPEST} levels", problem_mark=mark)  # type: ignore[arg-type]
-        self._depth += 1
-        try:
-            node: yaml.Node | None = super().compose_node(parent, index)
-        finally:
-            self._depth -= 1
-        return node
+    """YAML with JSON's types alone: no dates, no `yes`, no `0o7`."""
 
 
 _Loader.yaml_implicit_resolvers = {}
@@ -97,6 +81,10 @@ for _tag, _form, _first in (
     ("float", r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?", list("-0123456789")),
 ):
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_form})$"), _first)
+
+
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+_TOO_DEEP = f"The file is nested more than {_DEEPEST} levels deep, or an alias leads back to itself."
 
 
 class _Document:
@@ -163,7 +151,7 @@ class _Reading:
     def _document(self, name: str) -> _Document | None:
         try:
             if (self._folder / name).stat().st_size > _LARGEST_BYTES:
-                self.faults.append(FileFault(name, 1, f"The file has more than {_LARGEST_BYTES} bytes. Split it."))
+                self.faults.append(FileFault(name, 1, f"The file has more than {_LARGEST_BYTES:,} bytes. Split it."))
                 return None
             text = (self._folder / name).read_text(encoding="utf-8")
         except (OSError, UnicodeError) as error:
@@ -171,18 +159,26 @@ class _Reading:
             return None
         try:
             loader = _Loader(text)
-        except yaml.YAMLError as error:
-            self.faults.append(FileFault(name, 1, f"This is neither YAML nor JSON: {error}."))
+        except yaml.reader.ReaderError as error:
+            line = text.count("\n", 0, error.position) + 1
+            self.faults.append(FileFault(name, line, "The file has a control character. Leave it out."))
             return None
         try:
             node = loader.get_single_node()
             if node is None:
                 self.faults.append(FileFault(name, 1, "The file is empty."))
                 return None
+            unfit = [FileFault(name, line + 1, message) for line, message in _unfit(node)]
+            if unfit:
+                self.faults += unfit
+                return None
             document = _Document(name, node, loader.construct_document(node))
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else 1
             self.faults.append(FileFault(name, line, f"This is neither YAML nor JSON: {error.problem}."))
+            return None
+        except RecursionError:
+            self.faults.append(FileFault(name, 1, _TOO_DEEP))
             return None
         finally:
             loader.dispose()
@@ -192,7 +188,8 @@ class _Reading:
 
     def _shaped(self, document: _Document, shape: type[BaseModel]) -> BaseModel | None:
         try:
-            return shape.model_validate(document.data, strict=False)
+            # Strictly, as JSON is read: what a shape would turn into another type is not what is kept.
+            return shape.model_validate_json(json.dumps(document.data), strict=True)
         except ValidationError as error:
             for fault in error.errors(include_url=False):
                 place = tuple(step for step in fault["loc"] if step not in ("FileReference", "QuestionnaireFile"))
@@ -262,6 +259,31 @@ def _is_of_the_other_kind(document: _Document, loc: tuple[str | int, ...]) -> bo
     entry = document.data["questionnaires"][loc[1]]
     meant = "FileReference" if isinstance(entry, dict) and "file" in entry else "QuestionnaireFile"
     return loc[2] != meant
+
+
+def _unfit(root: yaml.Node) -> Iterator[tuple[int, str]]:
+    """Yield what no payer has, with its line: texts that cannot be stored, numbers without bounds, endless nesting."""
+    pending, parts = [(root, 0)], 0
+    while pending:
+        node, depth = pending.pop()
+        parts += 1
+        if depth > _DEEPEST:
+            yield node.start_mark.line, _TOO_DEEP
+            return
+        if parts > _MOST_PARTS:
+            yield node.start_mark.line, f"The file has more than {_MOST_PARTS:,} parts, counting what aliases repeat."
+            return
+        if isinstance(node, yaml.MappingNode):
+            pending += [(each, depth + 1) for pair in node.value for each in pair]
+        elif isinstance(node, yaml.SequenceNode):
+            pending += [(each, depth + 1) for each in node.value]
+        elif not is_storable(node.value):
+            yield (
+                node.start_mark.line,
+                "The text has a character that cannot be stored: NUL, or half of a surrogate pair.",
+            )
+        elif node.tag in _NUMBERS and (len(node.value) > _MOST_DIGITS or not math.isfinite(float(node.value))):
+            yield node.start_mark.line, "The number is too large, or has too many digits."
 
 
 def _below(node: yaml.Node, step: str | int) -> tuple[int, yaml.Node] | None:

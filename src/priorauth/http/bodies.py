@@ -27,7 +27,8 @@ BODY_SECONDS = 30.0
 _DEPTH_LIMIT = 60
 _VALUES_LIMIT = 20_000
 _SEPARATORS = (b",", b"[", b"{")
-_TEXTS = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+# It matches at every quote, a text without an end too: else each quote of that would be tried up to the body's end.
+_TEXTS = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 _DIGITS_LIMIT = 400
 _ISSUES_LIMIT = 100
 _TOO_DEEP = f"it is nested too deeply; {_DEPTH_LIMIT} levels are the limit"

@@ -27,7 +27,7 @@ from priorauth.domain.questionnaires import (
     Option,
     Questionnaire,
 )
-from priorauth.formats.fhir import FhirFaults, Json
+from priorauth.formats.fhir import VERBATIM, FhirFaults, Json
 from priorauth.formats.fhir_questionnaires import questionnaire_resource, questionnaires_of
 from priorauth.formats.fhir_responses import answers_of, response_resource
 from priorauth.formats.payers import payer_of
@@ -347,6 +347,8 @@ WRONG: tuple[object, ...] = (
     [{}],
     {"url": None},
     {"x": None},
+    # Our own texts are JSON within JSON.
+    [{"url": VERBATIM, "valueString": "[" * 50_000}],
 )
 
 
@@ -456,3 +458,15 @@ EVERYTHING = Questionnaire(
         ),
     ),
 )
+
+
+def test_a_modifier_extension_anywhere_is_refused_as_it_could_change_an_answers_meaning() -> None:
+    modifier = {"modifierExtension": [{"url": "http://example.org/not", "valueBoolean": True}]}
+    given = responded((EVERYTHING,), (said("number", 3),))
+    answer = {**given["item"][0]["item"][0]["answer"][0], **modifier}
+    option = {"linkId": "q", "type": "choice", "answerOption": [{"valueCoding": {"code": "a"}, **modifier}]}
+
+    with pytest.raises(FhirFaults, match=r"item\[0\]\.item\[0\]\.answer\[0\]\.modifierExtension"):
+        answers_of(changed(given, ("item", 0, "item", 0, "answer", 0), answer), questionnaire_url=URL)
+    with pytest.raises(FhirFaults, match=r"item\[0\]\.answerOption\[0\]\.modifierExtension"):
+        questionnaires_of({"resourceType": "Questionnaire", "item": [option]})

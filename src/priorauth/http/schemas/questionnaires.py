@@ -14,6 +14,7 @@ from pydantic import (
 
 from priorauth.domain.questionnaires import (
     LARGEST_NUMBER,
+    LONGEST_NAME,
     LONGEST_TEXT,
     MOST_ANSWERS,
     Answer,
@@ -26,6 +27,7 @@ from priorauth.domain.questionnaires import (
 )
 from priorauth.http.schemas.base import NO_NUL, Body, Number, Text, View
 
+Name = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME, pattern=NO_NUL)]
 DecimalNumber = Annotated[float, Field(ge=-LARGEST_NUMBER, le=LARGEST_NUMBER)]
 
 
@@ -51,7 +53,7 @@ def _plain_number(value: object) -> object:
 class CodingBody(Body):
     """A coded value."""
 
-    code: Text = Field(description="The option's code.", examples=["neurologic_deficit"])
+    code: Name = Field(description="The option's code.", examples=["neurologic_deficit"])
     display: Text | None = Field(default=None, description="Taken and not kept: the questionnaire has the words.")
     system: Text | None = Field(default=None, description="Taken and not kept: the questionnaire knows the system.")
 
@@ -91,7 +93,7 @@ class AnswerBody(Body):
 class AnswerItemBody(Body):
     """The answers of one item. An empty `answer` clears the item."""
 
-    link_id: Text = Field(description="The item of the questionnaire.", examples=["clinical.summary"])
+    link_id: Name = Field(description="The item of the questionnaire.", examples=["clinical.summary"])
     answer: list[AnswerBody] = Field(
         default_factory=list,
         max_length=MOST_ANSWERS,
