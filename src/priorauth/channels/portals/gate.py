@@ -35,7 +35,6 @@ from priorauth.channels.portals.gate_wire import (
     ClientWire,
     Limits,
     Message,
-    UpstreamFailed,
 )
 from priorauth.channels.portals.guard import (
     HoldRefusal,
@@ -59,6 +58,7 @@ from priorauth.channels.portals.submit_guard.finals import (
 )
 from priorauth.channels.portals.submit_guard.forwarding import Forwarding, Learning
 from priorauth.channels.portals.submit_guard.threads import judged_aside
+from priorauth.channels.portals.upstream.failures import UpstreamFailed
 
 _log = structlog.get_logger(__name__)
 
@@ -327,10 +327,16 @@ class Gate:
             else:
                 repeatable = verdict.repeatable
                 await self._forwarding.read(client, message, request.url, repeatable=repeatable, declared=declared)
-        except UpstreamFailed:
+        except UpstreamFailed as failed:
             self._forwarding.failed(message)
-            _log.warning("gate_upstream_failed", origin=request.url.origin, final=verdict.final)
-            await self._bad_gateway(client)
+            _log.warning(
+                "gate_upstream_failed",
+                origin=request.url.origin,
+                final=verdict.final,
+                cause=failed.cause.value,
+                detail=failed.detail,
+            )
+            await self._bad_gateway(client, failed.words)
         except (ClientGone, _Cut):
             raise
         except Exception as fault:  # noqa: BLE001 - whatever it is, the browser gets an answer and no other way out
@@ -374,10 +380,10 @@ class Gate:
             await _hand_over(client, answer)
         return True
 
-    async def _bad_gateway(self, client: ClientWire) -> None:
+    async def _bad_gateway(self, client: ClientWire, words: str = "The portal did not answer.") -> None:
         if not client.can_reply:
             raise _Cut
-        await client.reply(502, "The portal did not answer.")
+        await client.reply(502, words)
 
     async def _refuse_request(self, client: ClientWire, request: OutgoingRequest, verdict: Verdict) -> None:
         reason = verdict.reason or RefusalReason.NOT_JUDGED

@@ -14,11 +14,12 @@ from typing import Final
 
 import h11
 
-from priorauth.channels.portals.gate_wire import ClientGone, ClientWire, Limits, Message, UpstreamFailed, UpstreamWire
+from priorauth.channels.portals.gate_wire import ClientGone, ClientWire, Limits, Message, UpstreamWire
 from priorauth.channels.portals.outgoing import Url
 from priorauth.channels.portals.submit_guard.boundary import PASSIVE_DESTINATIONS, StartRule
 from priorauth.channels.portals.submit_guard.cookies import PortalCookies
 from priorauth.channels.portals.submit_guard.drafts import ANSWER_LIMIT, started_draft
+from priorauth.channels.portals.upstream.failures import UpstreamFailed
 
 # What a portal's front says when there is nothing behind it.
 _DOWN: Final = frozenset({502, 503, 504})
