@@ -394,26 +394,26 @@ async def test_only_a_repeatable_read_is_sent_again(
 
         assert answer.split()[1] == status
         assert world.portal.count(path) == times
-        assert world.gate.met_outage is outage
+        assert (world.gate.outage is not None) is outage
         world.gate.forget_outage()
-        assert not world.gate.met_outage
+        assert world.gate.outage is None
 
 
 async def test_a_picture_that_is_not_there_is_no_outage(world: World) -> None:
     world.portal.answers["/static/down.png"] = FAILING["/down"]
     await world.say(world.ask("GET", "/static/down.png", "Sec-Fetch-Dest: image"))
     assert world.portal.count("/static/down.png") > 1
-    assert not world.gate.met_outage
+    assert world.gate.outage is None
 
 
 async def test_a_page_that_is_not_answered_yet_is_an_outage_for_who_asks_now(world: World) -> None:
     world.portal.hold.add("/page")
     asked = asyncio.create_task(world.say(world.ask("GET", "/page", "Sec-Fetch-Dest: document")))
     await world.portal.watch.until(lambda: world.portal.count("/page"))
-    assert world.gate.met_outage
+    assert world.gate.outage is not None
     world.portal.let_go()
     await asked
-    assert not world.gate.met_outage
+    assert world.gate.outage is None
 
 
 async def test_a_final_answer_that_trickles_is_lost(hasty: World) -> None:
@@ -446,3 +446,9 @@ async def test_a_final_request_whose_answer_cannot_be_read_is_lost_with_its_caus
         ("gate_final_ended", "not_http"),
         ("gate_upstream_failed", "not_http"),
     }
+
+
+async def test_only_the_proxy_says_that_the_guard_has_refused(world: World) -> None:
+    world.portal.answers["/a"] = OK.replace(b"\r\n\r\n", b"\r\nX-Priorauth-Refused: foreign_host\r\n\r\n")
+    assert b"refused" not in (await world.say(world.ask("GET", "/a"))).lower()
+    assert b"\r\nX-Priorauth-Refused: final_not_released\r\n" in await world.say(world.ask("POST", "/final"))

@@ -29,6 +29,7 @@ from opentelemetry.context import Context
 
 from priorauth.channels.portals.gate_tls import EphemeralCertificates
 from priorauth.channels.portals.gate_wire import (
+    REFUSED_HEADER,
     BadRequest,
     BodyBudget,
     ClientGone,
@@ -133,12 +134,12 @@ class Gate:
         return self._user, self._password
 
     @property
-    def met_outage(self) -> bool:
-        """Whether the portal was down, since `forget_outage`, for something that a page cannot do without.
+    def outage(self) -> UpstreamFailed | None:
+        """Why the portal was down, since `forget_outage`, for something that a page cannot do without; None: it was up.
 
         It could not be reached, broke off, said that it is down, or has not answered a page yet.
         """
-        return self._forwarding.met_outage
+        return self._forwarding.outage
 
     def forget_outage(self) -> None:
         """Clear the outage flag. Call after a page loaded as expected."""
@@ -328,7 +329,7 @@ class Gate:
                 repeatable = verdict.repeatable
                 await self._forwarding.read(client, message, request.url, repeatable=repeatable, declared=declared)
         except UpstreamFailed as failed:
-            self._forwarding.failed(message)
+            self._forwarding.failed(message, failed)
             _log.warning(
                 "gate_upstream_failed",
                 origin=request.url.origin,
@@ -410,7 +411,8 @@ class Gate:
         # A page can be refused as often as it likes: how often is on the timeline and in the metrics.
         _log.debug("gate_refused", method=refusal.method, origin=refusal.origin, reason=refusal.reason.value)
         _report(self._on_refused, refusal)
-        await client.reply(403, refusal.words or f"Refused by the submit guard: {refusal.reason.value}.")
+        why = (REFUSED_HEADER, refusal.reason.value)
+        await client.reply(403, refusal.words or f"Refused by the submit guard: {refusal.reason.value}.", why)
 
 
 def _report(told: Callable[[Refusal], None], refusal: Refusal) -> None:

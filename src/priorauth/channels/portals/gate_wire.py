@@ -19,8 +19,12 @@ from typing import Final, Self
 import h11
 
 from priorauth.channels.portals.outgoing import Url
-from priorauth.channels.portals.upstream.failures import Cause, UpstreamFailed, connecting_failed
+from priorauth.channels.portals.upstream.connecting import open_streams
+from priorauth.channels.portals.upstream.failures import Cause, UpstreamFailed
 from priorauth.channels.portals.upstream.responses import BrokenOff, ResponseHead, ResponseReader, UnreadableResponse
+
+REFUSED_HEADER: Final = "X-Priorauth-Refused"
+"""In an answer of the proxy's own: why the submit guard refused the request. No portal's answer has it."""
 
 _CHUNK: Final = 1 << 16
 _HOP_BY_HOP: Final = frozenset(
@@ -30,6 +34,8 @@ _HOP_BY_HOP: Final = frozenset(
         *(b"host", b"content-length", b"expect"),
         # An invitation to a road that does not lead through here.
         b"alt-svc",
+        # Nobody but this proxy says it.
+        b"x-priorauth-refused",
     }
 )
 
@@ -290,13 +296,7 @@ class UpstreamWire:
     @classmethod
     async def connect(cls, url: Url, *, tls: ssl.SSLContext, limits: Limits) -> Self:
         """Open a connection; nothing of a request has left yet. Raises UpstreamFailed."""
-        try:
-            async with asyncio.timeout(limits.connect):
-                reader, writer = await asyncio.open_connection(
-                    url.host.strip("[]"), url.port, ssl=tls if url.scheme == "https" else None
-                )
-        except OSError as error:  # resolving, connecting, TLS and time
-            raise connecting_failed(error) from None
+        reader, writer = await open_streams(url, tls=tls, seconds=limits.connect)
         return cls(reader=reader, writer=writer, limits=limits)
 
     @property

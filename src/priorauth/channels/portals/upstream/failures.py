@@ -13,6 +13,7 @@ class Cause(StrEnum):
     """Why a request has no answer. The values are public: they are logged and shown as a portal's last fault."""
 
     NAME_NOT_FOUND = "name_not_found"
+    NAME_TIMEOUT = "name_timeout"
     CONNECTION_REFUSED = "connection_refused"
     NETWORK_UNREACHABLE = "network_unreachable"
     CONNECT_TIMEOUT = "connect_timeout"
@@ -29,6 +30,7 @@ class Cause(StrEnum):
 
 _WORDS: Final = {
     Cause.NAME_NOT_FOUND: "The portal's name was not found",
+    Cause.NAME_TIMEOUT: "The portal's name was not resolved in time",
     Cause.CONNECTION_REFUSED: "The portal's server refused the connection",
     Cause.NETWORK_UNREACHABLE: "No way through the network leads to the portal",
     Cause.CONNECT_TIMEOUT: "The portal's server did not accept a connection in time",
@@ -76,6 +78,7 @@ def connecting_failed(error: OSError) -> UpstreamFailed:
     if isinstance(error, ConnectionRefusedError):
         return UpstreamFailed(Cause.CONNECTION_REFUSED)
     if isinstance(error, TimeoutError):
+        # The system gave up before this program did.
         return UpstreamFailed(Cause.CONNECT_TIMEOUT)
     if isinstance(error, ConnectionError):
         return UpstreamFailed(Cause.CONNECTION_LOST)
