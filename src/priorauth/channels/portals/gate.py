@@ -59,6 +59,8 @@ from priorauth.channels.portals.submit_guard.finals import (
 )
 from priorauth.channels.portals.submit_guard.forwarding import Forwarding, Learning
 from priorauth.channels.portals.submit_guard.threads import judged_aside
+from priorauth.channels.portals.upstream.connecting import Way
+from priorauth.channels.portals.upstream.egress import EgressProxy
 from priorauth.channels.portals.upstream.failures import UpstreamFailed
 
 _log = structlog.get_logger(__name__)
@@ -98,6 +100,7 @@ class Gate:
         on_answered: Callable[[], Awaitable[None]] | None = None,
         limits: Limits | None = None,
         upstream_tls: ssl.SSLContext | None = None,
+        egress: EgressProxy | None = None,
         cookies: PortalCookies | None = None,
     ) -> None:
         """Make a proxy that is closed yet.
@@ -110,16 +113,17 @@ class Gate:
                 It must not raise.
             limits: sizes and times.
             upstream_tls: how portals are verified; by default against the system's trust store.
+            egress: the outgoing proxy through which portals are reached; None without one.
             cookies: where the cookies of the portal's answers are remembered.
         """
         self._guard = guard
         self._on_refused = on_refused
         self._on_foreign = on_foreign
         self._limits = limits or Limits()
-        tls = upstream_tls or ssl.create_default_context()
+        way = Way(upstream_tls or ssl.create_default_context(), egress)
         self.cookies = cookies or PortalCookies()
-        self._forwarding = Forwarding(limits=self._limits, tls=tls, cookies=self.cookies)
-        self._finals = Finals(guard, limits=self._limits, tls=tls, cookies=self.cookies, on_answered=on_answered)
+        self._forwarding = Forwarding(limits=self._limits, way=way, cookies=self.cookies)
+        self._finals = Finals(guard, limits=self._limits, way=way, cookies=self.cookies, on_answered=on_answered)
         guard.on_withdrawn = self._finals.drop
         self._user, self._password = "browser", secrets.token_urlsafe(32)
         self._budget = BodyBudget(self._limits.bodies)

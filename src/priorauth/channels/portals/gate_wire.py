@@ -19,7 +19,7 @@ from typing import Final, Self
 import h11
 
 from priorauth.channels.portals.outgoing import Url
-from priorauth.channels.portals.upstream.connecting import open_streams
+from priorauth.channels.portals.upstream.connecting import Way, open_streams
 from priorauth.channels.portals.upstream.failures import Cause, UpstreamFailed
 from priorauth.channels.portals.upstream.responses import BrokenOff, ResponseHead, ResponseReader, UnreadableResponse
 
@@ -294,9 +294,9 @@ class UpstreamWire:
         self._answer = ResponseReader(limit=limits.head)
 
     @classmethod
-    async def connect(cls, url: Url, *, tls: ssl.SSLContext, limits: Limits) -> Self:
+    async def connect(cls, url: Url, *, way: Way, limits: Limits) -> Self:
         """Open a connection; nothing of a request has left yet. Raises UpstreamFailed."""
-        reader, writer = await open_streams(url, tls=tls, seconds=limits.connect)
+        reader, writer = await open_streams(url, way=way, seconds=limits.connect)
         return cls(reader=reader, writer=writer, limits=limits)
 
     @property

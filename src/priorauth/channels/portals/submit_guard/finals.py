@@ -7,7 +7,6 @@ where all who pressed have gone away.
 """
 
 import asyncio
-import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -23,6 +22,7 @@ from priorauth.channels.portals.outgoing import OutgoingRequest, Url
 from priorauth.channels.portals.submit_guard.cookies import PortalCookies
 from priorauth.channels.portals.submit_guard.drafts import location_of
 from priorauth.channels.portals.submit_guard.permits import FinalRequest, HoldRefusal, PermittedRequest
+from priorauth.channels.portals.upstream.connecting import Way
 from priorauth.channels.portals.upstream.failures import Cause, UpstreamFailed
 from priorauth.faultpoints import Phase, Point
 from priorauth.telemetry import traces
@@ -85,7 +85,7 @@ class Finals:
         guard: SubmitGuard,
         *,
         limits: Limits,
-        tls: ssl.SSLContext,
+        way: Way,
         cookies: PortalCookies,
         on_answered: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
@@ -93,7 +93,7 @@ class Finals:
         self._on_answered = on_answered
         self._cookies = cookies
         self._limits = limits
-        self._tls = tls
+        self._way = way
         self._judge: HoldJudge | None = None
         self._press: _Press | None = None
         self._exchanges: set[asyncio.Task[Answer]] = set()
@@ -248,7 +248,7 @@ class Finals:
         return task
 
     async def _connect(self, url: Url) -> UpstreamWire:
-        return await UpstreamWire.connect(url, tls=self._tls, limits=self._limits)
+        return await UpstreamWire.connect(url, way=self._way, limits=self._limits)
 
     async def _exchange(
         self, upstream: UpstreamWire, message: Message, url: Url, *, declared: tuple[str, ...]

@@ -6,7 +6,6 @@ browser has gone away. Must not depend on rules or permits.
 """
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from priorauth.channels.portals.outgoing import Url
 from priorauth.channels.portals.submit_guard.boundary import PASSIVE_DESTINATIONS, StartRule
 from priorauth.channels.portals.submit_guard.cookies import PortalCookies
 from priorauth.channels.portals.submit_guard.drafts import ANSWER_LIMIT, started_draft
+from priorauth.channels.portals.upstream.connecting import Way
 from priorauth.channels.portals.upstream.failures import Cause, UpstreamFailed
 
 # What a portal's front says when there is nothing behind it.
@@ -55,10 +55,10 @@ class Learning:
 class Forwarding:
     """The way of reads and writes to the portal, for one session."""
 
-    def __init__(self, *, limits: Limits, tls: ssl.SSLContext, cookies: PortalCookies) -> None:
+    def __init__(self, *, limits: Limits, way: Way, cookies: PortalCookies) -> None:
         self._cookies = cookies
         self._limits = limits
-        self._tls = tls
+        self._way = way
         self._failure: UpstreamFailed | None = None
         self._unanswered = 0
         self._frozen = False
@@ -103,7 +103,7 @@ class Forwarding:
 
     async def connect(self, url: Url) -> UpstreamWire:
         """Open a connection to the portal. Raises UpstreamFailed."""
-        return await UpstreamWire.connect(url, tls=self._tls, limits=self._limits)
+        return await UpstreamWire.connect(url, way=self._way, limits=self._limits)
 
     async def read(
         self, client: ClientWire, message: Message, url: Url, *, repeatable: bool, declared: Iterable[str]

@@ -26,6 +26,8 @@ class Cause(StrEnum):
     NOT_HTTP = "not_http"
     ANSWER_TOO_LARGE = "answer_too_large"
     SERVER_ERROR = "server_error"
+    EGRESS_FAILED = "egress_proxy_failed"
+    EGRESS_REFUSED = "egress_proxy_refused"
 
 
 _WORDS: Final = {
@@ -43,6 +45,8 @@ _WORDS: Final = {
     Cause.NOT_HTTP: "The answer of the portal's server is not HTTP that a browser could read",
     Cause.ANSWER_TOO_LARGE: "The portal's answer is too large",
     Cause.SERVER_ERROR: "The portal's server says that it is down",
+    Cause.EGRESS_FAILED: "The organization's outgoing proxy cannot be reached",
+    Cause.EGRESS_REFUSED: "The organization's outgoing proxy does not connect to the portal",
 }
 
 
