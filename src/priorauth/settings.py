@@ -1,8 +1,9 @@
 """Every setting of the server, in one class: read from `PRIORAUTH_…` variables, explained by `priorauth settings`."""
 
 import ipaddress
+import re
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import DirectoryPath, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import (
@@ -14,6 +15,8 @@ from pydantic_settings import (
 
 from priorauth import faultpoints
 from priorauth.domain.organizations import Environment
+
+_PROXY: Final = re.compile(r"http://(?:[^:@/\s]*:[^@/\s]*@)?(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})/?")
 
 
 class Settings(BaseSettings):
@@ -150,6 +153,11 @@ class Settings(BaseSettings):
         description="Whose pages may frame the live view, as Content-Security-Policy names them: "
         "'self' https://portal.example.org, or 'none'.",
     )
+    egress_proxy: SecretStr | None = Field(
+        None,
+        description="The organization's outgoing proxy, through which payers' portals are reached and their names "
+        "resolved: http://USER:PASSWORD@HOST:PORT. Addresses of this machine are reached without it.",
+    )
     page_timeout_seconds: float = Field(15, gt=0, description="How long a portal's page may take.")
     fresh_starts: int = Field(
         8, ge=0, description="How often the work of a case is started again after faults, with growing delays."
@@ -224,6 +232,15 @@ class Settings(BaseSettings):
         if not armed.startswith("@"):
             faultpoints.read(armed)
         return armed
+
+    @field_validator("egress_proxy")
+    @classmethod
+    def _is_a_proxy(cls, given: SecretStr | None) -> SecretStr | None:
+        match = None if given is None else _PROXY.fullmatch(given.get_secret_value())
+        if given is not None and (match is None or not 0 < int(match[2]) < 65536):
+            # What came is not quoted: it may hold a password.
+            raise ValueError("expected http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, percent-encoded")
+        return given
 
     @field_validator("forwarded_allow_ips")
     @classmethod

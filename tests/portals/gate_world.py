@@ -22,7 +22,16 @@ from tests.portals.counting_portal import CountingPortal, Refusals, Watch
 GET, POST = frozenset({"GET"}), frozenset({"POST"})
 FORM = "Content-Type: application/x-www-form-urlencoded"
 FAST = Limits(
-    idle=0.3, request=0.3, connect=2.0, silence=0.3, closing=0.2, body=1000, final_answer=5000, hold=0.3, freeze=0.3
+    idle=0.3,
+    request=0.3,
+    connect=2.0,
+    silence=0.3,
+    answering=0.6,
+    closing=0.2,
+    body=1000,
+    final_answer=5000,
+    hold=0.3,
+    freeze=0.3,
 )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from priorauth.channels.portals.gate_wire import UpstreamFailed, UpstreamWire
+from priorauth.channels.portals.gate_wire import UpstreamWire
 from priorauth.channels.portals.guard import (
     Barred,
     HoldRefusal,
@@ -20,6 +20,7 @@ from priorauth.channels.portals.guard import (
 from priorauth.channels.portals.outgoing import OutgoingRequest
 from priorauth.channels.portals.submit_guard.forwarding import WritesUnderWay
 from priorauth.channels.portals.turns import PersonsTurn, TurnOffer
+from priorauth.channels.portals.upstream.failures import Cause, UpstreamFailed
 from tests.portals.counting_portal import OK, Watch
 from tests.portals.gate_world import FAST, World, a_world
 
@@ -391,7 +392,7 @@ async def test_a_connection_that_ended_while_the_press_was_judged_is_replaced(
 
 
 async def unreachable(*_: object, **__: object) -> UpstreamWire:
-    raise UpstreamFailed
+    raise UpstreamFailed(Cause.CONNECTION_REFUSED)
 
 
 async def test_of_two_who_pressed_one_may_leave(world: World) -> None:

@@ -3,10 +3,11 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from priorauth.channels.portals.gate import Gate, Refusal
 from priorauth.channels.portals.gate_wire import Limits, UpstreamWire
@@ -283,16 +284,24 @@ async def test_a_final_answer_that_has_no_end_is_lost(hasty: World) -> None:
 async def test_a_portal_that_cannot_be_reached_leaves_the_permit_unused(world: World) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        gone = CountingPortal(world.portal.watch)
-        gone.port = unused.getsockname()[1]
-        guard = SubmitGuard(boundary_at(gone.url("")))
-        gate = Gate(guard, on_refused=world.refusals.add)
-        host, port = (await gate.start()).removeprefix("http://").split(":")
-        there = replace(world, portal=gone, guard=guard, gate=gate, host=host, port=int(port))
-        there.release()
-        assert (await there.once(there.ask("POST", "/final"))).startswith(b"HTTP/1.1 502")
+        async with _with_portal_at(world, unused.getsockname()[1]) as there:
+            there.release()
+            assert (await there.once(there.ask("POST", "/final"))).startswith(b"HTTP/1.1 502")
+        assert there.guard.state is PermitState.RELEASED
+
+
+@asynccontextmanager
+async def _with_portal_at(world: World, port: int, *, limits: Limits | None = None) -> AsyncIterator[World]:
+    """Another proxy, to a portal at this port."""
+    portal = CountingPortal(world.portal.watch)
+    portal.port = port
+    guard = SubmitGuard(boundary_at(portal.url("")))
+    gate = Gate(guard, on_refused=world.refusals.add, limits=limits)
+    host, own = (await gate.start()).removeprefix("http://").split(":")
+    try:
+        yield replace(world, portal=portal, guard=guard, gate=gate, host=host, port=int(own))
+    finally:
         await gate.close()
-    assert guard.state is PermitState.RELEASED
 
 
 async def test_a_permit_withdrawn_while_connecting_stops_the_request(
@@ -385,23 +394,61 @@ async def test_only_a_repeatable_read_is_sent_again(
 
         assert answer.split()[1] == status
         assert world.portal.count(path) == times
-        assert world.gate.met_outage is outage
+        assert (world.gate.outage is not None) is outage
         world.gate.forget_outage()
-        assert not world.gate.met_outage
+        assert world.gate.outage is None
 
 
 async def test_a_picture_that_is_not_there_is_no_outage(world: World) -> None:
     world.portal.answers["/static/down.png"] = FAILING["/down"]
     await world.say(world.ask("GET", "/static/down.png", "Sec-Fetch-Dest: image"))
     assert world.portal.count("/static/down.png") > 1
-    assert not world.gate.met_outage
+    assert world.gate.outage is None
 
 
 async def test_a_page_that_is_not_answered_yet_is_an_outage_for_who_asks_now(world: World) -> None:
     world.portal.hold.add("/page")
     asked = asyncio.create_task(world.say(world.ask("GET", "/page", "Sec-Fetch-Dest: document")))
     await world.portal.watch.until(lambda: world.portal.count("/page"))
-    assert world.gate.met_outage
+    assert world.gate.outage is not None
     world.portal.let_go()
     await asked
-    assert not world.gate.met_outage
+    assert world.gate.outage is None
+
+
+async def test_a_final_answer_that_trickles_is_lost(hasty: World) -> None:
+    async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        with suppress(OSError):
+            while True:
+                writer.write(b".")
+                await writer.drain()
+                await asyncio.sleep(FAST.silence / 10)
+
+    server = await asyncio.start_server(trickle, "127.0.0.1", 0)
+    async with _with_portal_at(hasty, server.sockets[0].getsockname()[1], limits=FAST) as there:
+        there.release()
+        assert b"did not answer in time" in await there.say(there.ask("POST", "/final"))
+        assert there.guard.state is PermitState.LOST
+    server.close()
+
+
+async def test_a_final_request_whose_answer_cannot_be_read_is_lost_with_its_cause(world: World) -> None:
+    world.portal.answers["/final"] = b"HTTP/1.1 200 OK\r\nLocation: /a\r\nLocation: /b\r\n\r\n"
+    world.release()
+    with capture_logs() as logs:
+        answer = await world.say(world.ask("POST", "/final"))
+    assert answer.startswith(b"HTTP/1.1 502")
+    assert answer.endswith(b"two different fields location.")
+    assert world.guard.state is PermitState.LOST
+    assert {(each["event"], each.get("cause")) for each in logs} >= {
+        ("gate_final_ended", "not_http"),
+        ("gate_upstream_failed", "not_http"),
+    }
+
+
+async def test_only_the_proxy_says_that_the_guard_has_refused(world: World) -> None:
+    world.portal.answers["/a"] = OK.replace(b"\r\n\r\n", b"\r\nX-Priorauth-Refused: foreign_host\r\n\r\n")
+    assert b"refused" not in (await world.say(world.ask("GET", "/a"))).lower()
+    assert b"\r\nX-Priorauth-Refused: final_not_released\r\n" in await world.say(world.ask("POST", "/final"))

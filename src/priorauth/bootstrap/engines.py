@@ -9,6 +9,7 @@ from priorauth.channels.portals.isolation.plan import IsolationSettings
 from priorauth.channels.portals.juniper.portal import JuniperPortal
 from priorauth.channels.portals.larkspur.portal import LarkspurPortal
 from priorauth.channels.portals.sessions import SessionSettings
+from priorauth.channels.portals.upstream.egress import EgressProxy
 from priorauth.engine.following import Following
 from priorauth.engine.processing import Processing
 from priorauth.engine.reaper import Reaper
@@ -100,4 +101,12 @@ def session_settings(settings: Settings, *, worker: str) -> SessionSettings:
         held_at_most=settings.held_sessions,
         screenshots=settings.screenshots_dir,
         isolation=isolation_settings(settings),
+        egress=egress_proxy(settings),
     )
+
+
+def egress_proxy(settings: Settings) -> EgressProxy | None:
+    """Return the outgoing proxy of the settings. Raises MalformedEgress."""
+    if settings.egress_proxy is None or not settings.egress_proxy.get_secret_value():
+        return None
+    return EgressProxy.parse(settings.egress_proxy.get_secret_value())

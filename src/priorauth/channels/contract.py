@@ -207,10 +207,14 @@ class ChannelFault(Exception):
 
 
 class PayerOutOfReach(ChannelFault):
-    """The payer's side is down: nothing of the case is to blame, and only waiting helps."""
+    """The payer's side is down: nothing of the case is to blame, and only waiting helps. `code` names the cause."""
 
-    def __init__(self) -> None:
-        super().__init__("portal_unavailable", "The payer's portal is down or cannot be reached.")
+    def __init__(
+        self,
+        code: str = "portal_unavailable",
+        message: str = "The payer's portal is down or cannot be reached.",
+    ) -> None:
+        super().__init__(code, message)
 
 
 class AccountInUse(ChannelFault):

@@ -8,7 +8,7 @@ from priorauth.store.transaction import Transaction
 # The service's own faults, and those of its configuration, say nothing of a portal.
 _NOT_THE_PORTALS = frozenset(
     {
-        *("browser_failed", "browser_lost", "internal_error"),
+        *("browser_failed", "browser_lost", "internal_error", "refused_by_guard"),
         *("credential_missing", "portal_not_configured", "reply_not_possible"),
     }
 )

@@ -237,10 +237,12 @@ def wait_out(
     patience: timedelta,
     look_at_least_every: float,
     sign_in: str | None = None,
+    cause: str | None = None,
 ) -> Authorization:
     """Start the case's work `lost` again after a while, because its payer cannot be reached now.
 
     `sign_in` is why its account may not sign in now, where that keeps it: `credential_suspended`, `sign_ins_exhausted`.
+    `cause` is why the portal cannot be reached, as far as this case has met it.
     A case in processing that has waited for longer than `patience` fails. What the payer has is never given up.
     """
     case = load(tx, authorization_id)
@@ -251,7 +253,8 @@ def wait_out(
     if moment.now - outage.since >= patience and _may_be_given_up(case):
         return _give_up(tx, moment, case, _SIGN_IN_WAITS[sign_in] if sign_in is not None else _OUT_OF_REACH)
     if outage != case.journal.outage:
-        event, details = ("payer_out_of_reach", {}) if sign_in is None else ("sign_in_awaited", {"code": sign_in})
+        event, code = ("payer_out_of_reach", cause) if sign_in is None else ("sign_in_awaited", sign_in)
+        details = {"code": code} if code is not None else {}
         note(tx, moment, authorization_id=case.id, event=event, actor=SERVICE, details=details)
     delay = outage.next_look_in(moment.now, spread=crc32(work.id.encode()) / 2**32, at_most=look_at_least_every)
     return _again(tx, processing.waiting_out(case, moment), delay_seconds=delay.total_seconds())

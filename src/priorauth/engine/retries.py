@@ -86,7 +86,8 @@ class Retries:
     async def after_error(self, case: Authorization, job: Job, error: Exception) -> None:
         """Start the work again after what a channel has raised."""
         if isinstance(error, PayerOutOfReach):
-            await self._database.write(lambda tx: self._after_outage(tx, self._present(), case, job))
+            _log.warning("payer_out_of_reach", authorization_id=case.id, code=error.code, cause=error.message)
+            await self._database.write(lambda tx: self._after_outage(tx, self._present(), case, job, error))
             return
         if isinstance(error, AccountInUse):
             await self._database.write(lambda tx: self._stand_back(tx, self._present(), case))
@@ -98,6 +99,7 @@ class Retries:
             return
         if isinstance(error, ChannelFault):
             code = error.code
+            _log.warning("channel_fault", authorization_id=case.id, code=code, cause=error.message)
             reason = Reason(code, error.message)
             await self.after_fault(
                 case, reason, first=lambda tx, moment, _: note_fault(tx, moment, **place_of(job), code=code)
@@ -125,11 +127,21 @@ class Retries:
         """Come again in a moment: nothing went wrong, and nothing is counted."""
         self._afresh(tx, moment, case, _UNFORESEEN, delay_seconds=_STAND_BACK_SECONDS, fault=False)
 
-    def _after_outage(self, tx: Transaction, moment: Moment, case: Authorization, job: Job) -> None:
-        note_fault(tx, moment, **place_of(job), code=PayerOutOfReach().code, out_of_reach=True)
-        self._wait_out(tx, moment, case)
+    def _after_outage(
+        self, tx: Transaction, moment: Moment, case: Authorization, job: Job, outage: PayerOutOfReach
+    ) -> None:
+        note_fault(tx, moment, **place_of(job), code=outage.code, out_of_reach=True)
+        self._wait_out(tx, moment, case, cause=outage.code)
 
-    def _wait_out(self, tx: Transaction, moment: Moment, case: Authorization, *, sign_in: str | None = None) -> None:
+    def _wait_out(
+        self,
+        tx: Transaction,
+        moment: Moment,
+        case: Authorization,
+        *,
+        sign_in: str | None = None,
+        cause: str | None = None,
+    ) -> None:
         moves.wait_out(
             tx,
             moment,
@@ -138,6 +150,7 @@ class Retries:
             patience=self._bounds.outage_patience,
             look_at_least_every=self._bounds.longest_delay,
             sign_in=sign_in,
+            cause=cause,
         )
 
     def after_miss(

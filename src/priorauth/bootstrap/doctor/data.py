@@ -196,7 +196,7 @@ def check_portals(data: Data) -> Finding:
     down = [each for each in data.database.read_now(lambda tx: tx.portal_health.all()) if each.is_down]
     if not down:
         return ok("No portal is known to be down.")
-    names = ", ".join(f"{each.portal} since {each.down_since:%Y-%m-%d %H:%M} UTC" for each in down)
+    names = ", ".join(f"{each.portal} since {each.down_since:%Y-%m-%d %H:%M} UTC ({each.last_fault})" for each in down)
     return warning(f"Down: {names}. Their cases wait; tell the payer if it lasts.")
 
 

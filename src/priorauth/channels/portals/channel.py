@@ -62,7 +62,14 @@ _ANSWERED = HumanNeeded(
     "payer's portal. It is not submitted again.",
 )
 # What a portal that is down looks like from its pages.
-_SIGNS_OF_OUTAGE = frozenset({"portal_error", "portal_timeout", "portal_unreachable", "unexpected_page"})
+_SIGNS_OF_OUTAGE = frozenset(
+    {
+        *("portal_error", "portal_refused", "portal_timeout", "portal_unreachable"),
+        *("unexpected_page", "field_missing", "option_missing"),
+    }
+)
+# The page is another one than the adapter knows: a person may find the way.
+_UNKNOWN_PAGE = frozenset({"unexpected_page", "field_missing", "option_missing"})
 
 
 class PortalChannel:
@@ -225,7 +232,7 @@ class PortalChannel:
         try:
             obstacle = await self._filled(session)
         except ChannelFault as fault:
-            unknown = fault.code == "unexpected_page" and not session.met_outage
+            unknown = fault.code in _UNKNOWN_PAGE and session.outage is None
             if not unknown or job.faults < _TRIES_AT_UNKNOWN_PAGES:
                 raise
             obstacle = HumanNeeded(OfferReason.UNKNOWN_PAGE, fault.message)
@@ -386,8 +393,9 @@ class PortalChannel:
         session = self._host.of(job.authorization_id)
         if session is None and fault.code == "portal_unreachable":
             return ChannelFault("browser_lost", "The browser ended in the middle of its work.")
-        if session is not None and session.met_outage and fault.code in _SIGNS_OF_OUTAGE:
-            return PayerOutOfReach()
+        outage = session.outage if session is not None else None
+        if outage is not None and fault.code in _SIGNS_OF_OUTAGE:
+            return PayerOutOfReach(outage.cause.value, outage.words)
         return fault
 
     def _stepper(self, session: PortalSession) -> Callable[[str], Awaitable[None]]:

@@ -1,11 +1,12 @@
 """Forms of any portal that labels its fields: what is put into them, and what they ask though nobody told."""
 
 import re
+from functools import partial
 from typing import TypedDict
 
 from playwright.async_api import Frame, Page
 
-from priorauth.channels.portals.pages import portal_faults
+from priorauth.channels.portals.pages import choose, portal_faults, require_field
 from priorauth.channels.portals.wording import DISCOVERED, Entry
 from priorauth.domain.catalog import Widget
 from priorauth.domain.questionnaires import Item, ItemType, Option
@@ -52,10 +53,13 @@ async def enter(page: Page | Frame, entries: tuple[Entry, ...]) -> None:
             field = group if radio else page.get_by_label(entry.label, exact=True)
             if entry.is_discovered and not await field.count():
                 continue
+            # What the portal asked by itself may name a patient, and the fault is logged.
+            name = "a question of its own" if entry.is_discovered else entry.label
+            await require_field(field, name)
             if radio:
-                await field.get_by_label(entry.entered, exact=True).check()
+                await choose(field.get_by_label(entry.entered, exact=True).check, name)
             elif entry.widget is Widget.SELECT:
-                await field.select_option(label=entry.entered)
+                await choose(partial(field.select_option, label=entry.entered), name)
             else:
                 await field.fill(entry.entered)
 

@@ -29,13 +29,13 @@ from opentelemetry.context import Context
 
 from priorauth.channels.portals.gate_tls import EphemeralCertificates
 from priorauth.channels.portals.gate_wire import (
+    REFUSED_HEADER,
     BadRequest,
     BodyBudget,
     ClientGone,
     ClientWire,
     Limits,
     Message,
-    UpstreamFailed,
 )
 from priorauth.channels.portals.guard import (
     HoldRefusal,
@@ -59,6 +59,9 @@ from priorauth.channels.portals.submit_guard.finals import (
 )
 from priorauth.channels.portals.submit_guard.forwarding import Forwarding, Learning
 from priorauth.channels.portals.submit_guard.threads import judged_aside
+from priorauth.channels.portals.upstream.connecting import Way
+from priorauth.channels.portals.upstream.egress import EgressProxy
+from priorauth.channels.portals.upstream.failures import UpstreamFailed
 
 _log = structlog.get_logger(__name__)
 
@@ -97,6 +100,7 @@ class Gate:
         on_answered: Callable[[], Awaitable[None]] | None = None,
         limits: Limits | None = None,
         upstream_tls: ssl.SSLContext | None = None,
+        egress: EgressProxy | None = None,
         cookies: PortalCookies | None = None,
     ) -> None:
         """Make a proxy that is closed yet.
@@ -109,16 +113,17 @@ class Gate:
                 It must not raise.
             limits: sizes and times.
             upstream_tls: how portals are verified; by default against the system's trust store.
+            egress: the outgoing proxy through which portals are reached; None without one.
             cookies: where the cookies of the portal's answers are remembered.
         """
         self._guard = guard
         self._on_refused = on_refused
         self._on_foreign = on_foreign
         self._limits = limits or Limits()
-        tls = upstream_tls or ssl.create_default_context()
+        way = Way(upstream_tls or ssl.create_default_context(), egress)
         self.cookies = cookies or PortalCookies()
-        self._forwarding = Forwarding(limits=self._limits, tls=tls, cookies=self.cookies)
-        self._finals = Finals(guard, limits=self._limits, tls=tls, cookies=self.cookies, on_answered=on_answered)
+        self._forwarding = Forwarding(limits=self._limits, way=way, cookies=self.cookies)
+        self._finals = Finals(guard, limits=self._limits, way=way, cookies=self.cookies, on_answered=on_answered)
         guard.on_withdrawn = self._finals.drop
         self._user, self._password = "browser", secrets.token_urlsafe(32)
         self._budget = BodyBudget(self._limits.bodies)
@@ -133,12 +138,12 @@ class Gate:
         return self._user, self._password
 
     @property
-    def met_outage(self) -> bool:
-        """Whether the portal was down, since `forget_outage`, for something that a page cannot do without.
+    def outage(self) -> UpstreamFailed | None:
+        """Why the portal was down, since `forget_outage`, for something that a page cannot do without; None: it was up.
 
         It could not be reached, broke off, said that it is down, or has not answered a page yet.
         """
-        return self._forwarding.met_outage
+        return self._forwarding.outage
 
     def forget_outage(self) -> None:
         """Clear the outage flag. Call after a page loaded as expected."""
@@ -327,10 +332,16 @@ class Gate:
             else:
                 repeatable = verdict.repeatable
                 await self._forwarding.read(client, message, request.url, repeatable=repeatable, declared=declared)
-        except UpstreamFailed:
-            self._forwarding.failed(message)
-            _log.warning("gate_upstream_failed", origin=request.url.origin, final=verdict.final)
-            await self._bad_gateway(client)
+        except UpstreamFailed as failed:
+            self._forwarding.failed(message, failed)
+            _log.warning(
+                "gate_upstream_failed",
+                origin=request.url.origin,
+                final=verdict.final,
+                cause=failed.cause.value,
+                detail=failed.detail,
+            )
+            await self._bad_gateway(client, failed.words)
         except (ClientGone, _Cut):
             raise
         except Exception as fault:  # noqa: BLE001 - whatever it is, the browser gets an answer and no other way out
@@ -374,10 +385,10 @@ class Gate:
             await _hand_over(client, answer)
         return True
 
-    async def _bad_gateway(self, client: ClientWire) -> None:
+    async def _bad_gateway(self, client: ClientWire, words: str = "The portal did not answer.") -> None:
         if not client.can_reply:
             raise _Cut
-        await client.reply(502, "The portal did not answer.")
+        await client.reply(502, words)
 
     async def _refuse_request(self, client: ClientWire, request: OutgoingRequest, verdict: Verdict) -> None:
         reason = verdict.reason or RefusalReason.NOT_JUDGED
@@ -404,7 +415,8 @@ class Gate:
         # A page can be refused as often as it likes: how often is on the timeline and in the metrics.
         _log.debug("gate_refused", method=refusal.method, origin=refusal.origin, reason=refusal.reason.value)
         _report(self._on_refused, refusal)
-        await client.reply(403, refusal.words or f"Refused by the submit guard: {refusal.reason.value}.")
+        why = (REFUSED_HEADER, refusal.reason.value)
+        await client.reply(403, refusal.words or f"Refused by the submit guard: {refusal.reason.value}.", why)
 
 
 def _report(told: Callable[[Refusal], None], refusal: Refusal) -> None:

@@ -11,13 +11,20 @@ May not know: rules, permits, verdicts.
 import asyncio
 import hmac
 import ssl
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Final, Self
 
 import h11
 
 from priorauth.channels.portals.outgoing import Url
+from priorauth.channels.portals.upstream.connecting import Way, open_streams
+from priorauth.channels.portals.upstream.failures import Cause, UpstreamFailed
+from priorauth.channels.portals.upstream.responses import BrokenOff, ResponseHead, ResponseReader, UnreadableResponse
+
+REFUSED_HEADER: Final = "X-Priorauth-Refused"
+"""In an answer of the proxy's own: why the submit guard refused the request. No portal's answer has it."""
 
 _CHUNK: Final = 1 << 16
 _HOP_BY_HOP: Final = frozenset(
@@ -27,6 +34,8 @@ _HOP_BY_HOP: Final = frozenset(
         *(b"host", b"content-length", b"expect"),
         # An invitation to a road that does not lead through here.
         b"alt-svc",
+        # Nobody but this proxy says it.
+        b"x-priorauth-refused",
     }
 )
 
@@ -54,6 +63,8 @@ class Limits:
         body: of one request.
         bodies: of all requests of a session that are under way.
         silence: for how long a portal may neither take nor say anything.
+        answering: for how long the head of an answer may take from its first byte on, and so the body of the answer to
+            a final request.
         repeats: the pauses after which a repeatable read is sent again that the portal failed at.
         hold: for how long a final request is held before its first byte.
         freeze: for how long `freeze_writes` waits for writes under way.
@@ -69,6 +80,7 @@ class Limits:
     request: float = 120.0
     connect: float = 15.0
     silence: float = 180.0
+    answering: float = 600.0
     closing: float = 5.0
     repeats: tuple[float, ...] = (0.2, 1.0)
     hold: float = 20.0
@@ -87,10 +99,6 @@ class ClientGone(WireError):
 
 class BadRequest(WireError):
     """What came from the browser is not HTTP/1.1 for a proxy."""
-
-
-class UpstreamFailed(WireError):
-    """The portal cannot be reached, broke off, said nothing for too long or answered something that is not HTTP."""
 
 
 @dataclass(frozen=True)
@@ -281,18 +289,14 @@ class UpstreamWire:
         self._reader = reader
         self._writer = writer
         self._limits = limits
-        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=limits.head)
+        self._http = h11.Connection(h11.CLIENT)
+        self._method = ""
+        self._answer = ResponseReader(limit=limits.head)
 
     @classmethod
-    async def connect(cls, url: Url, *, tls: ssl.SSLContext, limits: Limits) -> Self:
+    async def connect(cls, url: Url, *, way: Way, limits: Limits) -> Self:
         """Open a connection; nothing of a request has left yet. Raises UpstreamFailed."""
-        try:
-            async with asyncio.timeout(limits.connect):
-                reader, writer = await asyncio.open_connection(
-                    url.host.strip("[]"), url.port, ssl=tls if url.scheme == "https" else None
-                )
-        except OSError:  # resolving, connecting, TLS and time
-            raise UpstreamFailed from None
+        reader, writer = await open_streams(url, way=way, seconds=limits.connect)
         return cls(reader=reader, writer=writer, limits=limits)
 
     @property
@@ -312,6 +316,7 @@ class UpstreamWire:
         if message.framed:
             headers.append((b"Content-Length", str(len(message.body)).encode()))
         request = h11.Request(method=message.method, target=url.target, headers=headers)
+        self._method = message.method
         data = self._http.send(request) or b""
         if message.body:
             data += self._http.send(h11.Data(message.body)) or b""
@@ -319,33 +324,20 @@ class UpstreamWire:
 
     async def head(self) -> h11.Response:
         """Wait for the answer's head, in a form that the browser's side can send on. Raises UpstreamFailed."""
-        event: object = h11.InformationalResponse
-        while not isinstance(event, h11.Response):
-            event = await self._event()
-            if not isinstance(event, h11.Response | h11.InformationalResponse):
-                raise UpstreamFailed
-        chunked = any(name == b"transfer-encoding" for name, _ in event.headers)
-        headers = _crossing(event.headers.raw_items())
-        if not chunked:
-            headers += [item for item in event.headers.raw_items() if item[0].lower() == b"content-length"]
-        return h11.Response(status_code=event.status_code, headers=headers, reason=event.reason)
+        with _failures():
+            self._answer.receive(await self._read())
+            # From its first byte on there is one deadline for all of it: a trickle does not renew it.
+            async with asyncio.timeout(self._limits.answering):
+                while (head := self._answer.next_head(self._method)) is None:
+                    self._answer.receive(await self._read())
+        return h11.Response(status_code=head.status, headers=_answered(head), reason=head.reason)
 
     async def data(self) -> h11.Data | None:
         """The answer's next piece; None: it is complete. Raises UpstreamFailed."""
-        event = await self._event()
-        if isinstance(event, h11.Data):
-            return event
-        if isinstance(event, h11.EndOfMessage):
-            return None
-        raise UpstreamFailed
-
-    async def _event(self) -> object:
-        try:
-            while (event := self._http.next_event()) is h11.NEED_DATA:
-                self._http.receive_data(await self._read())
-        except (h11.RemoteProtocolError, OSError):
-            raise UpstreamFailed from None
-        return event
+        with _failures():
+            while (piece := self._answer.next_data()) is None:
+                self._answer.receive(await self._read())
+        return h11.Data(data=piece) if piece else None
 
     async def _read(self) -> bytes:
         while True:
@@ -355,12 +347,34 @@ class UpstreamWire:
                     return await self._reader.read(_CHUNK)
             except TimeoutError:
                 # A portal on a thin line that is still taking the upload is not silent.
-                if not 0 < self._writer.transport.get_write_buffer_size() < waiting:
-                    raise
+                left = self._writer.transport.get_write_buffer_size()
+                if not 0 < left < waiting:
+                    raise UpstreamFailed(Cause.REQUEST_TIMEOUT if left else Cause.ANSWER_TIMEOUT) from None
 
     def close(self) -> None:
         """Drop the connection at once: its one answer has been read or given up."""
         self._writer.transport.abort()
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    """Tell why an answer cannot be read."""
+    try:
+        yield
+    except UnreadableResponse as error:
+        raise UpstreamFailed(Cause.NOT_HTTP, error.fault) from None
+    except TimeoutError:
+        raise UpstreamFailed(Cause.ANSWER_TIMEOUT) from None
+    except (BrokenOff, OSError):
+        raise UpstreamFailed(Cause.CONNECTION_LOST) from None
+
+
+def _answered(head: ResponseHead) -> list[tuple[bytes, bytes]]:
+    """Return the fields that the browser gets: those of the portal that cross, and a length in one form."""
+    headers = _crossing(head.fields)
+    if head.length is not None:
+        headers.append((b"Content-Length", str(head.length).encode()))
+    return headers
 
 
 def _crossing(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:

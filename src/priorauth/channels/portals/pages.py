@@ -9,10 +9,11 @@ from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
 
 from playwright.async_api import Error as PlaywrightError
-from playwright.async_api import Page, Response
+from playwright.async_api import Frame, Locator, Page, Response
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from priorauth.channels.contract import ChannelFault
+from priorauth.channels.portals.gate_wire import REFUSED_HEADER
 
 Done = TypeVar("Done")
 Read = TypeVar("Read")
@@ -36,8 +37,10 @@ _BOUNDED: Final = f"""
 _MARKUP: Final = r"</?(dl|dt|dd|table|tr|td)\b"
 
 _REPEATS: Final = 2
+# A field is on its page when that is loaded, or it is drawn at once.
+_FIELD_MILLISECONDS: Final = 5_000.0
 # What may go by itself, and what each of it costs of the repeats: waiting for nothing is dear.
-_PASSING: Final = {"portal_error": 1, "portal_unreachable": 1, "portal_timeout": 2}
+_PASSING: Final = {"portal_error": 1, "portal_refused": 1, "portal_unreachable": 1, "portal_timeout": 2}
 
 
 async def persistently(
@@ -76,17 +79,51 @@ async def portal_faults() -> AsyncIterator[None]:
         raise ChannelFault("portal_unreachable", "The portal could not be reached or the browser has ended.") from None
 
 
+async def require_field(field: Locator, name: str) -> None:
+    """Wait a few seconds for a field of the page. Raises ChannelFault that names it where there is none."""
+    try:
+        await field.first.wait_for(state="attached", timeout=_FIELD_MILLISECONDS)
+    except PlaywrightTimeout:
+        raise ChannelFault("field_missing", f"The portal's page has no field “{name}”.") from None
+
+
+async def fill_field(page: Page | Frame, label: str, text: str, *, exact: bool = False) -> None:
+    """Fill the field with this label. Raises ChannelFault that names it where the page has none."""
+    async with portal_faults():
+        field = page.get_by_label(label, exact=exact)
+        await require_field(field, label)
+        await field.fill(text)
+
+
+async def choose(do: Callable[..., Awaitable[object]], name: str) -> None:
+    """Choose an option of a field that is there.
+
+    Args:
+        do: chooses it; takes Playwright's `timeout`, in milliseconds.
+        name: of the field. The option is not named: it is the patient's answer.
+
+    Raises:
+        ChannelFault: the field does not have the option.
+    """
+    try:
+        await do(timeout=_FIELD_MILLISECONDS)
+    except PlaywrightTimeout:
+        raise ChannelFault(
+            "option_missing", f"The portal's field “{name}” does not have the option that was answered."
+        ) from None
+
+
 async def visit(page: Page, address: str) -> None:
     """Open an address. Raises ChannelFault when the portal answers with an error."""
     async with portal_faults():
-        _require_success(await page.goto(address, wait_until="domcontentloaded"))
+        require_success(await page.goto(address, wait_until="domcontentloaded"))
 
 
 async def visit_if_there(page: Page, address: str) -> bool:
     """Open an address and say whether the portal knows it. Raises ChannelFault for any error but 404."""
     async with portal_faults():
         response = await page.goto(address, wait_until="domcontentloaded")
-    _require_success(response, but=404)
+    require_success(response, but=404)
     return response is None or response.status != 404
 
 
@@ -100,7 +137,7 @@ async def press(page: Page, name: str, *, patience_seconds: float | None = None)
         async with page.expect_navigation(wait_until="domcontentloaded", timeout=patience) as navigation:
             # It would wait for the next page too, and only as long as pages usually take.
             await page.get_by_role("button", name=name, exact=True).click(no_wait_after=True)
-        _require_success(await navigation.value, but=422)
+        require_success(await navigation.value, but=422)
 
 
 async def heading(page: Page) -> str:
@@ -179,7 +216,7 @@ async def read_json(page: Page, address: str) -> dict[str, Any] | None:
         response = await page.goto(address, wait_until="domcontentloaded")
         if response is None or response.status in (401, 403):
             raise ChannelFault("unexpected_page", "The portal asked for a sign-in in place of an answer.")
-        _require_success(response, but=404)
+        require_success(response, but=404)
         if response.status == 404:
             return None
         body = await response.body()
@@ -232,6 +269,19 @@ def _bounded(found: list[Read] | str | None) -> list[Read]:
     return found
 
 
-def _require_success(response: Response | None, *, but: int | None = None) -> None:
-    if response is not None and response.status >= 400 and response.status != but:
-        raise ChannelFault("portal_error", f"The portal answered with an error ({response.status}).")
+def require_success(response: Response | None, *, but: int | None = None) -> None:
+    """Raise ChannelFault where the answer is an error: the portal's (5xx), about the request (4xx), or of our guard.
+
+    Args:
+        response: the answer; None where the page was not loaded anew.
+        but: the one error status that the caller deals with.
+    """
+    if response is None or response.status < 400:
+        return
+    if (reason := response.headers.get(REFUSED_HEADER.lower())) is not None:
+        raise ChannelFault("refused_by_guard", f"The service's own submit guard refused the request ({reason}).")
+    if response.status == but:
+        return
+    if response.status < 500:
+        raise ChannelFault("portal_refused", f"The portal refused the request (HTTP {response.status}).")
+    raise ChannelFault("portal_error", f"The portal answered with an error (HTTP {response.status}).")

@@ -25,6 +25,7 @@ from priorauth.channels.portals.submit_guard.cookies import Cookie
 from priorauth.channels.portals.submit_guard.forwarding import WritesUnderWay
 from priorauth.channels.portals.submit_guard.refusals import Refusals
 from priorauth.channels.portals.turns import PersonsTurn
+from priorauth.channels.portals.upstream.failures import UpstreamFailed
 from priorauth.domain.catalog import PortalAuthMode
 from priorauth.domain.live_sessions import SessionClaim
 from priorauth.telemetry import traces
@@ -84,9 +85,9 @@ class PortalSession:
         return self.job.portal_auth_mode is PortalAuthMode.CUSTOMER_LOGIN
 
     @property
-    def met_outage(self) -> bool:
-        """Whether the portal was down for this session, since the last page that it reached."""
-        return self._gate.met_outage
+    def outage(self) -> UpstreamFailed | None:
+        """Why the portal was down for this session, since the last page that it reached; None: it was up."""
+        return self._gate.outage
 
     def forget_outage(self) -> None:
         """The portal has shown what was expected of it."""

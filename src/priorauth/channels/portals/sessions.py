@@ -31,6 +31,7 @@ from priorauth.channels.portals.screen import PortalScreen
 from priorauth.channels.portals.session import PortalSession
 from priorauth.channels.portals.submit_guard.cookies import PortalCookies
 from priorauth.channels.portals.submit_guard.refusals import Entry, Refusals
+from priorauth.channels.portals.upstream.egress import EgressProxy
 from priorauth.domain.errors import whereabouts
 from priorauth.domain.live_sessions import FOREIGN_SUBMISSION, BoundaryState, SessionClaim
 from priorauth.faultpoints import Phase, Point
@@ -45,6 +46,7 @@ _REQUEST_FLOOD: Final = "request_flood"
 class SessionSettings:
     """How sessions are held. Times in seconds.
 
+    `egress` is the outgoing proxy through which portals are reached; None without one.
     `hold_seconds`, `human_hold_seconds` and `held_at_most` bound the browsers that stay up while a human reviews, or is
     to act: how long, and how many.
     """
@@ -59,6 +61,7 @@ class SessionSettings:
     held_at_most: int = 8
     screenshots: Path | None = None
     isolation: IsolationSettings = field(default_factory=IsolationSettings)
+    egress: EgressProxy | None = None
 
 
 class SessionHost:
@@ -123,6 +126,7 @@ class SessionHost:
             on_foreign=lambda _: self._end_for(claim, FOREIGN_SUBMISSION),
             on_answered=lambda: self._logged(self._note_answer(job.authorization_id, guard)),
             cookies=PortalCookies(state),
+            egress=self._settings.egress,
         )
         try:
             await faultpoints.passing(Point.BROWSER_START, Phase.BEFORE)

@@ -7,9 +7,9 @@ from functools import partial
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Page, Response
 
-from priorauth.channels.contract import ChannelFault, DocumentSource, JobDocument
+from priorauth.channels.contract import DocumentSource, JobDocument
 from priorauth.channels.portals.juniper.views import again_from_here, settled
-from priorauth.channels.portals.pages import portal_faults, table_rows
+from priorauth.channels.portals.pages import choose, portal_faults, require_field, require_success, table_rows
 
 _TABLE = "table.documents"
 
@@ -33,16 +33,17 @@ async def _upload_one(page: Page, *, kind: str, payload: Mapping[str, object], b
         window = await opening.value
     try:
         async with portal_faults():
-            await window.get_by_label("Kind of document", exact=True).select_option(label=kind)
+            kinds = window.get_by_label("Kind of document", exact=True)
+            await require_field(kinds, "Kind of document")
+            await choose(partial(kinds.select_option, label=kind), "Kind of document")
             await window.get_by_label("File", exact=True).set_input_files(payload)  # type: ignore[arg-type]
             async with window.expect_response(_takes_document) as answering:
                 await window.get_by_role("button", name="Add", exact=True).click()
-            status = (await answering.value).status
-            if status == 201:
+            answer = await answering.value
+            require_success(answer, but=422)
+            if answer.status == 201:
                 # The page hears of it from its window, which closes by itself.
                 await page.locator(f"{_TABLE} tbody tr").nth(before).wait_for()
-            elif status != 422:
-                raise ChannelFault("portal_error", f"The portal answered a document with an error ({status}).")
     finally:
         with suppress(PlaywrightError):
             await window.close()

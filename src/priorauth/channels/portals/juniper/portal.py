@@ -19,7 +19,7 @@ from priorauth.channels.portals.juniper.status import read_status, receipt_of
 from priorauth.channels.portals.juniper.verification import asks_for_code, pass_by, require_not_refused
 from priorauth.channels.portals.juniper.views import open_view, press, settled
 from priorauth.channels.portals.one_time_codes import BeforeOffer, OneTimeCodes, unlimited
-from priorauth.channels.portals.pages import portal_faults
+from priorauth.channels.portals.pages import fill_field, portal_faults
 from priorauth.domain.credentials import Credential
 from priorauth.domain.handoffs import OfferReason
 from priorauth.domain.submissions import Decision, PayerReceipt
@@ -78,8 +78,8 @@ class JuniperPortal:
         """Sign in with user name and password, and with the code of an authenticator app where that is asked for."""
         await self.open_sign_in(page, base_url=base_url)
         async with portal_faults():
-            await page.get_by_label("User name").fill(credential.user_name)
-            await page.get_by_label("Password").fill(credential.password)
+            await fill_field(page, "User name", credential.user_name)
+            await fill_field(page, "Password", credential.password)
         await before_offer()
         await press(page, "Sign in")
         await require_not_refused(page)

@@ -40,6 +40,7 @@ from priorauth.channels.portals.juniper.views import (
 )
 from priorauth.channels.portals.juniper.wording import Wording
 from priorauth.channels.portals.pages import (
+    fill_field,
     heading,
     once_each,
     persistently,
@@ -157,8 +158,8 @@ class RequestForm:
         await open_view(page, f"{self._base_url}/patients")
         await require_view(page, "Find a patient")
         async with portal_faults():
-            await page.get_by_label("Member ID").fill(member_id)
-            await page.get_by_label("Date of birth").fill(birth_date)
+            await fill_field(page, "Member ID", member_id)
+            await fill_field(page, "Date of birth", birth_date)
         await press(page, "Find patient")
         async with portal_faults():
             found = await page.get_by_role("button", name="New request", exact=True).count()

@@ -5,7 +5,7 @@ from playwright.async_api import Page
 from priorauth.channels.contract import HumanNeeded, SignInRefused
 from priorauth.channels.portals.juniper.views import press
 from priorauth.channels.portals.one_time_codes import BeforeOffer, OneTimeCodes
-from priorauth.channels.portals.pages import heading, portal_faults
+from priorauth.channels.portals.pages import fill_field, heading, portal_faults
 from priorauth.domain.credentials import Credential
 
 _HEADING = "Confirm it's you"
@@ -41,7 +41,7 @@ async def pass_by(
 
     async def enter(code: str) -> bool:
         async with portal_faults():
-            await page.get_by_label("Verification code", exact=True).fill(code)
+            await fill_field(page, "Verification code", code, exact=True)
         await press(page, "Confirm")
         await require_not_refused(page)
         return not await asks_for_code(page)

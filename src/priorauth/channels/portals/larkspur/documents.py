@@ -6,7 +6,15 @@ from functools import partial
 from playwright.async_api import Page
 
 from priorauth.channels.contract import DocumentSource, JobDocument
-from priorauth.channels.portals.pages import again_from_here, portal_faults, press, require_heading, table_rows
+from priorauth.channels.portals.pages import (
+    again_from_here,
+    choose,
+    portal_faults,
+    press,
+    require_field,
+    require_heading,
+    table_rows,
+)
 from priorauth.channels.portals.wording import document_line
 
 DOCUMENTS = "table.documents"
@@ -30,7 +38,9 @@ async def _upload_one(page: Page, *, title: str, kind: str, payload: Mapping[str
         # An earlier try arrived, and its answer was lost.
         return
     async with portal_faults():
-        await page.get_by_label("Document type").select_option(label=kind)
+        kinds = page.get_by_label("Document type")
+        await require_field(kinds, "Document type")
+        await choose(partial(kinds.select_option, label=kind), "Document type")
         await page.get_by_label("File", exact=True).set_input_files(payload)  # type: ignore[arg-type]
     await press(page, "Upload")
     await require_heading(page, title)

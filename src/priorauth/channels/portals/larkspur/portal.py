@@ -20,7 +20,7 @@ from priorauth.channels.portals.larkspur.requests import RequestForm
 from priorauth.channels.portals.larkspur.status import read_status, receipt_at, request_address
 from priorauth.channels.portals.larkspur.verification import asks_for_code, pass_by, require_not_refused
 from priorauth.channels.portals.one_time_codes import BeforeOffer, OneTimeCodes, unlimited
-from priorauth.channels.portals.pages import portal_faults, press, visit
+from priorauth.channels.portals.pages import fill_field, portal_faults, press, visit
 from priorauth.domain.credentials import Credential
 from priorauth.domain.handoffs import OfferReason
 from priorauth.domain.replies import Inquiry
@@ -83,8 +83,8 @@ class LarkspurPortal:
             # An earlier try got in, and its answer was lost.
             return None
         async with portal_faults():
-            await page.get_by_label("User name").fill(credential.user_name)
-            await page.get_by_label("Password").fill(credential.password)
+            await fill_field(page, "User name", credential.user_name)
+            await fill_field(page, "Password", credential.password)
         await before_offer()
         await press(page, "Sign in")
         await require_not_refused(page)

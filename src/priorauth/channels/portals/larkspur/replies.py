@@ -10,6 +10,7 @@ from priorauth.channels.portals.larkspur.wording import Wording
 from priorauth.channels.portals.pages import (
     again_from_here,
     described,
+    fill_field,
     portal_faults,
     press,
     require_heading,
@@ -100,7 +101,7 @@ class ReplyForm:
 
     async def _write(self, page: Page) -> None:
         async with portal_faults():
-            await page.get_by_label(_REPLY, exact=True).fill(self._reply.text)
+            await fill_field(page, _REPLY, self._reply.text, exact=True)
         await press(page, "Review reply")
 
     async def _message(self, page: Page, *, query: str = "") -> dict[str, str]:

@@ -27,6 +27,7 @@ from priorauth.channels.portals.one_time_codes import CODE_NEEDED
 from priorauth.channels.portals.pages import (
     again_from_here,
     described,
+    fill_field,
     heading,
     persistently,
     portal_faults,
@@ -161,8 +162,8 @@ class RequestForm:
             await visit(page, f"{self._base_url}/members")
             await require_heading(page, "Member search")
             async with portal_faults():
-                await page.get_by_label("Member ID").fill(member_id)
-                await page.get_by_label("Date of birth").fill(birth_date)
+                await fill_field(page, "Member ID", member_id)
+                await fill_field(page, "Date of birth", birth_date)
             await press(page, "Search")
             if await asks_for_code(page):
                 return CODE_NEEDED

@@ -7,7 +7,7 @@ from playwright.async_api import Page
 
 from priorauth.channels.contract import HumanNeeded, SignInRefused
 from priorauth.channels.portals.one_time_codes import BeforeOffer, OneTimeCodes
-from priorauth.channels.portals.pages import heading, portal_faults, press
+from priorauth.channels.portals.pages import fill_field, heading, portal_faults, press
 from priorauth.domain.credentials import Credential
 
 _HEADING = "Verify your identity"
@@ -43,7 +43,7 @@ async def pass_by(
 
     async def enter(code: str) -> bool:
         async with portal_faults():
-            await page.get_by_label("One-time code", exact=True).fill(code)
+            await fill_field(page, "One-time code", code, exact=True)
         await press(page, "Verify")
         await require_not_refused(page)
         return not await asks_for_code(page)

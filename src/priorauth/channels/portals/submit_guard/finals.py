@@ -7,7 +7,6 @@ where all who pressed have gone away.
 """
 
 import asyncio
-import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -17,12 +16,14 @@ from opentelemetry.context import Context
 from opentelemetry.trace import SpanKind
 
 from priorauth import faultpoints
-from priorauth.channels.portals.gate_wire import ClientGone, ClientWire, Limits, Message, UpstreamFailed, UpstreamWire
+from priorauth.channels.portals.gate_wire import ClientGone, ClientWire, Limits, Message, UpstreamWire
 from priorauth.channels.portals.guard import PermitState, SubmitGuard
 from priorauth.channels.portals.outgoing import OutgoingRequest, Url
 from priorauth.channels.portals.submit_guard.cookies import PortalCookies
 from priorauth.channels.portals.submit_guard.drafts import location_of
 from priorauth.channels.portals.submit_guard.permits import FinalRequest, HoldRefusal, PermittedRequest
+from priorauth.channels.portals.upstream.connecting import Way
+from priorauth.channels.portals.upstream.failures import Cause, UpstreamFailed
 from priorauth.faultpoints import Phase, Point
 from priorauth.telemetry import traces
 
@@ -84,7 +85,7 @@ class Finals:
         guard: SubmitGuard,
         *,
         limits: Limits,
-        tls: ssl.SSLContext,
+        way: Way,
         cookies: PortalCookies,
         on_answered: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
@@ -92,7 +93,7 @@ class Finals:
         self._on_answered = on_answered
         self._cookies = cookies
         self._limits = limits
-        self._tls = tls
+        self._way = way
         self._judge: HoldJudge | None = None
         self._press: _Press | None = None
         self._exchanges: set[asyncio.Task[Answer]] = set()
@@ -247,7 +248,7 @@ class Finals:
         return task
 
     async def _connect(self, url: Url) -> UpstreamWire:
-        return await UpstreamWire.connect(url, tls=self._tls, limits=self._limits)
+        return await UpstreamWire.connect(url, way=self._way, limits=self._limits)
 
     async def _exchange(
         self, upstream: UpstreamWire, message: Message, url: Url, *, declared: tuple[str, ...]
@@ -257,7 +258,6 @@ class Finals:
             return await self._sent(upstream, message, url, declared=declared)
 
     async def _sent(self, upstream: UpstreamWire, message: Message, url: Url, *, declared: tuple[str, ...]) -> Answer:
-        body = bytearray()
         try:
             await faultpoints.passing(Point.FINAL_REQUEST, Phase.BEFORE_FIRST_BYTE)
             upstream.send(message, url=url, declared=declared)
@@ -267,15 +267,25 @@ class Finals:
             self._guard.heard(head.status_code, address=location_of(url, head))
             if self._on_answered is not None:
                 await self._on_answered()
-            while (data := await upstream.data()) is not None:
-                body += data.data
-                if len(body) > self._limits.final_answer:
-                    raise UpstreamFailed
+            body = await self._whole_body(upstream)
             self._guard.answered()
             await faultpoints.passing(Point.FINAL_REQUEST, Phase.AFTER_RESPONSE)
         finally:
             upstream.close()
-        return Answer(head=head, body=bytes(body))
+        return Answer(head=head, body=body)
+
+    async def _whole_body(self, upstream: UpstreamWire) -> bytes:
+        body = bytearray()
+        try:
+            # A trickle would keep the session, and its authorization, from ever being reconciled.
+            async with asyncio.timeout(self._limits.answering):
+                while (data := await upstream.data()) is not None:
+                    body += data.data
+                    if len(body) > self._limits.final_answer:
+                        raise UpstreamFailed(Cause.ANSWER_TOO_LARGE)
+        except TimeoutError:
+            raise UpstreamFailed(Cause.ANSWER_TIMEOUT) from None
+        return bytes(body)
 
     def _ended(self, exchange: "asyncio.Task[Answer]") -> None:
         # In a callback, not in the task: one that is cancelled before its first step never runs a line of its own.
@@ -290,4 +300,5 @@ class Finals:
         fault = None if exchange.cancelled() else exchange.exception()
         if self._guard.is_spent:
             self._settled.set()
-        _log.info("gate_final_ended", state=self._guard.state.value, fault=fault and type(fault).__name__)
+        known = {"cause": fault.cause.value, "detail": fault.detail} if isinstance(fault, UpstreamFailed) else {}
+        _log.info("gate_final_ended", state=self._guard.state.value, fault=fault and type(fault).__name__, **known)

@@ -6,7 +6,6 @@ browser has gone away. Must not depend on rules or permits.
 """
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -14,11 +13,13 @@ from typing import Final
 
 import h11
 
-from priorauth.channels.portals.gate_wire import ClientGone, ClientWire, Limits, Message, UpstreamFailed, UpstreamWire
+from priorauth.channels.portals.gate_wire import ClientGone, ClientWire, Limits, Message, UpstreamWire
 from priorauth.channels.portals.outgoing import Url
 from priorauth.channels.portals.submit_guard.boundary import PASSIVE_DESTINATIONS, StartRule
 from priorauth.channels.portals.submit_guard.cookies import PortalCookies
 from priorauth.channels.portals.submit_guard.drafts import ANSWER_LIMIT, started_draft
+from priorauth.channels.portals.upstream.connecting import Way
+from priorauth.channels.portals.upstream.failures import Cause, UpstreamFailed
 
 # What a portal's front says when there is nothing behind it.
 _DOWN: Final = frozenset({502, 503, 504})
@@ -54,28 +55,31 @@ class Learning:
 class Forwarding:
     """The way of reads and writes to the portal, for one session."""
 
-    def __init__(self, *, limits: Limits, tls: ssl.SSLContext, cookies: PortalCookies) -> None:
+    def __init__(self, *, limits: Limits, way: Way, cookies: PortalCookies) -> None:
         self._cookies = cookies
         self._limits = limits
-        self._tls = tls
-        self._was_down = False
+        self._way = way
+        self._failure: UpstreamFailed | None = None
         self._unanswered = 0
         self._frozen = False
         self._writing = 0
         self._written = asyncio.Event()
 
     @property
-    def met_outage(self) -> bool:
-        """Whether the portal was down, since `forget_outage`, for something that a page cannot do without."""
-        return self._was_down or self._unanswered > 0
+    def outage(self) -> UpstreamFailed | None:
+        """Why the portal was down, since `forget_outage`, for something that a page cannot do without."""
+        if self._failure is None and self._unanswered:
+            return UpstreamFailed(Cause.ANSWER_TIMEOUT)
+        return self._failure
 
     def forget_outage(self) -> None:
         """Clear the outage flag. Call after a page loaded as expected."""
-        self._was_down = False
+        self._failure = None
 
-    def failed(self, message: Message) -> None:
-        """Note that the portal gave no answer to a request."""
-        self._was_down = self._was_down or _matters(message)
+    def failed(self, message: Message, failure: UpstreamFailed) -> None:
+        """Note why the portal gave no answer to a request."""
+        if _matters(message):
+            self._failure = failure
 
     @property
     def is_frozen(self) -> bool:
@@ -99,7 +103,7 @@ class Forwarding:
 
     async def connect(self, url: Url) -> UpstreamWire:
         """Open a connection to the portal. Raises UpstreamFailed."""
-        return await UpstreamWire.connect(url, tls=self._tls, limits=self._limits)
+        return await UpstreamWire.connect(url, way=self._way, limits=self._limits)
 
     async def read(
         self, client: ClientWire, message: Message, url: Url, *, repeatable: bool, declared: Iterable[str]
@@ -195,8 +199,8 @@ class Forwarding:
             upstream, head = await self._asked_once(message, url, declared)
         finally:
             self._unanswered -= page
-        if head.status_code in _DOWN and _matters(message):
-            self._was_down = True
+        if head.status_code in _DOWN:
+            self.failed(message, UpstreamFailed(Cause.SERVER_ERROR, f"HTTP {head.status_code}"))
         return upstream, head
 
     async def _asked_once(
