@@ -5,7 +5,7 @@ from playwright.async_api import FilePayload
 
 from priorauth.domain.live.views import Picker
 from tests.factories.live import READ_ONLY
-from tests.portals.live_world import LETTER, World, click, until_colour
+from tests.portals.live_world import LETTER, World, click, place, until_colour
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
@@ -163,6 +163,33 @@ async def test_a_file_of_the_person_reaches_the_portal(world: World) -> None:
     read = "(async () => { const f = document.getElementById('file').files[0]; return [f.name, f.type, f.size,"
     read += " [...new Uint8Array(await f.arrayBuffer())].every((byte, at) => byte === at % 256)] })()"
     assert await world.session.page.evaluate(read) == ["scan.png", "image/png", len(content), True]
+
+
+_DROP = """([x, y]) => { const data = new DataTransfer();
+    data.items.add(new File(['scanned'], 'scan.txt', {type: 'text/plain'}));
+    const how = {dataTransfer: data, clientX: x, clientY: y, bubbles: true, cancelable: true};
+    document.getElementById('screen').dispatchEvent(new DragEvent('drop', how)) }"""
+
+
+async def test_a_file_is_dropped_where_the_page_takes_files(world: World) -> None:
+    await world.session.page.evaluate(
+        """() => { document.body.insertAdjacentHTML('beforeend', '<div id=zone><b>Drop here</b></div>');
+        const zone = document.getElementById('zone'); window.dropped = [];
+        zone.style = 'position:absolute;left:600px;top:60px;width:300px;height:200px;background:#fff';
+        zone.ondragover = event => event.preventDefault();
+        zone.ondrop = async event => { event.preventDefault(); const [file] = event.dataTransfer.files;
+            dropped.push([file.name, file.type, await file.text()]) } }"""
+    )
+    viewer = await world.act_in("name")
+
+    await viewer.evaluate(_DROP, [*await place(viewer, 620, 70)])
+    await world.portal_has("dropped.length === 1")
+    assert await world.session.page.evaluate("dropped") == [["scan.txt", "text/plain", "scanned"]]
+    # A field for files takes them without a script.
+    await viewer.evaluate(_DROP, [*await place(viewer, 60, 446)])
+    await world.portal_has("document.getElementById('file').files[0]?.name === 'scan.txt'")
+    await viewer.evaluate(_DROP, [*await place(viewer, 1000, 700)])
+    await viewer.get_by_text("The page takes no files at this place.").wait_for()
 
 
 async def test_a_file_of_the_portal_can_be_taken_along(world: World) -> None:

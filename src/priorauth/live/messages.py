@@ -157,6 +157,15 @@ class EndFiles:
     overlay: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drop:
+    """All files that are dropped on a place of a tab have been sent."""
+
+    tab: int
+    x: float
+    y: float
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
     """Some bytes of the file that was announced last."""
@@ -166,7 +175,9 @@ class Piece:
 
 ForReport = Complete | Unable | MoreTime
 """What is not for the session, but for its handoff."""
-Message = Ack | Start | TakeControl | AnswerTakeover | Renew | ForReport | Save | BeginFile | EndFiles | Piece | Input
+Message = (
+    Ack | Start | TakeControl | AnswerTakeover | Renew | ForReport | Save | BeginFile | EndFiles | Drop | Piece | Input
+)
 
 _TYPES: Final[Mapping[str, type[Any]]] = {
     "ack": Ack,
@@ -180,6 +191,7 @@ _TYPES: Final[Mapping[str, type[Any]]] = {
     "save": Save,
     "file": BeginFile,
     "files": EndFiles,
+    "drop": Drop,
     "pointer": Pointer,
     "wheel": Wheel,
     "key": Key,

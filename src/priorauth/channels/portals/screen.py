@@ -33,6 +33,7 @@ from priorauth.domain.live.inputs import (
     Composition,
     Direction,
     Dismiss,
+    DropFiles,
     GiveFiles,
     Input,
     Key,
@@ -150,13 +151,16 @@ class PortalScreen:
                 return self._close_tab(action.tab)
             case Navigate():
                 return self._navigate(action.tab, action.to)
-            case Pointer() | Wheel() if action.tab != self._active:
+            case Pointer() | Wheel() | DropFiles() if action.tab != self._active:
                 # A popup has opened under the hand: this was meant for what lay there before.
                 return False
         tab = self._tabs.get(self._active)
         if tab is None or tab.hands is None:
             return False
-        _apply(tab.hands, action)
+        if isinstance(action, DropFiles):
+            tab.drop(action)
+        else:
+            _apply(tab.hands, action)
         return True
 
     def let_go(self) -> None:

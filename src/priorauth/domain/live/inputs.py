@@ -9,6 +9,7 @@ from enum import IntFlag, StrEnum
 # A clinical note has a few thousand characters; nobody pastes more than this.
 TEXT_LIMIT = 200_000
 FILES_LIMIT = 25 * 1024 * 1024
+FILE_COUNT_LIMIT = 100
 _FARTHEST = 100_000
 
 
@@ -184,6 +185,21 @@ class GiveFiles:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DropFiles:
+    """Files are dropped on a place of a tab."""
+
+    tab: int
+    x: float
+    y: float
+    files: tuple[PickedFile, ...]
+
+    def __post_init__(self) -> None:
+        _check_place(self.x, self.y)
+        if not self.files:
+            raise ValueError("nothing was dropped")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dismiss:
     """An overlay is put away without an answer."""
 
@@ -221,7 +237,7 @@ class Navigate:
 
 
 Answer = AnswerDialog | ChooseOptions | SetValue | GiveFiles | Dismiss
-Input = Pointer | Wheel | Key | Text | Paste | Composition | Answer | SwitchTab | CloseTab | Navigate
+Input = Pointer | Wheel | Key | Text | Paste | Composition | Answer | SwitchTab | CloseTab | Navigate | DropFiles
 
 
 def _check_place(x: float, y: float) -> None:

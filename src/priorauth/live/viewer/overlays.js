@@ -146,7 +146,8 @@ export class Overlays {
     const told = make("p", { className: "note" }, "");
     told.setAttribute("role", "status");
     const give = async () => {
-      told.textContent = await giveFiles(this.connection(), overlay.id, [...field.files]);
+      const failed = await giveFiles(this.connection(), [...field.files], { type: "files", overlay: overlay.id });
+      told.textContent = failed || "Sent.";
     };
     element.append(field, told, this.answers(overlay, "Send to the portal", give));
     return field;

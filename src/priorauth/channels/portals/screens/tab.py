@@ -14,13 +14,14 @@ from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Frame as PageFrame
 
 from priorauth.channels.portals.screens.cast import Cast
+from priorauth.channels.portals.screens.drops import drop_files
 from priorauth.channels.portals.screens.frames import FramePickers
 from priorauth.channels.portals.screens.gone import unless_gone
 from priorauth.channels.portals.screens.hands import Hands
 from priorauth.channels.portals.screens.history import History
 from priorauth.channels.portals.screens.pickers import DocumentListener, Field, Pick, Pickers
 from priorauth.domain.errors import whereabouts
-from priorauth.domain.live.inputs import Direction
+from priorauth.domain.live.inputs import Direction, DropFiles
 from priorauth.domain.live.views import Frame
 
 _log = structlog.get_logger(__name__)
@@ -52,6 +53,8 @@ class Listener:
 
 
 _GOING_SECONDS = 2.0
+_NOT_DROPPED = "The page takes no files at this place. Drop them where it asks for files, or press its button."
+_DROP_UNKNOWN = "The page has not answered. Look whether the files are there before you drop them again."
 _TITLE_SECONDS = 0.25
 _TITLE_LIMIT = 200
 
@@ -98,6 +101,7 @@ class ScreenTab:
         self._distant = FramePickers(context=context, page=page, told=self._of_documents)
         self._history = History(page, tell=told.on_told)
         self._is_going = False
+        self._is_dropping = False
         self._working: set[asyncio.Task[None]] = set()
 
     def want(self, *, cast: bool, hands: bool) -> None:
@@ -116,6 +120,12 @@ class ScreenTab:
         if self._has_hands and self._cdp is not None and not self._is_going:
             self._is_going = True
             self._run(self._go(self._cdp, to))
+
+    def drop(self, drop: DropFiles) -> None:
+        """Drop files on a place of the page. While others are still dropped, nothing more is."""
+        if self._cdp is not None and not self._is_dropping:
+            self._is_dropping = True
+            self._run(self._drop(self._cdp, drop))
 
     @property
     def is_of_form(self) -> bool:
@@ -172,6 +182,14 @@ class ScreenTab:
             pass
         finally:
             self._is_going = False
+
+    async def _drop(self, cdp: CDPSession, drop: DropFiles) -> None:
+        try:
+            taken = await drop_files(cdp, drop)
+            if not taken:
+                self._told.on_told(_DROP_UNKNOWN if taken is None else _NOT_DROPPED, "drop_not_taken")
+        finally:
+            self._is_dropping = False
 
     async def _let_off(self, pickers: Pickers, hands: Hands) -> None:
         await pickers.end()
