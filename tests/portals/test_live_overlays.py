@@ -5,7 +5,7 @@ from playwright.async_api import FilePayload
 
 from priorauth.domain.live.views import Picker
 from tests.factories.live import READ_ONLY
-from tests.portals.live_world import LETTER, World, click, place, until_colour
+from tests.portals.live_world import LETTER, LOCKED, World, click, place, until_colour
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
@@ -140,6 +140,32 @@ async def test_leaving_a_page_with_unsaved_entries_is_asked_for(world: World) ->
     await viewer.get_by_role("button", name="Leave", exact=True).click()
 
     await world.session.page.wait_for_url("**/popup")
+
+
+async def test_a_portal_that_asks_by_http_authentication_gets_what_the_person_enters(world: World) -> None:
+    go = "document.getElementById('ask').onclick = () => { location.href = '/locked' }"
+    await world.session.page.evaluate(f"() => {{ {go} }}")
+    viewer = await world.act_in("ask")
+    user, password = viewer.get_by_label("User name"), viewer.get_by_label("Password")
+    sign_in = viewer.get_by_role("button", name="Sign in")
+
+    await user.fill("nora.alder")
+    await password.fill("wrong")
+    first = await user.element_handle()
+    assert first is not None
+    await sign_in.click()
+    await first.wait_for_element_state("hidden")
+    # Asked again, with empty fields.
+    await user.fill("nora.alder")
+    await password.fill(LOCKED["/locked"].password)
+    await sign_in.click()
+
+    await world.session.page.wait_for_function("document.title === 'Members'")
+    await password.wait_for(state="detached")
+    origin, locked = world.session.page.url[: -len("/locked")], world.session.page.url[-len("/locked") :]
+    wanted = {"username": "nora.alder", "password": LOCKED[locked].password}
+    assert world.session.screen.credentials == {**wanted, "origin": origin}
+    assert "alder" not in origin
 
 
 async def test_a_page_without_a_title_does_not_show_its_address(world: World) -> None:

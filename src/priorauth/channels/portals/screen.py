@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from playwright.async_api import BrowserContext, FileChooser, Page
+from playwright.async_api import BrowserContext, FileChooser, HttpCredentials, Page
 from playwright.async_api import Dialog as PageDialog
 
 from priorauth.channels.portals.guard import SubmitGuard
@@ -34,6 +34,7 @@ from priorauth.domain.live.inputs import (
     Direction,
     Dismiss,
     DropFiles,
+    GiveCredentials,
     GiveFiles,
     Input,
     Key,
@@ -71,6 +72,8 @@ class PortalScreen:
         self._download_place = downloads or Path(tempfile.gettempdir())
         self._guard = guard
         self._turn = turn or PersonsTurn(guard)
+        self.credentials: HttpCredentials | None = None
+        """What a person has signed in with by HTTP authentication, for the one origin that took it."""
         self._watcher: Watcher | None = None
         self._held = False
         self._explanations = Explanations(self.tell, is_submitted=lambda: self._guard.is_spent)
@@ -93,6 +96,8 @@ class PortalScreen:
             on_navigate=self._pressed_navigation,
             on_withdrawn=self._overlays.forget_pickers,
             on_told=self.tell,
+            on_challenge=self._challenged,
+            on_signed_in=self._signed_in,
         )
         self._add(page, opener=None)
         for other in context.pages:
@@ -113,6 +118,7 @@ class PortalScreen:
         self._context.on("dialog", self._asked)
         for tab in self._tabs.values():
             tab.page.on("filechooser", self._asked_for_files)
+            self._challenged(tab.id)
         self._rearrange()
         self._settle()
 
@@ -143,7 +149,7 @@ class PortalScreen:
             return False
         self._explanations.note_input()
         match action:
-            case AnswerDialog() | ChooseOptions() | SetValue() | GiveFiles() | Dismiss():
+            case AnswerDialog() | ChooseOptions() | SetValue() | GiveFiles() | GiveCredentials() | Dismiss():
                 return self._overlays.answer(action)
             case SwitchTab():
                 return self._switch(action.tab)
@@ -348,6 +354,15 @@ class PortalScreen:
     def _picked(self, tab: int, pick: Pick, field: Field) -> None:
         if self._held and tab == self._active:
             self._overlays.offer_picker(tab, pick, field)
+
+    def _challenged(self, tab_id: int) -> None:
+        tab = self._tabs.get(tab_id)
+        if self._held and tab is not None:
+            self._overlays.ask_to_sign_in(tab.page, tab.challenge)
+
+    def _signed_in(self, tab_id: int, credentials: HttpCredentials) -> None:
+        self.credentials = credentials
+        self._navigate(tab_id, Direction.RELOAD)
 
     def _selected(self, tab: int, text: str) -> None:
         if self._held and self._watcher is not None and tab == self._active:

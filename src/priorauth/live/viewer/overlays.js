@@ -63,7 +63,7 @@ export class Overlays {
 
   add(overlay) {
     const element = document.createElement("section");
-    element.className = `overlay ${{ dialog: "middle", chooser: "middle", download: "corner" }[overlay.shows] || ""}`;
+    element.className = `overlay ${{ dialog: "middle", chooser: "middle", sign_in: "middle", download: "corner" }[overlay.shows] || ""}`;
     element.setAttribute("role", overlay.shows === "dialog" ? "alertdialog" : "dialog");
     const title = make("h2", {}, "");
     title.id = `overlay-${overlay.id}`;
@@ -151,6 +151,24 @@ export class Overlays {
     };
     element.append(field, told, this.answers(overlay, "Send to the portal", give));
     return field;
+  }
+
+  sign_in(overlay, element, title) {
+    title.textContent = "The portal asks you to sign in";
+    element.append(make("p", { className: "message" }, overlay.origin));
+    const [user, password] = [["User name", "text"], ["Password", "password"]].map(([name, type]) => {
+      const field = make("input", { type, maxLength: 250, autocomplete: "off", autocapitalize: "none", spellcheck: false });
+      element.append(make("label", {}, name, field));
+      return field;
+    });
+    const enter = () => {
+      if (!user.value || user.value.includes(":")) user.focus();
+      else this.answer(overlay, { type: "sign_in", user: user.value, password: password.value });
+    };
+    user.onkeydown = (event) => event.key === "Enter" && password.focus();
+    password.onkeydown = (event) => event.key === "Enter" && enter();
+    element.append(this.answers(overlay, "Sign in", enter));
+    return user;
   }
 
   download(overlay, element, title) {

@@ -10,6 +10,7 @@ from playwright.async_api import Error as PlaywrightError
 from priorauth.domain.errors import whereabouts
 
 _WORLD: Final = "priorauth-calls"
+_HOW: Final = {"returnByValue": True, "userGesture": True, "awaitPromise": True}
 
 _log = structlog.get_logger(__name__)
 
@@ -19,7 +20,7 @@ async def call_aside(cdp: CDPSession, function: str, *arguments: object, patienc
 
     Args:
         cdp: The tab's session.
-        function: The function's text.
+        function: The function's text. A promise that it returns is awaited.
         arguments: Its arguments, as JSON has them.
         patience_seconds: A page that hangs is waited for so long.
 
@@ -33,7 +34,7 @@ async def call_aside(cdp: CDPSession, function: str, *arguments: object, patienc
             context = (await cdp.send("Page.createIsolatedWorld", world))["executionContextId"]
             values = [{"value": each} for each in arguments]
             call = {"functionDeclaration": function, "executionContextId": context, "arguments": values}
-            done = await cdp.send("Runtime.callFunctionOn", {**call, "returnByValue": True, "userGesture": True})
+            done = await cdp.send("Runtime.callFunctionOn", {**call, **_HOW})
     except (PlaywrightError, TimeoutError) as error:
         _log.info("screen_call_failed", **whereabouts(error))
         return None
