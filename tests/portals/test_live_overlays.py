@@ -263,7 +263,21 @@ async def test_a_popup_is_followed_and_its_end_leads_back(world: World) -> None:
     await click(viewer, 40, 12)
     await viewer.keyboard.type("found")
     await popup.wait_for_function("document.getElementById('q').value === 'found'")
+    await popup.evaluate("() => addEventListener('beforeunload', event => event.preventDefault())")
     await viewer.get_by_role("button", name="Close Help").click()
+    await viewer.get_by_role("button", name="Leave", exact=True).click()
 
     await until_colour(viewer, (0xC0, 0x20, 0x40))
     await viewer.locator("#tabs").wait_for(state="hidden")
+
+
+async def test_a_portal_that_opens_pages_without_end_is_stopped(world: World) -> None:
+    opens = "document.getElementById('open').onclick = () => { for (let i = 0; i < 13; i++) window.open('/popup') }"
+    await world.session.page.evaluate(f"() => {{ {opens} }}")
+    viewer = await world.act_in("open")
+
+    await viewer.get_by_text("The portal opens more pages than the service shows.").wait_for()
+    # The last one that the browser told of is closed after those before it.
+    while len(world.session.context.pages) != len(world.session.screen.scene().tabs):
+        await world.session.page.evaluate("1")
+    assert len(world.session.context.pages) == 10

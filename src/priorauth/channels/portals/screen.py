@@ -51,6 +51,8 @@ from priorauth.domain.live.views import DialogKind, Frame, Scene, Tab, Watcher
 _ROOT: Final = 1
 _PATIENCE_SECONDS: Final = 2.0
 _WORDS_LIMIT: Final = 500
+_TABS_LIMIT: Final = 10
+_TOO_MANY_TABS: Final = "The portal opens more pages than the service shows. Close one, and try again."
 # How Playwright calls the address of a tab that has shown nothing yet.
 _NO_PAGE: Final = ("", ":")
 
@@ -269,13 +271,25 @@ class PortalScreen:
         return tab
 
     def _opened(self, page: Page) -> None:
-        if self._tab_of(page) is None:
+        if self._tab_of(page) is None and self._has_room_for(page):
             self._close_unless_page(self._add(page, opener=self._active))
             self._rearrange()
             self._settle()
 
+    def _has_room_for(self, page: Page) -> bool:
+        """Say whether one more page can be shown; close it where it cannot, for a script may open them without end."""
+        if len(self._tabs) < _TABS_LIMIT:
+            return True
+        self._run(page.close())
+        self.tell(_TOO_MANY_TABS, "too_many_tabs")
+        return False
+
     def _follow(self, popup: Page, *, opener: int) -> None:
-        tab = self._tab_of(popup) or self._add(popup, opener=opener)
+        tab = self._tab_of(popup)
+        if tab is None:
+            if not self._has_room_for(popup):
+                return
+            tab = self._add(popup, opener=opener)
         tab.opener = opener
         # A popup of a tab that nobody looks at does not push itself in front.
         if opener == self._active:
@@ -316,7 +330,8 @@ class PortalScreen:
         tab = self._tabs.get(tab_id)
         if tab is None or tab_id == _ROOT:
             return False
-        self._run(tab.page.close())
+        # Like any browser it lets the page ask about entries that would be lost.
+        self._run(tab.page.close(run_before_unload=True))
         return True
 
     def _navigate(self, tab_id: int, to: Direction) -> bool:

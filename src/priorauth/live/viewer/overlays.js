@@ -120,7 +120,8 @@ export class Overlays {
     }
     field.setAttribute("aria-labelledby", title.id);
     const choose = () => {
-      if (!lists) this.answer(overlay, { type: "value", value: field.value });
+      if (!lists && field.validity.badInput) field.reportValidity();
+      else if (!lists) this.answer(overlay, { type: "value", value: field.value });
       else {
         const options = [...field.options].filter((option) => option.selected).map((option) => option.index);
         this.answer(overlay, { type: "choose", options });
