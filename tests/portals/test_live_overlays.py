@@ -123,8 +123,9 @@ async def test_a_prompt_takes_what_the_person_writes(world: World) -> None:
     await world.session.page.evaluate(f"() => {{ {ask} }}")
     viewer = await world.act_in("ask")
 
-    await viewer.locator("#overlays input").fill("two")
-    await viewer.get_by_role("button", name="OK").click()
+    await viewer.locator("#overlays input").select_text()
+    await viewer.keyboard.type("two")
+    await viewer.keyboard.press("Enter")
 
     await world.portal_has("answer === 'two'")
 
@@ -155,10 +156,11 @@ async def test_a_portal_that_asks_by_http_authentication_gets_what_the_person_en
     assert first is not None
     await sign_in.click()
     await first.wait_for_element_state("hidden")
-    # Asked again, with empty fields.
-    await user.fill("nora.alder")
-    await password.fill(LOCKED["/locked"].password)
-    await sign_in.click()
+    # Asked again, with empty fields and the focus in the first.
+    await user.wait_for()
+    for text in ("nora.alder", LOCKED["/locked"].password):
+        await viewer.keyboard.type(text)
+        await viewer.keyboard.press("Enter")
 
     await world.session.page.wait_for_function("document.title === 'Members'")
     await password.wait_for(state="detached")

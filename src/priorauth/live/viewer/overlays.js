@@ -98,7 +98,7 @@ export class Overlays {
       this.answer(overlay, { type: "dialog", accept, text: field && accept ? field.value : "" });
     const accept = make("button", { type: "button", className: "first" }, { beforeunload: "Leave", resend: "Send again" }[overlay.dialog] || "OK");
     accept.onclick = () => answer(true);
-    if (field) field.onkeydown = (event) => event.key === "Enter" && answer(true);
+    if (field) onEnter(field, () => answer(true));
     const cancels = CHOICES[overlay.dialog].map((label) => {
       const cancel = make("button", { type: "button" }, label);
       cancel.onclick = () => answer(false);
@@ -128,13 +128,9 @@ export class Overlays {
       }
     };
     if (lists && !overlay.multiple) {
-      field.onclick = (event) => event.target.localName === "option" && !event.target.disabled && choose();
+      field.addEventListener("click", ({ target }) => target.localName === "option" && !target.disabled && choose());
     }
-    field.onkeydown = (event) => {
-      if (event.key !== "Enter") return;
-      event.preventDefault();
-      choose();
-    };
+    onEnter(field, choose);
     element.append(field, this.answers(overlay, "Choose", choose));
     // The person goes on typing in the portal.
     return suggests ? null : field;
@@ -166,8 +162,8 @@ export class Overlays {
       if (!user.value || user.value.includes(":")) user.focus();
       else this.answer(overlay, { type: "sign_in", user: user.value, password: password.value });
     };
-    user.onkeydown = (event) => event.key === "Enter" && password.focus();
-    password.onkeydown = (event) => event.key === "Enter" && enter();
+    onEnter(user, () => password.focus());
+    onEnter(password, enter);
     element.append(this.answers(overlay, "Sign in", enter));
     return user;
   }
@@ -202,6 +198,15 @@ export class Overlays {
     style.left = `${Math.max(4, Math.min(left + x * scale, room.width - element.offsetWidth - 4))}px`;
     style.top = `${Math.max(4, Math.min((y + height) * scale + 2, room.height - element.offsetHeight - 4))}px`;
   }
+}
+
+// Other keys keep what they do in the field.
+function onEnter(field, act) {
+  field.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter") return;
+    event.preventDefault();
+    act();
+  });
 }
 
 function listOf(overlay) {
