@@ -6,7 +6,7 @@ import json
 import struct
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
@@ -290,7 +290,7 @@ class Session:
         context = await browser.new_context(viewport={"width": 1280, "height": 800}, accept_downloads=False)
         page = await context.new_page()
         await page.goto(url)
-        guard = SubmitGuard(BOUNDARY)
+        guard = SubmitGuard(replace(BOUNDARY, headers=("authorization",)))
         return cls(context, page, guard, PortalScreen(context=context, page=page, guard=guard))
 
     async def close(self) -> None:

@@ -53,6 +53,10 @@ _PATIENCE_SECONDS: Final = 2.0
 _WORDS_LIMIT: Final = 500
 _TABS_LIMIT: Final = 10
 _TOO_MANY_TABS: Final = "The portal opens more pages than the service shows. Close one, and try again."
+_NO_HTTP_SIGN_IN: Final = (
+    "The portal's server asks for a user name and a password by HTTP authentication. The service does not let that"
+    " through for this portal: its portal adapter must declare it."
+)
 # How Playwright calls the address of a tab that has shown nothing yet.
 _NO_PAGE: Final = ("", ":")
 
@@ -372,7 +376,12 @@ class PortalScreen:
 
     def _challenged(self, tab_id: int) -> None:
         tab = self._tabs.get(tab_id)
-        if self._held and tab is not None:
+        if not self._held or tab is None:
+            return
+        if tab.challenge is not None and "authorization" not in self._guard.boundary.headers:
+            # The proxy would drop the entry: the person would be asked without end.
+            self.tell(_NO_HTTP_SIGN_IN, "sign_in_not_declared")
+        else:
             self._overlays.ask_to_sign_in(tab.page, tab.challenge)
 
     def _signed_in(self, tab_id: int, credentials: HttpCredentials) -> None:

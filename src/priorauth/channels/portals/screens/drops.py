@@ -4,6 +4,7 @@ The page reads them and sends them itself: what leaves is judged like any upload
 """
 
 import base64
+from collections.abc import Callable
 from typing import Final
 
 from playwright.async_api import CDPSession
@@ -53,8 +54,8 @@ _DROP: Final = """(x, y, files) => {
 }"""
 
 
-async def drop_files(cdp: CDPSession, drop: DropFiles) -> bool | None:
-    """Drop files in the tab behind `cdp`.
+async def drop_files(cdp: CDPSession, drop: DropFiles, *, is_wanted: Callable[[], bool]) -> bool | None:
+    """Drop files in the tab behind `cdp`, if that `is_wanted` still when its document answers.
 
     Returns:
         Whether the place takes files; None where the page hangs, or has gone.
@@ -63,5 +64,5 @@ async def drop_files(cdp: CDPSession, drop: DropFiles) -> bool | None:
         {"name": each.name, "type": each.media_type, "content": base64.b64encode(each.content).decode()}
         for each in drop.files
     ]
-    taken = await call_aside(cdp, _DROP, drop.x, drop.y, files, patience_seconds=_PATIENCE_SECONDS)
+    taken = await call_aside(cdp, _DROP, drop.x, drop.y, files, patience_seconds=_PATIENCE_SECONDS, is_wanted=is_wanted)
     return taken if isinstance(taken, bool) else None

@@ -48,13 +48,14 @@ class Challenge:
         """Return an entry as a browser context takes it: for this origin alone."""
         return {"username": user, "password": password, "origin": self.origin}
 
-    async def is_met(self, cdp: CDPSession, user: str, password: str) -> bool | None:
-        """Ask the server again with an entry, in the tab behind `cdp`.
+    async def is_met(self, cdp: CDPSession, user: str, password: str, *, is_wanted: Callable[[], bool]) -> bool | None:
+        """Ask the server again with an entry, in the tab behind `cdp`, if that `is_wanted` still.
 
         Returns:
             Whether the server takes it; None where it has not answered, or the page has gone.
         """
-        status = await call_aside(cdp, _TRY, self.address, user, password, patience_seconds=_PATIENCE_SECONDS)
+        entry = self.address, user, password
+        status = await call_aside(cdp, _TRY, *entry, patience_seconds=_PATIENCE_SECONDS, is_wanted=is_wanted)
         return status != _UNAUTHORIZED if status else None
 
 

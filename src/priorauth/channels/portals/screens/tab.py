@@ -197,7 +197,7 @@ class ScreenTab:
 
     async def _drop(self, cdp: CDPSession, drop: DropFiles) -> None:
         try:
-            taken = await drop_files(cdp, drop)
+            taken = await drop_files(cdp, drop, is_wanted=lambda: self._wants_hands)
             if not taken:
                 self._told.on_told(_DROP_UNKNOWN if taken is None else _NOT_DROPPED, "drop_not_taken")
         finally:
@@ -208,7 +208,7 @@ class ScreenTab:
             self._run(self._sign_in(self._cdp, challenge, user, password))
 
     async def _sign_in(self, cdp: CDPSession, challenge: Challenge, user: str, password: str) -> None:
-        is_met = await challenge.is_met(cdp, user, password)
+        is_met = await challenge.is_met(cdp, user, password, is_wanted=lambda: self._wants_hands)
         if is_met is None:
             self._told.on_told(_NOT_SIGNED_IN, "sign_in_not_sent")
         elif is_met:
