@@ -1,11 +1,12 @@
 """A session to look at and its viewers: a small portal, a screen on a real browser, and a hub behind a real server."""
 
 import asyncio
+import base64
 import json
 import struct
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
@@ -242,12 +243,30 @@ async def serving(app: Starlette) -> AsyncIterator[str]:
         await task
 
 
+@dataclass(frozen=True)
+class BasicAuth:
+    """A user name and a password, and the header that carries them."""
+
+    user: str
+    password: str
+
+    @property
+    def header(self) -> str:
+        return "Basic " + base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
+
+
 @asynccontextmanager
-async def portal(pages: dict[str, str], *, files: dict[str, bytes] | None = None) -> AsyncIterator[str]:
-    """Serve some pages as a portal would."""
+async def portal(
+    pages: dict[str, str], *, files: dict[str, bytes] | None = None, locked: dict[str, BasicAuth] | None = None
+) -> AsyncIterator[str]:
+    """Serve some pages as a portal would, those that are `locked` by HTTP authentication."""
 
     async def page(request: Request) -> Response:
         path = request.url.path
+        wanted = (locked or {}).get(path)
+        if wanted is not None and request.headers.get("authorization") != wanted.header:
+            headers = {"WWW-Authenticate": 'Basic realm="Members"'}
+            return HTMLResponse("Sign in first.", status_code=401, headers=headers)
         if files and path in files:
             headers = {"Content-Disposition": f'attachment; filename="{path[1:]}"'}
             return Response(files[path], media_type="application/octet-stream", headers=headers)
@@ -271,7 +290,7 @@ class Session:
         context = await browser.new_context(viewport={"width": 1280, "height": 800}, accept_downloads=False)
         page = await context.new_page()
         await page.goto(url)
-        guard = SubmitGuard(BOUNDARY)
+        guard = SubmitGuard(replace(BOUNDARY, headers=("authorization",)))
         return cls(context, page, guard, PortalScreen(context=context, page=page, guard=guard))
 
     async def close(self) -> None:

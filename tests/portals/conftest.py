@@ -7,7 +7,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
 from tests.factories.live import Session, launch, live_server, portal
-from tests.portals.live_world import LETTER, PAGES, World
+from tests.portals.live_world import LETTER, LOCKED, PAGES, World
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -30,7 +30,7 @@ async def browsers() -> AsyncIterator[tuple[Browser, Browser]]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def portal_url() -> AsyncIterator[str]:
-    async with portal(PAGES, files={"/letter.pdf": LETTER}) as url:
+    async with portal(PAGES, files={"/letter.pdf": LETTER}, locked=LOCKED) as url:
         yield url
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from playwright.async_api import Browser, Page
 
 from priorauth.domain.live_sessions import AccessMode
-from tests.factories.live import INTERACTIVE, LiveServer, Session, within
+from tests.factories.live import INTERACTIVE, BasicAuth, LiveServer, Session, within
 
 FORM = """<title>Request form</title><style>body{margin:0;background:#c02040;font:16px sans-serif}
 input,textarea,select,button{position:absolute;left:40px;width:400px;height:32px;margin:0}</style>
@@ -25,11 +25,13 @@ input,textarea,select,button{position:absolute;left:40px;width:400px;height:32px
 <button id=paint style="top:580px" onclick="document.body.style.background='#2060c0'">Paint</button>
 <script>window.keys=[];addEventListener('keydown',e=>keys.push([e.key,e.keyCode,e.ctrlKey,e.shiftKey]));</script>"""
 LETTER = b"%PDF-1.4 letter" * 20_000
+LOCKED = {"/locked": BasicAuth("nora.alder", "pass:wörd")}
 FRAMED = "<body style='margin:0'><select style='position:absolute;left:20px;top:30px'><option>x<option>y</select>"
 PAGES = {
     "/": FORM,
     "/framed": FRAMED,
     "/popup": "<title>Help</title><body style='margin:0;background:#20a040'><input id=q style='width:300px'>",
+    "/locked": "<title>Members</title><body style='background:#20a040'>Welcome",
     "/untitled/member%2042": "<body>nothing",
 }
 

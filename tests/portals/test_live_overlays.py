@@ -5,7 +5,7 @@ from playwright.async_api import FilePayload
 
 from priorauth.domain.live.views import Picker
 from tests.factories.live import READ_ONLY
-from tests.portals.live_world import LETTER, World, click, until_colour
+from tests.portals.live_world import LETTER, LOCKED, World, click, place, until_colour
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
@@ -123,8 +123,9 @@ async def test_a_prompt_takes_what_the_person_writes(world: World) -> None:
     await world.session.page.evaluate(f"() => {{ {ask} }}")
     viewer = await world.act_in("ask")
 
-    await viewer.locator("#overlays input").fill("two")
-    await viewer.get_by_role("button", name="OK").click()
+    await viewer.locator("#overlays input").select_text()
+    await viewer.keyboard.type("two")
+    await viewer.keyboard.press("Enter")
 
     await world.portal_has("answer === 'two'")
 
@@ -140,6 +141,33 @@ async def test_leaving_a_page_with_unsaved_entries_is_asked_for(world: World) ->
     await viewer.get_by_role("button", name="Leave", exact=True).click()
 
     await world.session.page.wait_for_url("**/popup")
+
+
+async def test_a_portal_that_asks_by_http_authentication_gets_what_the_person_enters(world: World) -> None:
+    go = "document.getElementById('ask').onclick = () => { location.href = '/locked' }"
+    await world.session.page.evaluate(f"() => {{ {go} }}")
+    viewer = await world.act_in("ask")
+    user, password = viewer.get_by_label("User name"), viewer.get_by_label("Password")
+    sign_in = viewer.get_by_role("button", name="Sign in")
+
+    await user.fill("nora.alder")
+    await password.fill("wrong")
+    first = await user.element_handle()
+    assert first is not None
+    await sign_in.click()
+    await first.wait_for_element_state("hidden")
+    # Asked again, with empty fields and the focus in the first.
+    await user.wait_for()
+    for text in ("nora.alder", LOCKED["/locked"].password):
+        await viewer.keyboard.type(text)
+        await viewer.keyboard.press("Enter")
+
+    await world.session.page.wait_for_function("document.title === 'Members'")
+    await password.wait_for(state="detached")
+    origin, locked = world.session.page.url[: -len("/locked")], world.session.page.url[-len("/locked") :]
+    wanted = {"username": "nora.alder", "password": LOCKED[locked].password}
+    assert world.session.screen.credentials == {**wanted, "origin": origin}
+    assert "alder" not in origin
 
 
 async def test_a_page_without_a_title_does_not_show_its_address(world: World) -> None:
@@ -163,6 +191,33 @@ async def test_a_file_of_the_person_reaches_the_portal(world: World) -> None:
     read = "(async () => { const f = document.getElementById('file').files[0]; return [f.name, f.type, f.size,"
     read += " [...new Uint8Array(await f.arrayBuffer())].every((byte, at) => byte === at % 256)] })()"
     assert await world.session.page.evaluate(read) == ["scan.png", "image/png", len(content), True]
+
+
+_DROP = """([x, y]) => { const data = new DataTransfer();
+    data.items.add(new File(['scanned'], 'scan.txt', {type: 'text/plain'}));
+    const how = {dataTransfer: data, clientX: x, clientY: y, bubbles: true, cancelable: true};
+    document.getElementById('screen').dispatchEvent(new DragEvent('drop', how)) }"""
+
+
+async def test_a_file_is_dropped_where_the_page_takes_files(world: World) -> None:
+    await world.session.page.evaluate(
+        """() => { document.body.insertAdjacentHTML('beforeend', '<div id=zone><b>Drop here</b></div>');
+        const zone = document.getElementById('zone'); window.dropped = [];
+        zone.style = 'position:absolute;left:600px;top:60px;width:300px;height:200px;background:#fff';
+        zone.ondragover = event => event.preventDefault();
+        zone.ondrop = async event => { event.preventDefault(); const [file] = event.dataTransfer.files;
+            dropped.push([file.name, file.type, await file.text()]) } }"""
+    )
+    viewer = await world.act_in("name")
+
+    await viewer.evaluate(_DROP, [*await place(viewer, 620, 70)])
+    await world.portal_has("dropped.length === 1")
+    assert await world.session.page.evaluate("dropped") == [["scan.txt", "text/plain", "scanned"]]
+    # A field for files takes them without a script.
+    await viewer.evaluate(_DROP, [*await place(viewer, 60, 446)])
+    await world.portal_has("document.getElementById('file').files[0]?.name === 'scan.txt'")
+    await viewer.evaluate(_DROP, [*await place(viewer, 1000, 700)])
+    await viewer.get_by_text("The page takes no files at this place.").wait_for()
 
 
 async def test_a_file_of_the_portal_can_be_taken_along(world: World) -> None:
@@ -210,7 +265,21 @@ async def test_a_popup_is_followed_and_its_end_leads_back(world: World) -> None:
     await click(viewer, 40, 12)
     await viewer.keyboard.type("found")
     await popup.wait_for_function("document.getElementById('q').value === 'found'")
+    await popup.evaluate("() => addEventListener('beforeunload', event => event.preventDefault())")
     await viewer.get_by_role("button", name="Close Help").click()
+    await viewer.get_by_role("button", name="Leave", exact=True).click()
 
     await until_colour(viewer, (0xC0, 0x20, 0x40))
     await viewer.locator("#tabs").wait_for(state="hidden")
+
+
+async def test_a_portal_that_opens_pages_without_end_is_stopped(world: World) -> None:
+    opens = "document.getElementById('open').onclick = () => { for (let i = 0; i < 13; i++) window.open('/popup') }"
+    await world.session.page.evaluate(f"() => {{ {opens} }}")
+    viewer = await world.act_in("open")
+
+    await viewer.get_by_text("The portal opens more pages than the service shows.").wait_for()
+    # The last one that the browser told of is closed after those before it.
+    while len(world.session.context.pages) != len(world.session.screen.scene().tabs):
+        await world.session.page.evaluate("1")
+    assert len(world.session.context.pages) == 10

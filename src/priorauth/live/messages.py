@@ -22,6 +22,7 @@ from priorauth.domain.live.inputs import (
     CloseTab,
     Composition,
     Dismiss,
+    GiveCredentials,
     Input,
     Key,
     Navigate,
@@ -157,6 +158,15 @@ class EndFiles:
     overlay: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drop:
+    """All files that are dropped on a place of a tab have been sent."""
+
+    tab: int
+    x: float
+    y: float
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
     """Some bytes of the file that was announced last."""
@@ -166,7 +176,9 @@ class Piece:
 
 ForReport = Complete | Unable | MoreTime
 """What is not for the session, but for its handoff."""
-Message = Ack | Start | TakeControl | AnswerTakeover | Renew | ForReport | Save | BeginFile | EndFiles | Piece | Input
+Message = (
+    Ack | Start | TakeControl | AnswerTakeover | Renew | ForReport | Save | BeginFile | EndFiles | Drop | Piece | Input
+)
 
 _TYPES: Final[Mapping[str, type[Any]]] = {
     "ack": Ack,
@@ -180,6 +192,7 @@ _TYPES: Final[Mapping[str, type[Any]]] = {
     "save": Save,
     "file": BeginFile,
     "files": EndFiles,
+    "drop": Drop,
     "pointer": Pointer,
     "wheel": Wheel,
     "key": Key,
@@ -189,6 +202,7 @@ _TYPES: Final[Mapping[str, type[Any]]] = {
     "dialog": AnswerDialog,
     "choose": ChooseOptions,
     "value": SetValue,
+    "sign_in": GiveCredentials,
     "dismiss": Dismiss,
     "tab": SwitchTab,
     "close": CloseTab,

@@ -4,7 +4,7 @@ The first viewer who may act is in control until it leaves, or lets another one 
 of its view before each single message, and whether its person has arrived, of its arrival.
 """
 
-from priorauth.domain.live.inputs import GiveFiles, Motion, Pointer
+from priorauth.domain.live.inputs import DropFiles, GiveFiles, Motion, Pointer
 from priorauth.domain.live.views import Ending, Frame, Scene, Screen
 from priorauth.live import messages
 from priorauth.live.arrivals import Arrival, Arrivals
@@ -149,6 +149,12 @@ class Room:
                 viewer.upload.add(message)
             case messages.EndFiles():
                 return self._screen.act(GiveFiles(overlay=message.overlay, files=viewer.upload.take()))
+            case messages.Drop():
+                try:
+                    drop = DropFiles(tab=message.tab, x=message.x, y=message.y, files=viewer.upload.take())
+                except ValueError:
+                    raise messages.Malformed from None
+                return self._screen.act(drop)
             case messages.Save():
                 content = self._screen.content(message.overlay)
                 if content is not None:

@@ -7,7 +7,7 @@ viewer has painted the one before: a slow viewer sees fewer frames, never old on
 import asyncio
 from collections import Counter, deque
 
-from priorauth.domain.live.inputs import FILES_LIMIT, PickedFile
+from priorauth.domain.live.inputs import FILE_COUNT_LIMIT, FILES_LIMIT, PickedFile
 from priorauth.domain.live.views import View, ViewerSocket
 from priorauth.live import messages
 
@@ -85,9 +85,9 @@ class Upload:
         self._total = 0
 
     def begin(self, file: messages.BeginFile) -> None:
-        """Announce a file. Raises Malformed when the one before is not complete, or all are too large."""
+        """Announce a file. Raises Malformed when the one before is not complete, or all are too large or too many."""
         self._total += file.size
-        if self._begun is not None or self._total > FILES_LIMIT:
+        if self._begun is not None or self._total > FILES_LIMIT or len(self._files) >= FILE_COUNT_LIMIT:
             raise messages.Malformed
         self._begun = file
         self._complete()

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from playwright.async_api import BrowserContext, FileChooser, Page
+from playwright.async_api import BrowserContext, FileChooser, HttpCredentials, Page
 from playwright.async_api import Dialog as PageDialog
 
 from priorauth.channels.portals.guard import SubmitGuard
@@ -33,6 +33,8 @@ from priorauth.domain.live.inputs import (
     Composition,
     Direction,
     Dismiss,
+    DropFiles,
+    GiveCredentials,
     GiveFiles,
     Input,
     Key,
@@ -49,6 +51,12 @@ from priorauth.domain.live.views import DialogKind, Frame, Scene, Tab, Watcher
 _ROOT: Final = 1
 _PATIENCE_SECONDS: Final = 2.0
 _WORDS_LIMIT: Final = 500
+_TABS_LIMIT: Final = 10
+_TOO_MANY_TABS: Final = "The portal opens more pages than the service shows. Close one, and try again."
+_NO_HTTP_SIGN_IN: Final = (
+    "The portal's server asks for a user name and a password by HTTP authentication. The service does not let that"
+    " through for this portal: its portal adapter must declare it."
+)
 # How Playwright calls the address of a tab that has shown nothing yet.
 _NO_PAGE: Final = ("", ":")
 
@@ -70,6 +78,8 @@ class PortalScreen:
         self._download_place = downloads or Path(tempfile.gettempdir())
         self._guard = guard
         self._turn = turn or PersonsTurn(guard)
+        self.credentials: HttpCredentials | None = None
+        """What a person has signed in with by HTTP authentication, for the one origin that took it."""
         self._watcher: Watcher | None = None
         self._held = False
         self._explanations = Explanations(self.tell, is_submitted=lambda: self._guard.is_spent)
@@ -92,6 +102,8 @@ class PortalScreen:
             on_navigate=self._pressed_navigation,
             on_withdrawn=self._overlays.forget_pickers,
             on_told=self.tell,
+            on_challenge=self._challenged,
+            on_signed_in=self._signed_in,
         )
         self._add(page, opener=None)
         for other in context.pages:
@@ -112,6 +124,7 @@ class PortalScreen:
         self._context.on("dialog", self._asked)
         for tab in self._tabs.values():
             tab.page.on("filechooser", self._asked_for_files)
+            self._challenged(tab.id)
         self._rearrange()
         self._settle()
 
@@ -142,7 +155,7 @@ class PortalScreen:
             return False
         self._explanations.note_input()
         match action:
-            case AnswerDialog() | ChooseOptions() | SetValue() | GiveFiles() | Dismiss():
+            case AnswerDialog() | ChooseOptions() | SetValue() | GiveFiles() | GiveCredentials() | Dismiss():
                 return self._overlays.answer(action)
             case SwitchTab():
                 return self._switch(action.tab)
@@ -150,13 +163,16 @@ class PortalScreen:
                 return self._close_tab(action.tab)
             case Navigate():
                 return self._navigate(action.tab, action.to)
-            case Pointer() | Wheel() if action.tab != self._active:
+            case Pointer() | Wheel() | DropFiles() if action.tab != self._active:
                 # A popup has opened under the hand: this was meant for what lay there before.
                 return False
         tab = self._tabs.get(self._active)
         if tab is None or tab.hands is None:
             return False
-        _apply(tab.hands, action)
+        if isinstance(action, DropFiles):
+            tab.drop(action)
+        else:
+            _apply(tab.hands, action)
         return True
 
     def let_go(self) -> None:
@@ -259,13 +275,25 @@ class PortalScreen:
         return tab
 
     def _opened(self, page: Page) -> None:
-        if self._tab_of(page) is None:
+        if self._tab_of(page) is None and self._has_room_for(page):
             self._close_unless_page(self._add(page, opener=self._active))
             self._rearrange()
             self._settle()
 
+    def _has_room_for(self, page: Page) -> bool:
+        """Say whether one more page can be shown; close it where it cannot, for a script may open them without end."""
+        if len(self._tabs) < _TABS_LIMIT:
+            return True
+        self._run(page.close())
+        self.tell(_TOO_MANY_TABS, "too_many_tabs")
+        return False
+
     def _follow(self, popup: Page, *, opener: int) -> None:
-        tab = self._tab_of(popup) or self._add(popup, opener=opener)
+        tab = self._tab_of(popup)
+        if tab is None:
+            if not self._has_room_for(popup):
+                return
+            tab = self._add(popup, opener=opener)
         tab.opener = opener
         # A popup of a tab that nobody looks at does not push itself in front.
         if opener == self._active:
@@ -306,7 +334,8 @@ class PortalScreen:
         tab = self._tabs.get(tab_id)
         if tab is None or tab_id == _ROOT:
             return False
-        self._run(tab.page.close())
+        # Like any browser it lets the page ask about entries that would be lost.
+        self._run(tab.page.close(run_before_unload=True))
         return True
 
     def _navigate(self, tab_id: int, to: Direction) -> bool:
@@ -344,6 +373,20 @@ class PortalScreen:
     def _picked(self, tab: int, pick: Pick, field: Field) -> None:
         if self._held and tab == self._active:
             self._overlays.offer_picker(tab, pick, field)
+
+    def _challenged(self, tab_id: int) -> None:
+        tab = self._tabs.get(tab_id)
+        if not self._held or tab is None:
+            return
+        if tab.challenge is not None and "authorization" not in self._guard.boundary.headers:
+            # The proxy would drop the entry: the person would be asked without end.
+            self.tell(_NO_HTTP_SIGN_IN, "sign_in_not_declared")
+        else:
+            self._overlays.ask_to_sign_in(tab.page, tab.challenge)
+
+    def _signed_in(self, tab_id: int, credentials: HttpCredentials) -> None:
+        self.credentials = credentials
+        self._navigate(tab_id, Direction.RELOAD)
 
     def _selected(self, tab: int, text: str) -> None:
         if self._held and self._watcher is not None and tab == self._active:

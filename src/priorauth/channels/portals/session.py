@@ -160,6 +160,8 @@ class PortalSession:
                 service_workers="block",
                 accept_downloads=False,
                 viewport=self.page.viewport_size,
+                # A portal that asks each page for them would answer none without.
+                http_credentials=self.screen.credentials,
             )
         try:
             async with portal_faults():

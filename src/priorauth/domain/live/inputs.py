@@ -3,12 +3,14 @@
 Coordinates are CSS pixels of the tab that the human saw. A value that no person's browser would send raises ValueError.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntFlag, StrEnum
 
 # A clinical note has a few thousand characters; nobody pastes more than this.
 TEXT_LIMIT = 200_000
 FILES_LIMIT = 25 * 1024 * 1024
+FILE_COUNT_LIMIT = 100
+CREDENTIAL_LIMIT = 250
 _FARTHEST = 100_000
 
 
@@ -184,6 +186,38 @@ class GiveFiles:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DropFiles:
+    """Files are dropped on a place of a tab."""
+
+    tab: int
+    x: float
+    y: float
+    files: tuple[PickedFile, ...]
+
+    def __post_init__(self) -> None:
+        _check_place(self.x, self.y)
+        if not self.files:
+            raise ValueError("nothing was dropped")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GiveCredentials:
+    """The user name and the password that the portal's server asks for."""
+
+    overlay: int
+    user: str
+    password: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        for text in (self.user, self.password):
+            if len(text) > CREDENTIAL_LIMIT or not text.isprintable():
+                raise ValueError("no user name or password is written like that")
+        # It ends the user name on its way.
+        if not self.user or ":" in self.user:
+            raise ValueError("a user name has no colon")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dismiss:
     """An overlay is put away without an answer."""
 
@@ -220,8 +254,8 @@ class Navigate:
     to: Direction
 
 
-Answer = AnswerDialog | ChooseOptions | SetValue | GiveFiles | Dismiss
-Input = Pointer | Wheel | Key | Text | Paste | Composition | Answer | SwitchTab | CloseTab | Navigate
+Answer = AnswerDialog | ChooseOptions | SetValue | GiveFiles | GiveCredentials | Dismiss
+Input = Pointer | Wheel | Key | Text | Paste | Composition | Answer | SwitchTab | CloseTab | Navigate | DropFiles
 
 
 def _check_place(x: float, y: float) -> None:

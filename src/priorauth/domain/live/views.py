@@ -195,7 +195,16 @@ class Download:
     shows: str = "download"
 
 
-Overlay = Dialog | Picker | Chooser | Download
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignIn:
+    """The portal's server asks for a user name and a password by HTTP authentication, before it sends its page."""
+
+    id: int
+    origin: str
+    shows: str = "sign_in"
+
+
+Overlay = Dialog | Picker | Chooser | Download | SignIn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -83,6 +83,11 @@ export class Connection {
     return this.socket !== null && this.socket.readyState === WebSocket.OPEN;
   }
 
+  // Comes back by itself.
+  drop() {
+    if (this.socket !== null) this.socket.close();
+  }
+
   get buffered() {
     return this.socket === null ? 0 : this.socket.bufferedAmount;
   }

@@ -1,6 +1,7 @@
 // Files on their way: from this machine to a page that asked for some, and from the portal to this machine.
 
 const LIMIT = 25 * 1024 * 1024;
+const COUNT_LIMIT = 100;
 const PIECE = 64 * 1024;
 const BUFFERED = 1024 * 1024;
 
@@ -8,19 +9,41 @@ export function sizeOf(bytes) {
   return bytes < 1024 ? `${bytes} bytes` : bytes < 1048576 ? `${Math.ceil(bytes / 1024)} KB` : `${(bytes / 1048576).toFixed(1)} MB`;
 }
 
-// Returns what to say about it.
-export async function giveFiles(connection, overlay, files) {
+let sending = false;
+
+// Sends files, and then the message that says what they are for. Returns why they were not sent, or null.
+export async function giveFiles(connection, files, message) {
   if (!files.length) return "Choose a file first.";
+  if (files.length > COUNT_LIMIT) return `These are more than ${COUNT_LIMIT} files.`;
+  if (sending) return "Other files are still being sent.";
   if (files.reduce((sum, file) => sum + file.size, 0) > LIMIT) return `Together they are larger than ${sizeOf(LIMIT)}.`;
+  const { socket } = connection;
+  sending = true;
+  try {
+    await sendAll(connection, files, socket);
+  } catch {
+    if (connection.socket !== socket) return "The connection broke. Send the files again.";
+    // Begun and not ended: only a new connection forgets it.
+    connection.drop();
+    return "The file could not be read. A folder cannot be sent.";
+  } finally {
+    sending = false;
+  }
+  connection.send(message);
+  return null;
+}
+
+async function sendAll(connection, files, socket) {
   for (const file of files) {
     connection.send({ type: "file", name: file.name.replace(/[/\\\0]/g, "_").slice(-255), media: file.type, size: file.size });
     for (let start = 0; start < file.size; start += PIECE) {
-      connection.send(await file.slice(start, start + PIECE).arrayBuffer());
+      const piece = await file.slice(start, start + PIECE).arrayBuffer();
+      // What was begun on another connection does not go on here.
+      if (connection.socket !== socket) throw new Error("The connection broke.");
+      connection.send(piece);
       while (connection.isOpen && connection.buffered > BUFFERED) await new Promise((done) => setTimeout(done, 20));
     }
   }
-  connection.send({ type: "files", overlay });
-  return "Sent.";
 }
 
 export class Savings {

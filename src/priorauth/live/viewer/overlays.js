@@ -63,7 +63,7 @@ export class Overlays {
 
   add(overlay) {
     const element = document.createElement("section");
-    element.className = `overlay ${{ dialog: "middle", chooser: "middle", download: "corner" }[overlay.shows] || ""}`;
+    element.className = `overlay ${{ dialog: "middle", chooser: "middle", sign_in: "middle", download: "corner" }[overlay.shows] || ""}`;
     element.setAttribute("role", overlay.shows === "dialog" ? "alertdialog" : "dialog");
     const title = make("h2", {}, "");
     title.id = `overlay-${overlay.id}`;
@@ -98,7 +98,7 @@ export class Overlays {
       this.answer(overlay, { type: "dialog", accept, text: field && accept ? field.value : "" });
     const accept = make("button", { type: "button", className: "first" }, { beforeunload: "Leave", resend: "Send again" }[overlay.dialog] || "OK");
     accept.onclick = () => answer(true);
-    if (field) field.onkeydown = (event) => event.key === "Enter" && answer(true);
+    if (field) onEnter(field, () => answer(true));
     const cancels = CHOICES[overlay.dialog].map((label) => {
       const cancel = make("button", { type: "button" }, label);
       cancel.onclick = () => answer(false);
@@ -120,20 +120,17 @@ export class Overlays {
     }
     field.setAttribute("aria-labelledby", title.id);
     const choose = () => {
-      if (!lists) this.answer(overlay, { type: "value", value: field.value });
+      if (!lists && field.validity.badInput) field.reportValidity();
+      else if (!lists) this.answer(overlay, { type: "value", value: field.value });
       else {
         const options = [...field.options].filter((option) => option.selected).map((option) => option.index);
         this.answer(overlay, { type: "choose", options });
       }
     };
     if (lists && !overlay.multiple) {
-      field.onclick = (event) => event.target.localName === "option" && !event.target.disabled && choose();
+      field.addEventListener("click", ({ target }) => target.localName === "option" && !target.disabled && choose());
     }
-    field.onkeydown = (event) => {
-      if (event.key !== "Enter") return;
-      event.preventDefault();
-      choose();
-    };
+    onEnter(field, choose);
     element.append(field, this.answers(overlay, "Choose", choose));
     // The person goes on typing in the portal.
     return suggests ? null : field;
@@ -146,10 +143,29 @@ export class Overlays {
     const told = make("p", { className: "note" }, "");
     told.setAttribute("role", "status");
     const give = async () => {
-      told.textContent = await giveFiles(this.connection(), overlay.id, [...field.files]);
+      const failed = await giveFiles(this.connection(), [...field.files], { type: "files", overlay: overlay.id });
+      told.textContent = failed || "Sent.";
     };
     element.append(field, told, this.answers(overlay, "Send to the portal", give));
     return field;
+  }
+
+  sign_in(overlay, element, title) {
+    title.textContent = "The portal asks you to sign in";
+    element.append(make("p", { className: "message" }, overlay.origin));
+    const [user, password] = [["User name", "text"], ["Password", "password"]].map(([name, type]) => {
+      const field = make("input", { type, maxLength: 250, autocomplete: "off", autocapitalize: "none", spellcheck: false });
+      element.append(make("label", {}, name, field));
+      return field;
+    });
+    const enter = () => {
+      if (!user.value || user.value.includes(":")) user.focus();
+      else this.answer(overlay, { type: "sign_in", user: user.value, password: password.value });
+    };
+    onEnter(user, () => password.focus());
+    onEnter(password, enter);
+    element.append(this.answers(overlay, "Sign in", enter));
+    return user;
   }
 
   download(overlay, element, title) {
@@ -182,6 +198,15 @@ export class Overlays {
     style.left = `${Math.max(4, Math.min(left + x * scale, room.width - element.offsetWidth - 4))}px`;
     style.top = `${Math.max(4, Math.min((y + height) * scale + 2, room.height - element.offsetHeight - 4))}px`;
   }
+}
+
+// Other keys keep what they do in the field.
+function onEnter(field, act) {
+  field.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter") return;
+    event.preventDefault();
+    act();
+  });
 }
 
 function listOf(overlay) {

@@ -2,7 +2,7 @@
 
 import { othersOf, setText, submitOf, taskOf, whichOf, whoOf } from "./bar.js";
 import { Connection } from "./connection.js";
-import { Savings } from "./files.js";
+import { Savings, giveFiles } from "./files.js";
 import { Handback } from "./handback.js";
 import { Keyboard } from "./keyboard.js";
 import { Overlays, make } from "./overlays.js";
@@ -271,6 +271,20 @@ function announce(text) {
   at("announce").textContent = text;
 }
 
+// Files that are dropped beside the portal's page would open in place of this one.
+const hasFiles = (event) => event.dataTransfer && [...event.dataTransfer.types].includes("Files");
+addEventListener("dragover", (event) => {
+  if (!hasFiles(event)) return;
+  event.preventDefault();
+  event.dataTransfer.dropEffect = mayPoint() && event.target === at("screen") ? "copy" : "none";
+});
+addEventListener("drop", async (event) => {
+  if (!hasFiles(event)) return;
+  event.preventDefault();
+  if (!mayPoint() || event.target !== at("screen")) return;
+  const failed = await giveFiles(connection, [...event.dataTransfer.files], { type: "drop", ...screen.place(event) });
+  if (failed) notice(failed);
+});
 at("start").onclick = () => {
   send({ type: "start" });
   at("who").focus();

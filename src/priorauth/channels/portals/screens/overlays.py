@@ -13,8 +13,17 @@ from playwright.async_api import FileChooser, Page
 
 from priorauth.channels.portals.screens.gone import unless_gone
 from priorauth.channels.portals.screens.pickers import Field, Pick
-from priorauth.domain.live.inputs import Answer, AnswerDialog, ChooseOptions, Dismiss, GiveFiles, SetValue
-from priorauth.domain.live.views import Chooser, Dialog, DialogKind, Download, Overlay, Picker
+from priorauth.channels.portals.screens.sign_ins import Challenge
+from priorauth.domain.live.inputs import (
+    Answer,
+    AnswerDialog,
+    ChooseOptions,
+    Dismiss,
+    GiveCredentials,
+    GiveFiles,
+    SetValue,
+)
+from priorauth.domain.live.views import Chooser, Dialog, DialogKind, Download, Overlay, Picker, SignIn
 
 # What a page writes into a dialog is shown up to here.
 _MESSAGE_LIMIT: Final = 4_000
@@ -50,6 +59,7 @@ class Overlays:
         self._pickers: dict[int, tuple[Picker, Field]] = {}
         self._choosers: dict[int, tuple[Chooser, FileChooser]] = {}
         self._downloads: dict[int, tuple[Download, bytes]] = {}
+        self._sign_ins: dict[int, tuple[SignIn, Challenge]] = {}
         self._answering: set[asyncio.Task[None]] = set()
 
     def begin(self) -> None:
@@ -58,7 +68,13 @@ class Overlays:
 
     def open(self) -> tuple[Overlay, ...]:
         """Return what is open."""
-        kept: list[dict[int, tuple[Any, Any]]] = [self._dialogs, self._pickers, self._choosers, self._downloads]
+        kept: list[dict[int, tuple[Any, Any]]] = [
+            self._dialogs,
+            self._pickers,
+            self._choosers,
+            self._downloads,
+            self._sign_ins,
+        ]
         return tuple(sorted((overlay for each in kept for overlay, _ in each.values()), key=lambda one: one.id))
 
     def content(self, download_id: int) -> bytes | None:
@@ -84,6 +100,17 @@ class Overlays:
                 del self._dialogs[key]
         overlay = Dialog(id=self._new_id(), dialog=question.kind, message=question.message, default="")
         self._dialogs[overlay.id] = overlay, question
+        self._changed()
+
+    def ask_to_sign_in(self, page: Page, challenge: Challenge | None) -> None:
+        """Ask for what a page's server wants, in place of what it has asked before; None: it asks for nothing."""
+        others = self._sign_ins_of_others(page)
+        if challenge is None and len(others) == len(self._sign_ins):
+            return
+        self._sign_ins = others
+        if challenge is not None:
+            overlay = SignIn(id=self._new_id(), origin=challenge.origin)
+            self._sign_ins[overlay.id] = overlay, challenge
         self._changed()
 
     def offer_picker(self, tab: int, pick: Pick, field: Field) -> None:
@@ -124,6 +151,7 @@ class Overlays:
         """Put away what a page asked that has closed."""
         self._dialogs = {key: held for key, held in self._dialogs.items() if held[1].page is not page}
         self._choosers = {key: asked for key, asked in self._choosers.items() if asked[1].page is not page}
+        self._sign_ins = self._sign_ins_of_others(page)
         self._changed()
 
     def put_away(self) -> None:
@@ -131,9 +159,12 @@ class Overlays:
         self._is_on = False
         for _, dialog in self._dialogs.values():
             self._run(dialog.dismiss())
-        for kept in (self._dialogs, self._pickers, self._choosers, self._downloads):
+        for kept in (self._dialogs, self._pickers, self._choosers, self._downloads, self._sign_ins):
             kept.clear()
         self._changed()
+
+    def _sign_ins_of_others(self, page: Page) -> dict[int, tuple[SignIn, Challenge]]:
+        return {key: held for key, held in self._sign_ins.items() if held[1].page is not page}
 
     def _answer(self, answer: Answer) -> bool:
         held = self._dialogs.get(answer.overlay)
@@ -150,6 +181,8 @@ class Overlays:
             del self._choosers[answer.overlay]
             files = [{"name": each.name, "mimeType": each.media_type, "buffer": each.content} for each in answer.files]
             self._run(asked[1].set_files(files))  # type: ignore[arg-type]
+        elif isinstance(answer, GiveCredentials) and answer.overlay in self._sign_ins:
+            self._sign_ins.pop(answer.overlay)[1].enter(answer.user, answer.password)
         elif isinstance(answer, Dismiss):
             return self._dismiss(answer.overlay)
         else:
@@ -164,6 +197,7 @@ class Overlays:
             self._pickers.pop(overlay, None),
             self._choosers.pop(overlay, None),
             self._downloads.pop(overlay, None),
+            self._sign_ins.pop(overlay, None),
         )
         return held is not None or any(others)
 

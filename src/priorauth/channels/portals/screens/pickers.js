@@ -13,6 +13,7 @@
   // A page that takes the focus back each time it is taken away must not hang over it.
   const AT_MOST_A_SECOND = 100;
   const COPIES_A_SECOND = 5;
+  const PICKERS_APART_MS = 200;
   const TEXT_LIMIT = 200000;
   const pickers = { on: true, fields: new Map(), next: 1, touched: false, scrolled: false, taken: 0, since: 0, wrapped: false };
   globalThis.priorauthPickers = pickers;
@@ -266,6 +267,16 @@
     if (pickers.on && text && ++copies.told <= COPIES_A_SECOND) tell({ type: "copied", text: text.slice(0, TEXT_LIMIT) });
   }
 
+  // A script that opens pickers without end has one shown now and then.
+  function isTooSoon() {
+    const now = performance.now();
+    if (now - opened < PICKERS_APART_MS) return true;
+    opened = now;
+    return false;
+  }
+
+  let opened = -Infinity;
+
   // From the methods of the page's own world.
   function onMethod(event) {
     const what = event.detail;
@@ -278,9 +289,7 @@
     }
     // As the browser itself: only soon after the person has done something.
     if (!pickers.on || !navigator.userActivation.isActive) return;
-    if (what === "picker") {
-      if (!offerAny(event)) return;
-    }
+    if (what === "picker" && !isTooSoon() && !offerAny(event)) return;
     event.preventDefault();
     if (what.startsWith("copy ")) copied(what.slice("copy ".length));
   }

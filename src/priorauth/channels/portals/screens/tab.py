@@ -9,18 +9,20 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
-from playwright.async_api import BrowserContext, CDPSession, Page
+from playwright.async_api import BrowserContext, CDPSession, HttpCredentials, Page
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Frame as PageFrame
 
 from priorauth.channels.portals.screens.cast import Cast
+from priorauth.channels.portals.screens.drops import drop_files
 from priorauth.channels.portals.screens.frames import FramePickers
 from priorauth.channels.portals.screens.gone import unless_gone
 from priorauth.channels.portals.screens.hands import Hands
 from priorauth.channels.portals.screens.history import History
 from priorauth.channels.portals.screens.pickers import DocumentListener, Field, Pick, Pickers
+from priorauth.channels.portals.screens.sign_ins import Challenge, SignIns
 from priorauth.domain.errors import whereabouts
-from priorauth.domain.live.inputs import Direction
+from priorauth.domain.live.inputs import Direction, DropFiles
 from priorauth.domain.live.views import Frame
 
 _log = structlog.get_logger(__name__)
@@ -40,6 +42,8 @@ class Listener:
         on_navigate: Callable[[int, Direction], None],
         on_withdrawn: Callable[[int], None],
         on_told: Callable[[str, str], None],
+        on_challenge: Callable[[int], None],
+        on_signed_in: Callable[[int, HttpCredentials], None],
     ) -> None:
         self.on_frame = on_frame
         self.on_pick = on_pick
@@ -49,9 +53,14 @@ class Listener:
         self.on_navigate = on_navigate
         self.on_withdrawn = on_withdrawn
         self.on_told = on_told
+        self.on_challenge = on_challenge
+        self.on_signed_in = on_signed_in
 
 
 _GOING_SECONDS = 2.0
+_NOT_DROPPED = "The page takes no files at this place. Drop them where it asks for files, or press its button."
+_DROP_UNKNOWN = "The page has not answered. Look whether the files are there before you drop them again."
+_NOT_SIGNED_IN = "The portal has not answered what you entered. Reload the page to try again."
 _TITLE_SECONDS = 0.25
 _TITLE_LIMIT = 200
 
@@ -97,7 +106,9 @@ class ScreenTab:
         )
         self._distant = FramePickers(context=context, page=page, told=self._of_documents)
         self._history = History(page, tell=told.on_told)
+        self._sign_ins = SignIns(page, on_entry=self._enter, on_change=lambda: told.on_challenge(tab_id))
         self._is_going = False
+        self._is_dropping = False
         self._working: set[asyncio.Task[None]] = set()
 
     def want(self, *, cast: bool, hands: bool) -> None:
@@ -117,10 +128,21 @@ class ScreenTab:
             self._is_going = True
             self._run(self._go(self._cdp, to))
 
+    def drop(self, drop: DropFiles) -> None:
+        """Drop files on a place of the page. While others are still dropped, nothing more is."""
+        if self._cdp is not None and not self._is_dropping:
+            self._is_dropping = True
+            self._run(self._drop(self._cdp, drop))
+
     @property
     def is_of_form(self) -> bool:
         """Whether the page that is shown was sent with a form."""
         return self._history.is_of_form
+
+    @property
+    def challenge(self) -> Challenge | None:
+        """What the server of the page that is shown asks for by HTTP authentication."""
+        return self._sign_ins.challenge
 
     @property
     def is_cast(self) -> bool:
@@ -172,6 +194,27 @@ class ScreenTab:
             pass
         finally:
             self._is_going = False
+
+    async def _drop(self, cdp: CDPSession, drop: DropFiles) -> None:
+        try:
+            taken = await drop_files(cdp, drop, is_wanted=lambda: self._wants_hands)
+            if not taken:
+                self._told.on_told(_DROP_UNKNOWN if taken is None else _NOT_DROPPED, "drop_not_taken")
+        finally:
+            self._is_dropping = False
+
+    def _enter(self, challenge: Challenge, user: str, password: str) -> None:
+        if self._cdp is not None:
+            self._run(self._sign_in(self._cdp, challenge, user, password))
+
+    async def _sign_in(self, cdp: CDPSession, challenge: Challenge, user: str, password: str) -> None:
+        is_met = await challenge.is_met(cdp, user, password, is_wanted=lambda: self._wants_hands)
+        if is_met is None:
+            self._told.on_told(_NOT_SIGNED_IN, "sign_in_not_sent")
+        elif is_met:
+            self._told.on_signed_in(self.id, challenge.credentials(user, password))
+        else:
+            self._told.on_challenge(self.id)
 
     async def _let_off(self, pickers: Pickers, hands: Hands) -> None:
         await pickers.end()

@@ -175,6 +175,7 @@ class Boundary:
         static: patterns of paths of style sheets, scripts, images and fonts; no query string.
         refuse: requests that never leave, whatever else is declared.
         headers: names of request headers that the portal's pages add, in lower case, such as `x-csrf-token`.
+            `authorization` lets HTTP authentication through, and with it what a script puts there.
         path_parameters: names of parameters that paths may carry (`/a;jsessionid=1`); others are refused.
         starts: which of the writes start a draft, and where the portal's answer names it.
         sign_in: pattern of the paths of the sign-in page. A final request that is answered by a redirect to it was not
