@@ -14,7 +14,7 @@ from sqlalchemy.exc import DatabaseError
 from priorauth.bootstrap.logs import configure_logging
 from priorauth.domain.errors import UserFault
 from priorauth.domain.organizations import Environment
-from priorauth.settings import Settings
+from priorauth.settings import Settings, unknown_variables
 
 if TYPE_CHECKING:
     from priorauth.store.database import Database
@@ -27,6 +27,9 @@ DataDir = Annotated[
 
 def read_settings(given: dict[str, Any]) -> Settings:
     """Return the settings with what was given on the command line, which wins over the environment."""
+    for name, near in unknown_variables().items():
+        meant = f"did you mean {' or '.join(near)}?" if near else "`priorauth settings` lists those that are."
+        typer.echo(f"priorauth: {name} is no setting and has no effect; {meant}", err=True)
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except SettingsError as error:
@@ -35,7 +38,10 @@ def read_settings(given: dict[str, Any]) -> Settings:
     except ValidationError as error:
         for fault in error.errors(include_url=False):
             name = str(fault["loc"][0])
-            typer.echo(f"priorauth: PRIORAUTH_{name.upper()} or its option: {fault['msg']}.", err=True)
+            typer.echo(
+                f"priorauth: PRIORAUTH_{name.upper()} or its option: {fault['msg'].removeprefix('Value error, ')}.",
+                err=True,
+            )
         typer.echo("priorauth: unset what is wrong; then `priorauth settings` explains every setting.", err=True)
         raise typer.Exit(2) from None
 

@@ -12,6 +12,7 @@ import typer
 from priorauth import faultpoints
 from priorauth.bootstrap import nodes
 from priorauth.bootstrap.children import supervised_worker
+from priorauth.bootstrap.doctor.machine import require_configured
 from priorauth.bootstrap.engines import isolation_settings
 from priorauth.bootstrap.logs import configure_logging, log_faults_of
 from priorauth.bootstrap.portals import portals_here
@@ -31,6 +32,7 @@ def serve(host: Host = None, port: Port = None, data_dir: DataDir = None) -> Non
     """Run the API, a worker and, in the sandbox environment, the simulated payers, all in one."""
     settings = _settings(host=host, port=port, data_dir=data_dir)
     with told():
+        require_configured(settings)
         _require_browser(settings)
         run = nodes.all_in_one if settings.database_url is None else _with_a_worker
         asyncio.run(_run("priorauth", run(settings)))
@@ -41,6 +43,7 @@ def api(host: Host = None, port: Port = None, data_dir: DataDir = None) -> None:
     settings = _settings(host=host, port=port, data_dir=data_dir)
     with told():
         _require_postgresql(settings, "api")
+        require_configured(settings)
         asyncio.run(_run("priorauth api", nodes.api(settings)))
 
 
@@ -56,6 +59,7 @@ def worker(
     settings = _settings(worker_host=worker_host, worker_port=worker_port, data_dir=data_dir)
     with told():
         _require_postgresql(settings, "worker")
+        require_configured(settings)
         _require_browser(settings)
         asyncio.run(_run("priorauth worker", nodes.worker(settings), while_stdin_is_open=while_stdin_is_open))
 
