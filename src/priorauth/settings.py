@@ -1,9 +1,13 @@
 """Every setting of the server, in one class: read from `PRIORAUTH_…` variables, explained by `priorauth settings`."""
 
+import difflib
 import ipaddress
+import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Literal
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import DirectoryPath, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import (
@@ -17,6 +21,11 @@ from priorauth import faultpoints
 from priorauth.domain.organizations import Environment
 
 _PROXY: Final = re.compile(r"http://(?:[^:@/\s]*:[^@/\s]*@)?(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})/?")
+_PREFIX = "PRIORAUTH_"
+# What else begins so and is somebody's: of setup, of the compose file, of the browsers' launcher.
+_NO_SETTINGS = re.compile(r"PRIORAUTH_(SETUP_BROWSER|SITE|IMAGE|NODES|NODE_PORT|LAUNCH_[A-Z_]+)")
+_STORES = ("abfs", "abfss", "adl", "az", "azure", "file", "gs", "http", "https", "s3", "s3a")
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 
 class Settings(BaseSettings):
@@ -210,6 +219,12 @@ class Settings(BaseSettings):
         0.0, ge=0, le=1, description="The share of all requests at which the simulated portals fail."
     )
     sandbox_failure_seed: int = Field(0, description="What the simulated portals' failures are drawn from.")
+    start_despite: str = Field(
+        "",
+        pattern=r"^((folder|address|screenshots)(,(folder|address|screenshots))*)?$",
+        description="The checks of `priorauth doctor` whose faults production starts with nevertheless, apart by "
+        "commas: folder, address, screenshots.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
     faultpoints: str | None = Field(
         None,
@@ -242,6 +257,55 @@ class Settings(BaseSettings):
             raise ValueError("expected http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, percent-encoded")
         return given
 
+    @field_validator("database_url")
+    @classmethod
+    def _names_a_postgresql(cls, given: SecretStr | None) -> SecretStr | None:
+        if given is None:
+            return None
+        # What was given may hold a password, and is not repeated.
+        wanted = "write postgresql://user:password@host/database, with %40 for an @ within the password"
+        parts = _parts(given.get_secret_value(), wanted)
+        if parts.scheme not in ("postgresql", "postgres", "postgresql+psycopg"):
+            raise ValueError(f"{parts.scheme or 'a text without a scheme'} is no PostgreSQL; {wanted}")
+        if not parts.path.strip("/"):
+            raise ValueError(f"it names no database; {wanted}")
+        if "/" in parts.path.strip("/"):
+            raise ValueError(f"{parts.path} is no database's name; {wanted}")
+        return given
+
+    @field_validator("files_url")
+    @classmethod
+    def _names_a_store(cls, given: str | None) -> str | None:
+        if given is not None and _parts(given, "write s3://bucket/prefix").scheme not in _STORES:
+            raise ValueError(
+                "it names no object store; write s3://bucket/prefix, or unset it: files then lie in the data folder"
+            )
+        return given
+
+    @field_validator("public_base_url", "worker_url", "sandbox_url")
+    @classmethod
+    def _is_of_the_web(cls, given: str | None) -> str | None:
+        if given is None:
+            return None
+        parts = _parts(given, "write https://host")
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"{given} is no address of the web; write https://host")
+        if parts.query or parts.fragment:
+            raise ValueError(f"{given} goes on after its path; write https://host")
+        return given
+
+    @field_validator("host", "worker_host", "sandbox_host")
+    @classmethod
+    def _is_a_host(cls, given: str) -> str:
+        try:
+            ipaddress.ip_address(given)
+        except ValueError:
+            if _HOST.fullmatch(given) is None:
+                raise ValueError(
+                    f"{given!r} is no address to listen on; write one without scheme and port, such as 0.0.0.0"
+                ) from None
+        return given
+
     @field_validator("forwarded_allow_ips")
     @classmethod
     def _are_networks(cls, given: str) -> str:
@@ -264,3 +328,34 @@ class Settings(BaseSettings):
         if folder is None or not Path(folder).is_dir():
             return init_settings, env_settings
         return init_settings, env_settings, SecretsSettingsSource(settings_cls, secrets_dir=folder)
+
+
+def unknown_variables(given: Mapping[str, str] = os.environ) -> dict[str, list[str]]:
+    """Return what is named like a setting and is none: variables, and files of `secrets_dir`.
+
+    Args:
+        given: The environment.
+
+    Returns:
+        Each name, with up to two settings that it nearly names.
+    """
+    known = [name.upper() for name in Settings.model_fields]
+    folder = Path(given.get(f"{_PREFIX}SECRETS_DIR") or "/nonexistent")
+    files = [each.name.upper() for each in folder.iterdir()] if folder.is_dir() else []
+    named = sorted({name.upper() for name in (*given, *files) if name.upper().startswith(_PREFIX)})
+    unknown = [name for name in named if name.removeprefix(_PREFIX) not in known and not _NO_SETTINGS.fullmatch(name)]
+    return {name: [_PREFIX + near for near in _nearest(name.removeprefix(_PREFIX), known)] for name in unknown}
+
+
+def _nearest(name: str, known: list[str]) -> list[str]:
+    return difflib.get_close_matches(name, known, n=2, cutoff=0.66)
+
+
+def _parts(url: str, wanted: str) -> SplitResult:
+    """Return the parts of a URL. Raises ValueError, which says what is wanted, and repeats nothing of the URL."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise ValueError(f"it is no URL, or its port is no number up to 65535; {wanted}") from None
+    return parts

@@ -11,11 +11,14 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from pydantic import SecretStr
+from typer.testing import CliRunner
 
-from priorauth.bootstrap.doctor import data, machine
+from priorauth.bootstrap.doctor import data, examination, machine
 from priorauth.bootstrap.doctor.findings import Finding, Level, findings
 from priorauth.bootstrap.storage import blobs_of
+from priorauth.cli.main import app
 from priorauth.commands.record import enqueue_next
+from priorauth.domain.errors import UserFault
 from priorauth.domain.organizations import Environment
 from priorauth.domain.portals.health import DOWN_AFTER, PortalHealth
 from priorauth.settings import Settings
@@ -167,7 +170,6 @@ PRODUCTION = {"environment": Environment.PRODUCTION}
     [
         ({"public_base_url": "https://priorauth.example.org", **PRODUCTION}, Level.OK),
         ({"public_base_url": "http://priorauth.example.org", **PRODUCTION}, Level.FAULT),
-        ({"public_base_url": "priorauth.example.org", **PRODUCTION}, Level.FAULT),
         (PRODUCTION, Level.WARNING),
         ({}, Level.OK),
     ],
@@ -200,3 +202,54 @@ def test_the_command_says_a_line_a_check_and_fails_on_a_fault(tmp_path: Path) ->
     assert {*parts} == {"network", "identity", "files", "sandbox", "memory", "resolver"}
     assert {*parts.values()} <= {"ok", "warning"}
     assert not (tmp_path / "nothing").exists()
+
+
+def test_every_check_has_its_line_whatever_fails(home: Home, settings: Settings) -> None:
+    _ = home
+    broken = settings.model_copy(update={"database_url": SecretStr("postgresql://user@127.0.0.1:1/priorauth")})
+
+    found = dict(examination.examine_data(broken))
+
+    assert [*found] == [*data.CHECKS]
+    assert found["database"].level is Level.FAULT
+
+
+def test_a_check_that_fails_unforeseen_is_a_finding() -> None:
+    def surprising(_: None) -> Finding:
+        raise KeyError("surprise")
+
+    found = dict(findings({"first": surprising, "second": lambda _: Finding(Level.OK, "Fine.")}, None))
+
+    assert "surprise" in found["first"].said
+    assert found["second"].level is Level.OK
+
+
+@pytest.mark.parametrize("command", ["serve", "api", "worker"])
+def test_production_does_not_start_in_a_fault_of_its_configuration(command: str, tmp_path: Path) -> None:
+    environment = {
+        "PRIORAUTH_ENVIRONMENT": "production",
+        "PRIORAUTH_DATA_DIR": str(tmp_path / "data"),
+        "PRIORAUTH_DATABASE_URL": "postgresql://user@127.0.0.1:1/priorauth",
+        "PRIORAUTH_PUBLIC_BASE_URL": "http://priorauth.example",
+        "PRIORAUTH_SCREENSHOTS_DIR": str(tmp_path),
+    }
+
+    refused = CliRunner().invoke(app, [command], env=environment)
+
+    assert refused.exit_code == 1
+    assert "address: http://priorauth.example carries keys" in refused.output
+    assert "PRIORAUTH_START_DESPITE=address,screenshots starts it nevertheless" in refused.output
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_fault_of_configuration_is_accepted_by_name(tmp_path: Path) -> None:
+    production = Settings(
+        data_dir=tmp_path, public_base_url="http://priorauth.example", environment=Environment.PRODUCTION
+    )
+    (tmp_path / "data.key").touch(mode=0o644)
+    tmp_path.chmod(0o755)
+
+    with pytest.raises(UserFault, match=r"folder: Others may read"):
+        machine.require_configured(production.model_copy(update={"start_despite": "address"}))
+    machine.require_configured(production.model_copy(update={"start_despite": "address,folder"}))
+    machine.require_configured(production.model_copy(update={"environment": Environment.SANDBOX}))

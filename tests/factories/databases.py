@@ -83,6 +83,9 @@ def postgres_database(folder: Path) -> Iterator[str]:
     """Give the URL of a prepared, empty PostgreSQL whose keys lie in `folder`."""
     template = _prepared_postgres()
     copy_prepared(folder)
+    # A folder with a database of its own is not served over another.
+    for file in folder.glob("priorauth.db*"):
+        file.unlink()
     with postgres.fresh_database(template) as url:
         yield url
 

@@ -79,3 +79,62 @@ def test_a_proxy_that_nothing_can_come_from_is_refused(given: str, capsys: pytes
     with pytest.raises(typer.Exit):
         read_settings({"forwarded_allow_ips": given})
     assert "PRIORAUTH_FORWARDED_ALLOW_IPS" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("DATABASE_URL", "mysql://user:secret@db/priorauth", "mysql is no PostgreSQL; write postgresql://"),
+        ("DATABASE_URL", "db.example/priorauth", "a text without a scheme is no PostgreSQL"),
+        ("DATABASE_URL", "postgresql://user:secret@db", "it names no database"),
+        ("DATABASE_URL", "postgresql://user:secret@db:port/priorauth", "its port is no number"),
+        ("DATABASE_URL", "postgresql://user:sec/ret@db/priorauth", "%40 for an @"),
+        ("FILES_URL", "/srv/files", "it names no object store; write s3://bucket/prefix"),
+        ("PUBLIC_BASE_URL", "priorauth.example", "write https://host"),
+        ("WORKER_URL", "ftp://worker", "write https://host"),
+        ("HOST", "http://0.0.0.0:8080", "no address to listen on"),
+        ("START_DESPITE", "everything", "PRIORAUTH_START_DESPITE"),
+    ],
+)
+def test_a_wrong_setting_gets_a_sentence_that_repeats_no_password(
+    name: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(f"PRIORAUTH_{name}", value)
+
+    with pytest.raises(typer.Exit):
+        read_settings({})
+
+    printed = capsys.readouterr().err
+    assert said in printed
+    assert "sec" not in printed.replace("PRIORAUTH_SECRETS_DIR", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", "postgresql://user:p%40ss@[::1]:5432/priorauth?sslmode=require"),
+        ("DATABASE_URL", "postgres:///priorauth?host=/run/postgresql"),
+        ("PUBLIC_BASE_URL", "https://priorauth.example/below"),
+        ("HOST", "::"),
+        ("SANDBOX_HOST", "sandbox"),
+        ("START_DESPITE", "folder,address"),
+    ],
+)
+def test_a_right_setting_is_taken(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"PRIORAUTH_{name}", value)
+
+    read_settings({})
+
+
+def test_an_unknown_variable_is_told_with_the_nearest_name(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PRIORAUTH_DATABSE_URL", "postgresql://user:secret@db/priorauth")
+    monkeypatch.setenv("PRIORAUTH_SITE", "of the compose file")
+
+    read_settings({})
+
+    printed = capsys.readouterr().err
+    assert "PRIORAUTH_DATABSE_URL is no setting and has no effect; did you mean PRIORAUTH_DATABASE_URL" in printed
+    assert "PRIORAUTH_SITE" not in printed
+    assert "secret" not in printed

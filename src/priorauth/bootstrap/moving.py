@@ -4,9 +4,7 @@ import asyncio
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-import sqlalchemy as sa
-
-from priorauth.bootstrap.storage import database_of, sealer_of
+from priorauth.bootstrap.storage import database_of, destination_of, sealer_of
 from priorauth.commands import workers
 from priorauth.commands.record import enqueue_next, load
 from priorauth.settings import Settings
@@ -44,7 +42,7 @@ def move(settings: Settings) -> Moved:
         raise CannotMove("Name the PostgreSQL to move to with --to or PRIORAUTH_DATABASE_URL: postgresql://….")
     if not (folder / DATABASE).is_file():
         raise CannotMove(f"{folder} has no database to move. Name the server's folder with --data-dir.")
-    destination = sa.make_url(url.get_secret_value()).set(query={}).render_as_string(hide_password=True)
+    destination = destination_of(url.get_secret_value())
     with ExitStack() as stack:
         stack.enter_context(data_folder.held(folder))
         stack.enter_context(data_folder.keys_held(folder, exchanging=True))

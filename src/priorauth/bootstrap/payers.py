@@ -18,20 +18,22 @@ def read_payer(folder: Path) -> PayerFolder:
     return read_folder(folder, portals=frozenset(ADAPTERS), judge_member=check_portal)
 
 
-def add_payer(database: Database, found: PayerFolder, settings: Settings) -> None:
-    """Put a payer into the catalog; in the sandbox every organization may use it, and its portal knows its members.
+def add_payer(database: Database, found: PayerFolder, settings: Settings) -> bool:
+    """Put a payer into the catalog; say whether that changed anything.
 
+    In the sandbox every organization may use it, and its portal knows its members.
     Members are written first: a crash in between leaves people whom nobody asks for.
     """
     is_sandbox = settings.environment is Environment.SANDBOX
     if is_sandbox:
         seed_members(settings.data_dir / "sandbox", found.payer.portal.id, found.members)
 
-    def operation(tx: Transaction) -> None:
-        tx.catalog.put_payer(settings.environment, found.payer)
+    def operation(tx: Transaction) -> bool:
+        changed = tx.catalog.put_payer(settings.environment, found.payer) is not None
         if is_sandbox:
             sandbox.give_accounts(tx)
             for organization in tx.organizations.all():
                 grant_everything(tx, organization)
+        return changed
 
-    database.write_now(operation)
+    return database.write_now(operation)

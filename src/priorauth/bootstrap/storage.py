@@ -5,6 +5,8 @@ import binascii
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import sqlalchemy as sa
+
 from priorauth.domain.organizations import Environment
 from priorauth.settings import Settings
 from priorauth.store import data_folder
@@ -17,6 +19,7 @@ from priorauth.store.encryption.keys import FaultyKey
 from priorauth.store.encryption.sealing import Sealer
 from priorauth.store.ids import present
 from priorauth.store.keeping import moved
+from priorauth.store.keeping.backups import DATABASE
 from priorauth.store.transaction import Transaction
 
 
@@ -25,8 +28,10 @@ def opened_database(settings: Settings, *, beside: bool = False) -> Iterator[Dat
     """Open the installation's database; `beside` a server that may be running, which hears what is changed.
 
     Creates folder, schema and, in the sandbox, the catalog and its accounts where they are missing; a new version of
-    the catalog is the server's to install. Raises DataFolderInUse while the key is exchanged.
+    the catalog is the server's to install. Raises DataFolderInUse while the key is exchanged, Moved.
     """
+    if settings.database_url is not None:
+        moved.require_moved(settings.data_dir)
     with data_folder.keys_held(settings.data_dir), database_of(settings, beside=beside) as database:
         if settings.environment is Environment.SANDBOX and not (beside and database.read_now(_is_furnished)):
             from priorauth.bootstrap import sandbox  # noqa: PLC0415 - its catalog is the largest import of a command
@@ -54,11 +59,18 @@ def database_of(settings: Settings, *, beside: bool = False) -> Iterator[Databas
         database_url=url.get_secret_value() if url is not None else None,
         server_key=given_server_key(settings),
     )
+    if url is not None and not (settings.data_dir / DATABASE).exists():
+        moved.belong(settings.data_dir, to=destination_of(url.get_secret_value()))
     database = Database(address, sealer_of(settings), connections=settings.database_connections, beside=beside)
     try:
         yield database
     finally:
         database.close()
+
+
+def destination_of(url: str) -> str:
+    """Return a database's URL without password and options, to be shown."""
+    return sa.make_url(url).set(query={}).render_as_string(hide_password=True)
 
 
 def given_keys(settings: Settings) -> tuple[bytes, ...] | None:

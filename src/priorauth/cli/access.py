@@ -26,18 +26,19 @@ def grant(
 ) -> None:
     """Let an organization act for a provider at a payer, at once."""
 
-    def operation(tx: Transaction) -> None:
+    def operation(tx: Transaction) -> bool:
         owner = _organization(tx, organization)
         if tx.catalog.provider(environment, npi) is None:
             raise UserFault(f"There is no provider {npi}. `priorauth providers add` adds it.")
         if tx.catalog.payer(environment, payer) is None:
             known = ", ".join(each.id for each in tx.catalog.payers(environment)) or "none yet"
             raise UserFault(f"There is no payer {payer}. Payers that there are: {known}.")
-        tx.catalog.allow(owner.id, environment, npi=npi, payer_id=payer)
+        return tx.catalog.allow(owner.id, environment, npi=npi, payer_id=payer)
 
     with opened(data_dir, environment) as database:
-        database.write_now(operation)
-    typer.echo(f"{organization} may act for {npi} at {payer}.")
+        is_new = database.write_now(operation)
+    said = "." if is_new else " already. Nothing changed."
+    typer.echo(f"{organization} may act for {npi} at {payer}{said}")
 
 
 @app.command("revoke")
@@ -50,10 +51,13 @@ def revoke(
 ) -> None:
     """Take the access away: no new cases. Cases that exist go on."""
     with opened(data_dir, environment) as database:
-        database.write_now(
+        was_granted = database.write_now(
             lambda tx: tx.catalog.disallow(_organization(tx, organization).id, environment, npi=npi, payer_id=payer)
         )
-    typer.echo(f"{organization} may not act for {npi} at {payer} any more.")
+    if was_granted:
+        typer.echo(f"{organization} may not act for {npi} at {payer} any more.")
+    else:
+        typer.echo(f"{organization} had no access for {npi} at {payer}. Nothing changed.")
 
 
 @app.command("list")

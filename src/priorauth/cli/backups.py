@@ -11,6 +11,7 @@ from priorauth.bootstrap.logs import configure_logging
 from priorauth.cli.common import DataDir, read_settings, told
 from priorauth.domain.errors import UserFault
 from priorauth.store.keeping import backups as copies
+from priorauth.store.keeping import moved
 from priorauth.store.keeping.backups import Manifest
 
 _APART = (
@@ -66,6 +67,8 @@ def mark_restored(data_dir: DataDir = None) -> None:
     settings = read_settings({"data_dir": data_dir})
     configure_logging("warning")
     with told():
+        if settings.database_url is None:
+            moved.require_here(settings.data_dir)
         if settings.database_url is None and not (settings.data_dir / copies.DATABASE).exists():
             raise UserFault(f"{settings.data_dir} has no database. Name the server's folder with --data-dir.")
         _tell(backups.mark_restored(settings))

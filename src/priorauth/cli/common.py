@@ -14,7 +14,7 @@ from sqlalchemy.exc import DatabaseError
 from priorauth.bootstrap.logs import configure_logging
 from priorauth.domain.errors import UserFault
 from priorauth.domain.organizations import Environment
-from priorauth.settings import Settings
+from priorauth.settings import Settings, unknown_variables
 
 if TYPE_CHECKING:
     from priorauth.store.database import Database
@@ -27,6 +27,9 @@ DataDir = Annotated[
 
 def read_settings(given: dict[str, Any]) -> Settings:
     """Return the settings with what was given on the command line, which wins over the environment."""
+    for name, near in unknown_variables().items():
+        meant = f"did you mean {' or '.join(near)}?" if near else "`priorauth settings` lists those that are."
+        typer.echo(f"priorauth: {name} is no setting and has no effect; {meant}", err=True)
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except SettingsError as error:
@@ -35,7 +38,10 @@ def read_settings(given: dict[str, Any]) -> Settings:
     except ValidationError as error:
         for fault in error.errors(include_url=False):
             name = str(fault["loc"][0])
-            typer.echo(f"priorauth: PRIORAUTH_{name.upper()} or its option: {fault['msg']}.", err=True)
+            typer.echo(
+                f"priorauth: PRIORAUTH_{name.upper()} or its option: {fault['msg'].removeprefix('Value error, ')}.",
+                err=True,
+            )
         typer.echo("priorauth: unset what is wrong; then `priorauth settings` explains every setting.", err=True)
         raise typer.Exit(2) from None
 
@@ -61,8 +67,26 @@ def opened(data_dir: Path | None, environment: Environment | None = None) -> "It
     configure_logging("warning")
     from priorauth.bootstrap import storage
 
+    missing = missing_keys(settings.data_dir)
     with told(), storage.opened_database(settings, beside=True) as database:
+        tell_of_new_keys(missing)
         yield database
+
+
+def missing_keys(folder: Path) -> list[Path]:
+    """Return the key files that a data folder does not have yet."""
+    return [path for name in ("data.key", "server.key") if not (path := folder / name).exists()]
+
+
+def tell_of_new_keys(missing: Sequence[Path]) -> None:
+    """Say on standard error which of the key files were made since they were missing, and to keep a copy."""
+    made = " and ".join(str(path) for path in missing if path.exists())
+    if made:
+        typer.echo(
+            f"priorauth: made {made}. Back this up now, apart from the data folder's backups: without it nothing in "
+            "the database can be read any more.",
+            err=True,
+        )
 
 
 def _cell(value: object) -> str:

@@ -50,6 +50,9 @@ COMMANDS = {
         "priorauth.cli.explaining:explain_settings",
         "Explain every setting: its variable, its present value, what it means.",
     ),
+    "authorizations": Place(
+        "priorauth.cli.authorizations:app", "Authorizations: where each is, and what its work does."
+    ),
     "organizations": Place("priorauth.cli.organizations:app", "Organizations."),
     "keys": Place("priorauth.cli.keys:app", "API keys."),
     "providers": Place("priorauth.cli.providers:app", "Providers."),

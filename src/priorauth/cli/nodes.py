@@ -3,8 +3,9 @@
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -12,13 +13,14 @@ import typer
 from priorauth import faultpoints
 from priorauth.bootstrap import nodes
 from priorauth.bootstrap.children import supervised_worker
+from priorauth.bootstrap.doctor.machine import require_configured
 from priorauth.bootstrap.engines import isolation_settings
 from priorauth.bootstrap.logs import configure_logging, log_faults_of
 from priorauth.bootstrap.portals import portals_here
 from priorauth.bootstrap.storage import opened_database
 from priorauth.channels.portals.chromium import find_chromium
 from priorauth.channels.portals.isolation.launching import require
-from priorauth.cli.common import DataDir, read_settings, told
+from priorauth.cli.common import DataDir, missing_keys, read_settings, tell_of_new_keys, told
 from priorauth.domain.errors import UserFault
 from priorauth.domain.organizations import Environment
 from priorauth.settings import Settings
@@ -31,9 +33,11 @@ def serve(host: Host = None, port: Port = None, data_dir: DataDir = None) -> Non
     """Run the API, a worker and, in the sandbox environment, the simulated payers, all in one."""
     settings = _settings(host=host, port=port, data_dir=data_dir)
     with told():
+        require_configured(settings)
         _require_browser(settings)
         run = nodes.all_in_one if settings.database_url is None else _with_a_worker
-        asyncio.run(_run("priorauth", run(settings)))
+        missing = missing_keys(settings.data_dir)
+        asyncio.run(_run("priorauth", run(settings), without=missing))
 
 
 def api(host: Host = None, port: Port = None, data_dir: DataDir = None) -> None:
@@ -41,6 +45,7 @@ def api(host: Host = None, port: Port = None, data_dir: DataDir = None) -> None:
     settings = _settings(host=host, port=port, data_dir=data_dir)
     with told():
         _require_postgresql(settings, "api")
+        require_configured(settings)
         asyncio.run(_run("priorauth api", nodes.api(settings)))
 
 
@@ -56,6 +61,7 @@ def worker(
     settings = _settings(worker_host=worker_host, worker_port=worker_port, data_dir=data_dir)
     with told():
         _require_postgresql(settings, "worker")
+        require_configured(settings)
         _require_browser(settings)
         asyncio.run(_run("priorauth worker", nodes.worker(settings), while_stdin_is_open=while_stdin_is_open))
 
@@ -75,7 +81,10 @@ def sandbox(
 
 def migrate(data_dir: DataDir = None) -> None:
     """Bring the database's schema up to date and exit; nodes of the version before go on beside it."""
-    with told(), opened_database(_settings(data_dir=data_dir)):
+    settings = _settings(data_dir=data_dir)
+    missing = missing_keys(settings.data_dir)
+    with told(), opened_database(settings):
+        tell_of_new_keys(missing)
         typer.echo("The database is ready.")
 
 
@@ -123,7 +132,13 @@ async def _sandbox(settings: Settings) -> AsyncIterator[nodes.Node]:
         yield nodes.Node(portals[0].url, asyncio.Event())
 
 
-async def _run(name: str, node: AbstractAsyncContextManager[nodes.Node], *, while_stdin_is_open: bool = False) -> None:
+async def _run(
+    name: str,
+    node: AbstractAsyncContextManager[nodes.Node],
+    *,
+    while_stdin_is_open: bool = False,
+    without: Sequence[Path] = (),
+) -> None:
     asked_to_stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     log_faults_of(loop)
@@ -132,6 +147,7 @@ async def _run(name: str, node: AbstractAsyncContextManager[nodes.Node], *, whil
     if while_stdin_is_open:
         loop.add_reader(sys.stdin.fileno(), _until_closed, asked_to_stop)
     async with node as running:
+        tell_of_new_keys(without)
         sys.stdout.write(f"{name} is serving at {running.url}\n")
         sys.stdout.flush()
         waits = [asyncio.create_task(event.wait()) for event in (asked_to_stop, running.stopped)]

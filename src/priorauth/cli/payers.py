@@ -21,14 +21,15 @@ Folder = Annotated[Path, typer.Argument(help="The folder that holds payer.yaml."
 
 
 @app.command("check")
-def check(folder: Folder) -> None:
-    """Say whether a folder describes a payer; if not, every reason with its file and line."""
+def check(folder: Folder, environment: InEnvironment = Environment.SANDBOX) -> None:
+    """Say whether a folder describes a payer that an environment can have; if not, every reason."""
     found = _read(folder)
+    _require_fit(found, environment)
     payer = found.payer
     questions = sum(len(each.item) for each in payer.questionnaires)
     typer.echo(
         f"{payer.id}: {payer.display_name}, {len(payer.services)} services, {len(payer.routes)} routes, "
-        f"{len(payer.questionnaires)} questionnaires with {questions} items. It can be added."
+        f"{len(payer.questionnaires)} questionnaires with {questions} items. It can be added to {environment}."
     )
 
 
@@ -36,13 +37,12 @@ def check(folder: Folder) -> None:
 def add(folder: Folder, environment: InEnvironment = Environment.SANDBOX, data_dir: DataDir = None) -> None:
     """Put a payer into the catalog, or a new version of it: cases that exist keep the version that they began with."""
     found = _read(folder)
-    if environment is Environment.PRODUCTION:
-        with told():
-            _require_address(found.payer.portal.base_url)
+    _require_fit(found, environment)
     settings = read_settings({"data_dir": data_dir, "environment": environment})
     with opened(data_dir, environment) as database:
-        payer_folders.add_payer(database, found, settings)
-    typer.echo(f"{found.payer.id} is in the catalog of {environment}.")
+        changed = payer_folders.add_payer(database, found, settings)
+    said = "." if changed else " already. Nothing changed."
+    typer.echo(f"{found.payer.id} is in the catalog of {environment}{said}")
 
 
 @app.command("list")
@@ -60,6 +60,12 @@ def list_payers(
 def schema() -> None:
     """Print the JSON Schema of payer.yaml, for editors."""
     typer.echo(json.dumps(json_schema(), indent=2))
+
+
+def _require_fit(found: PayerFolder, environment: Environment) -> None:
+    if environment is Environment.PRODUCTION:
+        with told():
+            _require_address(found.payer.portal.base_url)
 
 
 def _require_address(base_url: str | None) -> None:

@@ -5,9 +5,10 @@ from typing import Annotated
 import typer
 
 from priorauth.cli.common import AsJson, DataDir, opened, show
-from priorauth.domain.catalog import Provider, is_npi
+from priorauth.domain.catalog import Provider, is_npi, is_state
 from priorauth.domain.errors import UserFault
 from priorauth.domain.organizations import Environment
+from priorauth.store.transaction import Transaction
 
 app = typer.Typer(help="Providers.", no_args_is_help=True)
 InEnvironment = Annotated[
@@ -27,9 +28,21 @@ def add(
     with opened(data_dir, environment) as database:
         if not is_npi(npi):
             raise UserFault(f"{npi} is no NPI: ten digits, the first 1 or 2, the last a check digit.")
+        if state is not None and not is_state(state):
+            raise UserFault(f"{state} is no state: write its two capital letters, such as TX.")
         provider = Provider(npi, name, state)
-        database.write_now(lambda tx: tx.catalog.put_provider(environment, provider))
-    typer.echo(f"{npi} is in the catalog of {environment}.")
+
+        def operation(tx: Transaction) -> Provider | None:
+            before = tx.catalog.provider(environment, npi)
+            if before != provider:
+                tx.catalog.put_provider(environment, provider)
+            return before
+
+        before = database.write_now(operation)
+    if before is None or before == provider:
+        typer.echo(f"{npi} is in the catalog of {environment}{'.' if before is None else ' already. Nothing changed.'}")
+    else:
+        typer.echo(f"{npi} was {before.name}, {before.state or 'no state'}. It is {name}, {state or 'no state'}, now.")
 
 
 @app.command("list")

@@ -70,6 +70,17 @@ class ServiceCode:
         return CODE_FORMS[self.system].fullmatch(self.code) is not None
 
 
+_STATE = re.compile(
+    "AL|AK|AZ|AR|CA|CO|CT|DE|FL|GA|HI|ID|IL|IN|IA|KS|KY|LA|ME|MD|MA|MI|MN|MS|MO|MT|NE|NV|NH|NJ|NM|NY|NC|ND|OH|OK|OR|PA"
+    "|RI|SC|SD|TN|TX|UT|VT|VA|WA|WV|WI|WY|DC|AS|GU|MP|PR|VI"
+)
+
+
+def is_state(text: str) -> bool:
+    """Say whether a text is the USPS code of a state, of the District of Columbia or of a territory, such as TX."""
+    return _STATE.fullmatch(text) is not None
+
+
 def is_npi(number: str) -> bool:
     """Say whether `number` is a National Provider Identifier: ten digits, first 1 or 2, with the Luhn check digit
     over the prefix 80840 (45 CFR 162.406).

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from priorauth.domain.authorizations import Authorization
 from priorauth.domain.errors import AuthorizationNotFound
 from priorauth.domain.lifecycle import Status
-from priorauth.domain.organizations import Caller
+from priorauth.domain.organizations import Caller, Environment
 from priorauth.store import tables
 from priorauth.store.documents import decode, encode, sortable
 from priorauth.store.encryption.sealing import Sealer
@@ -87,6 +87,14 @@ class Authorizations:
         )
         if before is not None:
             query = query.where(_table.c.id < before)
+        rows = self._connection.execute(query.order_by(_table.c.id.desc()).limit(limit))
+        return [self._opened(row.id, row.document) for row in rows]
+
+    def newest(self, environment: Environment, *, narrowed: Filter, limit: int) -> list[Authorization]:
+        """Return up to `limit` cases of all organizations, newest first. For operators alone."""
+        query = sa.select(_table.c.id, _table.c.document).where(
+            _table.c.environment == environment, *narrowed.clauses(self._sealer)
+        )
         rows = self._connection.execute(query.order_by(_table.c.id.desc()).limit(limit))
         return [self._opened(row.id, row.document) for row in rows]
 

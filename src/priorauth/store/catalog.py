@@ -29,16 +29,24 @@ class Catalog:
         document = self._connection.execute(query).scalar()
         return decode(document, Provider) if document is not None else None
 
-    def put_payer(self, environment: str, payer: Payer) -> None:
-        """Store a payer as its current version; earlier versions stay for the cases that pinned them."""
+    def put_payer(self, environment: str, payer: Payer) -> str | None:
+        """Store a payer as its current version; earlier versions stay for the cases that pinned them.
+
+        Returns:
+            The name of the version, or None if it was the current one already.
+        """
         document = encode(payer)
         version = hashlib.sha256(document).hexdigest()
         versions, table, key = tables.payer_versions, tables.payers, {"environment": environment, "id": payer.id}
         known = self._connection.execute(sa.select(versions.c.version).filter_by(version=version)).first()
         if known is None:
             self._connection.execute(versions.insert().values(version=version, document=document))
+        current = self._connection.execute(sa.select(table.c.version).filter_by(**key)).scalar()
+        if version == current:
+            return None
         self._connection.execute(table.delete().filter_by(**key))
         self._connection.execute(table.insert().values(**key, version=version))
+        return version
 
     def payer(self, environment: str, payer_id: str) -> tuple[Payer, str] | None:
         """Return the payer's current version and that version's name."""
@@ -80,11 +88,13 @@ class Catalog:
             _versions[version] = decode(self._connection.execute(query).scalar_one(), Payer)
         return _versions[version]
 
-    def allow(self, organization_id: str, environment: str, *, npi: str, payer_id: str) -> None:
-        """Let an organization act for a provider at a payer."""
+    def allow(self, organization_id: str, environment: str, *, npi: str, payer_id: str) -> bool:
+        """Let an organization act for a provider at a payer; say whether it could not before."""
         key = {"organization_id": organization_id, "environment": environment, "npi": npi, "payer_id": payer_id}
-        if not self.allows(organization_id, environment, npi=npi, payer_id=payer_id):
-            self._connection.execute(tables.provider_access.insert().values(**key))
+        if self.allows(organization_id, environment, npi=npi, payer_id=payer_id):
+            return False
+        self._connection.execute(tables.provider_access.insert().values(**key))
+        return True
 
     def allows(self, organization_id: str, environment: str, *, npi: str, payer_id: str) -> bool:
         """Say whether an organization may act for a provider at a payer."""
@@ -94,10 +104,10 @@ class Catalog:
         )
         return self._connection.execute(query).first() is not None
 
-    def disallow(self, organization_id: str, environment: str, *, npi: str, payer_id: str) -> None:
-        """Take an organization's access for a provider at a payer away."""
+    def disallow(self, organization_id: str, environment: str, *, npi: str, payer_id: str) -> bool:
+        """Take an organization's access for a provider at a payer away; say whether there was one."""
         key = {"organization_id": organization_id, "environment": environment, "npi": npi, "payer_id": payer_id}
-        self._connection.execute(tables.provider_access.delete().filter_by(**key))
+        return self._connection.execute(tables.provider_access.delete().filter_by(**key)).rowcount > 0
 
     def granted(self, environment: str) -> list[tuple[str, str, str]]:
         """Return every access as (organization's name, NPI, payer's id)."""

@@ -92,10 +92,12 @@ def prepare(
     """Create the folder, its secrets and the schema where they are missing, migrate; return the database's URL.
 
     `given` are the keys of the data, and `server_key` the server's secret, instead of the folder's own; `database_url`
-    is a PostgreSQL instead of the folder's SQLite. Raises FaultyKey when the keys are not those of the data.
+    is a PostgreSQL instead of the folder's SQLite. Raises FaultyKey when the keys are not those of the data,
+    NoSessions.
     """
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     url = database_url or sqlite.database_url(data_dir)
+    schema.require_usable(url)
     with (data_dir / "migrate.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with schema.held(url) as connection:

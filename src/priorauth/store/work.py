@@ -213,6 +213,21 @@ class WorkLedger:
         now = int(clock.present(self._connection) * 1000)
         self._connection.execute(delayed.values(delay_until_epoch_ms=now))
 
+    def begin_now(self, work_id: str) -> bool:
+        """Let a delayed piece of work begin now; say whether it was delayed."""
+        mine, now = self._table, int(clock.present(self._connection) * 1000)
+        delayed = mine.update().where(mine.c.workflow_uuid == work_id, mine.c.status == "DELAYED")
+        return self._connection.execute(delayed.values(delay_until_epoch_ms=now)).rowcount > 0
+
+    def due_at(self, work_id: str) -> float | None:
+        """Return when delayed work begins, in seconds since 1970; None for work that is not delayed."""
+        mine = self._table
+        query = sa.select(mine.c.delay_until_epoch_ms).where(
+            mine.c.workflow_uuid == work_id, mine.c.status == "DELAYED"
+        )
+        due: int | None = self._connection.execute(query).scalar()
+        return due / 1000 if due is not None else None
+
     def forget_ended(self, *, before: datetime, limit: int) -> int:
         """Delete what the engine's tables hold of up to `limit` pieces of work that had ended by then."""
         mine, ms = self._table, int(before.timestamp() * 1000)

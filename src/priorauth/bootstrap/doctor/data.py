@@ -57,6 +57,7 @@ def opened(settings: Settings) -> Iterator[Data]:
 
 def check_database(data: Data) -> Finding:
     """Does it answer, with the schema of this version, and is it sound?"""
+    schema.require_usable(data.database.url)
     with data.engine.connect() as connection:
         found, newest = schema.revision(connection), schema.newest()
         if found is None:

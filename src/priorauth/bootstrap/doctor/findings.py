@@ -5,17 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
-from sqlalchemy.exc import SQLAlchemyError
-
-from priorauth.channels.portals.chromium import ChromiumError
-from priorauth.domain.errors import PriorAuthError
-from priorauth.store.encryption.keys import FaultyKey
-from priorauth.store.encryption.sealing import CannotOpen
-
 Subject = TypeVar("Subject")
-
-# What keeps a check from its end, and is a finding by itself.
-_HINDRANCES = (OSError, SQLAlchemyError, PriorAuthError, FaultyKey, CannotOpen, ChromiumError)
 
 
 class Level(StrEnum):
@@ -57,10 +47,10 @@ def findings(checks: Mapping[str, Check[Subject]], subject: Subject) -> Iterator
     for name, check in checks.items():
         try:
             yield name, check(subject)
-        except _HINDRANCES as error:
-            yield name, fault(f"It could not be checked: {_told(error)}.")
+        except Exception as error:  # noqa: BLE001 - an examination that ends at its first surprise hides the others
+            yield name, fault(f"It could not be checked: {told(error)}.")
 
 
-def _told(error: Exception) -> str:
-    # The first line: what a driver says after it may be a whole statement.
+def told(error: Exception) -> str:
+    """Return what an error says, in its first line: what a driver says after it may be a whole statement."""
     return str(getattr(error, "orig", None) or error).strip().split("\n")[0].rstrip(".") or type(error).__name__

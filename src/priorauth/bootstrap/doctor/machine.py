@@ -15,10 +15,11 @@ from priorauth.bootstrap.storage import blobs_of, given_keys, given_server_key
 from priorauth.channels.portals.chromium import find_chromium, starts
 from priorauth.channels.portals.isolation.launching import surveyed
 from priorauth.channels.portals.isolation.survey import PARTS, PartName
+from priorauth.domain.errors import UserFault
 from priorauth.domain.organizations import Environment
 from priorauth.settings import Settings
-from priorauth.store.keeping.backups import KEY_FILES
-from priorauth.store.keeping.moved import moved_to
+from priorauth.store.keeping.backups import DATABASE, KEY_FILES
+from priorauth.store.keeping.moved import elsewhere
 
 _SCARCE, _TOO_LITTLE = 2_000_000_000, 200_000_000
 _CONTENT = b"priorauth doctor"
@@ -29,9 +30,12 @@ def check_folder(settings: Settings) -> Finding:
     folder = settings.data_dir
     if not folder.is_dir():
         return fault(f"There is no {folder}. The first `priorauth` command makes it, or name yours with --data-dir.")
-    destination = moved_to(folder)
+    destination = elsewhere(folder)
     if destination is not None and settings.database_url is None:
-        return fault(f"What was in {folder} has moved to {destination}. Set PRIORAUTH_DATABASE_URL to it.")
+        return fault(f"The data of {folder} are in {destination}. Set PRIORAUTH_DATABASE_URL to it.")
+    held = [folder / name for name in (*KEY_FILES, DATABASE, "files")]
+    if not any(path.exists() for path in held):
+        return ok(f"{folder} holds neither keys nor data.")
     open_to = [path for path in (folder, *_secret_files(folder)) if stat.S_IMODE(path.stat().st_mode) & 0o077]
     if open_to:
         names = " ".join(map(str, open_to))
@@ -99,10 +103,7 @@ def check_address(settings: Settings) -> Finding:
     if url is None:
         said = f"Clients are given the address that the server listens on, {settings.host}."
         return warning(f"{said} Set PRIORAUTH_PUBLIC_BASE_URL.") if production else ok(said)
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        return fault(f"PRIORAUTH_PUBLIC_BASE_URL is no address of the web: {url}. Write https://host.")
-    if production and parts.scheme != "https":
+    if production and urlsplit(url).scheme != "https":
         return fault(f"{url} carries keys and patients' data in clear. Put TLS in front, and write https://.")
     return ok(f"Clients reach the server at {url}.")
 
@@ -128,6 +129,28 @@ CHECKS: Mapping[str, Check[Settings]] = {
     "address": check_address,
     "screenshots": check_screenshots,
 }
+
+
+# What an operator has set wrongly, and no restart mends.
+CONFIGURATION = ("folder", "address", "screenshots")
+
+
+def require_configured(settings: Settings) -> None:
+    """Raise UserFault where production would start in a fault of its configuration that is not accepted by name."""
+    if settings.environment is not Environment.PRODUCTION:
+        return
+    # A folder that is not there yet is made.
+    asked = [name for name in CONFIGURATION if name != "folder" or settings.data_dir.is_dir()]
+    accepted = settings.start_despite.split(",")
+    wrong = [
+        (name, found.said)
+        for name, found in ((name, CHECKS[name](settings)) for name in asked)
+        if found.level is Level.FAULT and name not in accepted
+    ]
+    if wrong:
+        said = " ".join(f"{name}: {each}" for name, each in wrong)
+        names = ",".join(name for name, _ in wrong)
+        raise UserFault(f"production does not start so. {said} PRIORAUTH_START_DESPITE={names} starts it nevertheless.")
 
 
 async def _file_there_and_back(settings: Settings) -> Finding:

@@ -10,6 +10,7 @@ import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import psycopg
 import sqlalchemy as sa
@@ -17,7 +18,7 @@ import structlog
 from sqlalchemy.dialects.postgresql.base import PGCompiler
 
 from priorauth import faultpoints
-from priorauth.domain.errors import whereabouts
+from priorauth.domain.errors import UserFault, whereabouts
 from priorauth.store.changes import Changes
 from priorauth.store.databases.runner import Body, Result
 
@@ -55,6 +56,50 @@ def create_engine(url: str, *, writing: bool, connections: int = 1) -> sa.Engine
         engine = engine.execution_options(postgresql_readonly=True)
         engine.dialect.statement_compiler = _LockingNothing
     return engine
+
+
+class NoSessions(UserFault):
+    """What is between here and PostgreSQL gives no sessions, or drops their settings."""
+
+
+def require_sessions(url: str) -> None:
+    """Raise NoSessions unless a connection is a session of PostgreSQL, with the settings that were asked for.
+
+    A pooler that hands a server's connection on after each transaction breaks advisory locks, LISTEN and prepared
+    statements, each at a moment of its own. Two clients show it: while both are connected they meet one session, or
+    one client meets two.
+    """
+    told = "PRIORAUTH_DATABASE_URL leads to a connection pooler such as PgBouncer"
+    advice = (
+        "Name PostgreSQL itself (mostly port 5432), or a pool with pool_mode=session that passes startup options on. "
+        "A node holds few connections of its own (PRIORAUTH_DATABASE_CONNECTIONS)."
+    )
+    try:
+        with _plain(url) as one, _plain(url) as other:
+            first = _session_of(one)
+            with other.transaction():
+                second = _session_of(other)
+                again = _session_of(one)
+            settings = one.execute("SHOW idle_in_transaction_session_timeout").fetchone()
+    except psycopg.OperationalError as error:
+        if "unsupported startup parameter" not in str(error):
+            raise sa.exc.OperationalError("", None, error) from error
+        raise NoSessions(f"{told}, which refuses the settings of a session. {advice}") from None
+    if first == second or first != again:
+        raise NoSessions(f"{told} in transaction mode, which gives no sessions. {advice}")
+    if settings != ("10s",):
+        raise NoSessions(f"{told}, which drops the settings of a session. {advice}")
+
+
+def _plain(url: str) -> "psycopg.Connection[Any]":
+    conninfo = driver_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    given: dict[str, Any] = {**_CONNECTING, "options": _SESSION, "prepare_threshold": None}
+    return psycopg.connect(conninfo, autocommit=True, **given)
+
+
+def _session_of(connection: "psycopg.Connection[Any]") -> int:
+    row = connection.execute("SELECT pg_backend_pid()").fetchone()
+    return int(row[0]) if row else 0
 
 
 class _LockingNothing(PGCompiler):

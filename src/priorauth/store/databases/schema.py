@@ -86,6 +86,14 @@ def alembic_configuration(connection: sa.Connection, sealing: Sealer | None = No
     return configuration
 
 
+def require_usable(url: str) -> None:
+    """Raise NoSessions where a PostgreSQL is reached in a way that cannot work."""
+    if is_postgresql(url):
+        from priorauth.store.databases import postgresql  # noqa: PLC0415
+
+        postgresql.require_sessions(url)
+
+
 def _engine(url: str) -> sa.Engine:
     if not is_postgresql(url):
         return sqlite.create_engine(url, writing=True)
