@@ -400,8 +400,8 @@ class FileTooLarge(TooLargeError):
 class StorageQuotaExceeded(TooLargeError):
     code = "storage_quota_exceeded"
     meaning = (
-        "Your organization has stored as many bytes as it may. Files that are attached to nothing are deleted after a "
-        "while; ask the operator of this server for more."
+        "Your organization has stored as many bytes as it may. Ask the operator of this server for more; files that "
+        "are attached to nothing expire after a while."
     )
 
 
