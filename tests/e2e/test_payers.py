@@ -47,15 +47,14 @@ def created(integrator: Integrator, body: dict[str, Any]) -> dict[str, Any]:
 def test_the_guides_payer_goes_through_create_answers_and_review(
     server: ServerProcess, integrator: Integrator, tmp_path: Path
 ) -> None:
-    for name, text in FILES.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text, encoding="utf-8")
     environment = {**os.environ, "PRIORAUTH_DATA_DIR": str(server.data_dir)}
     for command in COMMANDS:
         program = [sys.executable, "-m", "priorauth.cli", *command.removeprefix("priorauth ").split()]
         done = subprocess.run(program, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         assert "juniper-heart" in done.stdout
+    # What `example` has written is what the guide shows.
+    assert {name: (tmp_path / name).read_text(encoding="utf-8") for name in FILES} == FILES
 
     case = created(integrator, CREATE)
     assert [document["type"] for document in case["requirements"]["documents"]] == ["clinical_notes"]

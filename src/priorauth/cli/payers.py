@@ -1,6 +1,7 @@
 """Payers as data: check a folder of files, put it into the catalog."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from priorauth.formats.payer_files import json_schema
 from priorauth.formats.payer_folders import FaultyFolder, PayerFolder
 
 app = typer.Typer(help="Payers.", no_args_is_help=True)
+_EXAMPLE = Path(__file__).parent / "examples" / "juniper-heart"
 _THIS_MACHINE = ("127.0.0.1", "::1", "localhost")
 Folder = Annotated[Path, typer.Argument(help="The folder that holds payer.yaml.", exists=True, file_okay=False)]
 
@@ -54,6 +56,16 @@ def list_payers(
         found = database.read_now(lambda tx: tx.catalog.payers(environment))
     rows = [{"id": each.id, "name": each.display_name, "states": each.supported_states} for each in found]
     show(rows, as_json=as_json)
+
+
+@app.command("example")
+def example(folder: Annotated[Path, typer.Argument(help="The folder to write.")] = Path("juniper-heart")) -> None:
+    """Write the folder of an example payer, the one that the guide describes. What is there already stays."""
+    with told():
+        if folder.exists():
+            raise UserFault(f"{folder} is there already. Name a folder that is not.")
+    shutil.copytree(_EXAMPLE, folder)
+    typer.echo(f"{folder} is written. Change it, then: priorauth payers check {folder}")
 
 
 @app.command("schema")
