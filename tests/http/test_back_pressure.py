@@ -35,6 +35,22 @@ async def test_a_full_queue_says_so_and_leaves_the_case_as_it_is(narrow: Custome
     assert await narrow.read(second) == second
 
 
+async def test_one_organization_takes_half_of_the_places(data_dir: Path) -> None:
+    with serving(data_dir, waiting_work_limit=3) as server:
+        async with server.client(server.key()) as one, server.client(server.key("Elm Street Clinic")) as other:
+            first, second = Customer(one), Customer(other)
+            cases = [await first.ready() for _ in range(3)]
+            for case in cases[:2]:
+                await first.confirm(case)
+            body = {"nextActionId": cases[2]["nextAction"]["id"]}
+            headers = [("If-Match", f'"{cases[2]["version"]}"')]
+
+            answer = await first.send("POST", path(cases[2], "confirm"), json=body, headers=headers)
+
+            assert "half of all places" in refused(answer, 503, "temporarily_unavailable")["message"]
+            assert (await second.confirm(await second.ready()))["status"] == "processing"
+
+
 async def test_what_can_never_be_confirmed_says_that_of_a_full_queue_too(narrow: Customer) -> None:
     first, second = await narrow.ready(), await narrow.ready()
     await narrow.confirm(first)

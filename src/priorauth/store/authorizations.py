@@ -103,6 +103,15 @@ class Authorizations:
         query = sa.select(_table.c.id).where(_table.c.awaits_work.is_(True)).order_by(_table.c.id)
         return list(self._connection.execute(query).scalars())
 
+    def count(self, caller: Caller, status: Status) -> int:
+        """Return how many authorizations of the caller's organization have a status."""
+        query = sa.select(sa.func.count()).where(
+            _table.c.organization_id == caller.organization_id,
+            _table.c.environment == caller.environment,
+            _table.c.status == status,
+        )
+        return int(self._connection.execute(query).scalar_one())
+
     def count_by_status(self) -> dict[Status, int]:
         """Return how many cases of all organizations are in each status."""
         counts = dict.fromkeys(Status, 0)

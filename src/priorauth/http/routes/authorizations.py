@@ -26,6 +26,7 @@ from priorauth.domain.errors import (
     TemporarilyUnavailable,
     UnsupportedRoute,
 )
+from priorauth.domain.lifecycle import Status
 from priorauth.domain.organizations import Scope
 from priorauth.http.answers import Answer, answer
 from priorauth.http.bodies import parse_query
@@ -54,6 +55,9 @@ from priorauth.store.transaction import Transaction
 router = APIRouter(tags=["Authorizations"])
 
 _QUEUE_IS_FULL = "So many cases wait for a worker that this one would wait too long. Confirm it again later."
+_SHARE_IS_FULL = (
+    "Your organization's cases take half of all places already; the others are kept for others. Confirm this one later."
+)
 
 _CREATE_ERRORS = (
     FinalSubmissionPolicyRequired,
@@ -184,8 +188,12 @@ async def confirm_next_action(call: AuthenticatedCall, authorization_id: Authori
             next_action_id=writing.body.next_action_id,
         )
         # Judged last: what can never be confirmed says so, and nothing of this one stays.
-        if writing.tx.work.waiting() > call.services.settings.waiting_work_limit:
+        most = call.services.settings.waiting_work_limit
+        if writing.tx.work.waiting() > most:
             raise TemporarilyUnavailable(_QUEUE_IS_FULL)
+        # Half of all places for one organization: it never keeps another one out.
+        if writing.tx.authorizations.count(writing.caller, Status.PROCESSING) > (most + 1) // 2:
+            raise TemporarilyUnavailable(_SHARE_IS_FULL)
         return rendered(call, writing.tx, case)
 
     see = sees_authorization(authorization_id)
