@@ -209,6 +209,8 @@ FAILURES = {
     "a page that cannot be unpacked": (broken_page(), "application/pdf", "unreadable_pdf"),
     "a form that Adobe's reader alone shows": (pdf(root={"/NeedsRendering": True}), "application/pdf", "xfa_form"),
     "far larger unpacked": (bomb(), "application/pdf", "too_complex"),
+    "pages that are missing": (pdf().replace(b"/Count 1", b"/Count 3"), "application/pdf", "unreadable_pdf"),
+    "a PNG without its end": (PNG[:-12], "image/png", "unreadable_image"),
     "the beginning of a PNG": (PNG[:8], "image/png", "unreadable_image"),
     "half of a PNG": (PNG[: len(PNG) // 2], "image/png", "unreadable_image"),
     "half of a JPEG": (JPEG[: len(JPEG) // 2], "image/jpeg", "unreadable_image"),

@@ -2,7 +2,7 @@
 
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 
 from priorauth.domain.answers import AnswerSet, Place, rule_breaches
 from priorauth.domain.attachments import Attachment
@@ -160,7 +160,8 @@ def _issues_of(
 
 def _impossible(concept: Concept | None, day: date, today: date) -> tuple[str, str] | None:
     """Return what is wrong with a date that nobody can mean: a slip of the keyboard, most often."""
-    if concept is Concept.BIRTH_DATE and day > today:
+    # It is tomorrow already where the sun rises first.
+    if concept is Concept.BIRTH_DATE and day > today + timedelta(days=1):
         return "birth_date_in_future", "The birth date lies in the future. Check the year."
     if concept is Concept.BIRTH_DATE and day.year < today.year - _OLDEST_YEARS:
         return "birth_date_too_early", f"The birth date lies more than {_OLDEST_YEARS} years back. Check the year."

@@ -210,8 +210,8 @@ def test_a_document_type_that_the_payer_does_not_have_is_a_warning_that_names_th
 @pytest.mark.parametrize(
     ("link_id", "day", "expected"),
     [
-        ("patient.birthDate", date(2026, 3, 3), ["birth_date_in_future"]),
-        ("patient.birthDate", date(2026, 3, 2), []),
+        ("patient.birthDate", date(2026, 3, 4), ["birth_date_in_future"]),
+        ("patient.birthDate", date(2026, 3, 3), []),
         ("patient.birthDate", date(184, 6, 1), ["birth_date_too_early"]),
         ("service.startDate", date(2016, 3, 2), ["start_long_past"]),
         ("service.startDate", date(2025, 12, 1), []),

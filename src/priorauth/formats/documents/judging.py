@@ -89,8 +89,11 @@ def _failure_of(document: pikepdf.Pdf) -> tuple[str, str] | None:
     """Return why a PDF that was opened cannot be used. Raises whatever the library does."""
     if document.is_encrypted:
         return "encrypted_pdf", "The PDF is encrypted. Save it without encryption."
+    named = document.Root.Pages.get("/Count", 0)
     if not document.pages:
         return "unreadable_pdf", "The PDF has no pages."
+    if isinstance(named, int) and named > len(document.pages):
+        return "unreadable_pdf", f"The PDF says that it has {named} pages, and {len(document.pages)} can be read."
     for page in document.pages:
         _read(page)
     if any(_OUT_OF_MEMORY in warning for warning in map(str, document.get_warnings())):
@@ -162,6 +165,10 @@ def _judge_picture(content: bytes, content_type: str) -> Judgement:
             if content_type == TIFF:
                 _require_all_pages(content)
                 return Judgement(sent=(PDF, _as_pdf(picture)))
+            if content_type == PNG:
+                # Decoding does not need the last chunk. What was verified cannot be decoded any more.
+                with Image.open(io.BytesIO(content), formats=["PNG"]) as whole:
+                    whole.verify()
             picture.load()
             return Judgement(sent=(JPEG, _as_jpeg(picture)) if content_type == HEIC else None)
     except Exception:  # noqa: BLE001 - see above; MemoryError is one of them
