@@ -73,6 +73,11 @@ def opened(data_dir: Path | None, environment: Environment | None = None) -> "It
         yield database
 
 
+KEEP_KEYS = (
+    "Back this up now, apart from the data folder's backups: without it nothing in the database can be read any more."
+)
+
+
 def missing_keys(folder: Path) -> list[Path]:
     """Return the key files that a data folder does not have yet."""
     return [path for name in ("data.key", "server.key") if not (path := folder / name).exists()]
@@ -82,11 +87,7 @@ def tell_of_new_keys(missing: Sequence[Path]) -> None:
     """Say on standard error which of the key files were made since they were missing, and to keep a copy."""
     made = " and ".join(str(path) for path in missing if path.exists())
     if made:
-        typer.echo(
-            f"priorauth: made {made}. Back this up now, apart from the data folder's backups: without it nothing in "
-            "the database can be read any more.",
-            err=True,
-        )
+        typer.echo(f"priorauth: made {made}. {KEEP_KEYS}", err=True)
 
 
 def _cell(value: object) -> str:

@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from pathlib import Path
 from typing import Annotated, Any
 
+import structlog
 import typer
 
 from priorauth import faultpoints
@@ -20,10 +21,12 @@ from priorauth.bootstrap.portals import portals_here
 from priorauth.bootstrap.storage import opened_database
 from priorauth.channels.portals.chromium import find_chromium
 from priorauth.channels.portals.isolation.launching import require
-from priorauth.cli.common import DataDir, missing_keys, read_settings, tell_of_new_keys, told
+from priorauth.cli.common import KEEP_KEYS, DataDir, missing_keys, read_settings, tell_of_new_keys, told
 from priorauth.domain.errors import UserFault
 from priorauth.domain.organizations import Environment
 from priorauth.settings import Settings
+
+_log = structlog.get_logger(__name__)
 
 Host = Annotated[str | None, typer.Option(help="The address to listen on.")]
 Port = Annotated[int | None, typer.Option(help="The port to listen on; 0 takes a free one.")]
@@ -147,7 +150,10 @@ async def _run(
     if while_stdin_is_open:
         loop.add_reader(sys.stdin.fileno(), _until_closed, asked_to_stop)
     async with node as running:
-        tell_of_new_keys(without)
+        made = [str(path) for path in without if path.exists()]
+        if made:
+            # A server's standard error is its log, of JSON alone.
+            _log.warning("keys_made", files=made, advice=KEEP_KEYS)
         sys.stdout.write(f"{name} is serving at {running.url}\n")
         sys.stdout.flush()
         waits = [asyncio.create_task(event.wait()) for event in (asked_to_stop, running.stopped)]
