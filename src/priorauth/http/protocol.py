@@ -7,6 +7,7 @@ now and then. Whoever has no key could hold memory and connections that way.
 
 import asyncio
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -26,6 +27,7 @@ UNREAD_SECONDS = 2.0
 UNSENT_SECONDS = 60.0
 """For a client that does not read what it asked for."""
 _PIPELINED = 16
+_DISCARDED_BYTES = 1024 * 1024
 # Lengths of chunks, extensions and trailers are read and thrown away; a body of single bytes has six of them for each.
 _FRAMING_BYTES, _FRAMING_OF_A_BYTE = 64 * 1024, 8
 
@@ -45,6 +47,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._unsent: asyncio.TimerHandle | None = None
         self._refusal: PriorAuthError | None = None
         self._framing = 0
+        # Bytes that arrived since the refusal; None before one.
+        self._discarded: int | None = None
         self._expect_head()
 
     @property
@@ -57,6 +61,12 @@ class BoundedProtocol(HttpToolsProtocol):
         """Whether no answer is under way."""
         latest: RequestResponseCycle | None = self.cycle
         return latest is None or latest.response_complete
+
+    @property
+    def _reads(self) -> bool:
+        """Whether what arrives is still read as requests by this protocol."""
+        is_ours = not self.transport.is_closing() and self.transport.get_protocol() is self
+        return is_ours and self._discarded is None
 
     def drop(self) -> None:
         """End the connection at once."""
@@ -81,7 +91,13 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on, as far as the bounds go."""
-        while data and not self.transport.is_closing() and self.transport.get_protocol() is self:
+        if self._discarded is not None:
+            # The refusal is on its way: closing now, with bytes unread, would take it from the client.
+            self._discarded += len(data)
+            if self._discarded > _DISCARDED_BYTES:
+                self.transport.abort()
+            return
+        while data and self._reads:
             piece = data
             if self._awaits_head:
                 piece = data[: HEAD_BYTES - self._head_bytes]
@@ -196,15 +212,20 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _refuse(self, error: PriorAuthError) -> None:
         """Refuse, and close: where another request would begin is not known any more."""
-        if self.transport.is_closing():
+        if self.transport.is_closing() or self._discarded is not None:
             return
         request_id = new_id("req")
         headers = {"Request-Id": request_id, "Cache-Control": "no-store", "Connection": "close"}
         response = error_response(error, request_id=request_id, headers=headers)
-        status = b"HTTP/1.1 %d Refused" % response.status_code
+        status = f"HTTP/1.1 {response.status_code} {HTTPStatus(response.status_code).phrase}".encode()
         lines = [status, *(b": ".join(pair) for pair in response.raw_headers), b"", b""]
         self.transport.write(b"\r\n".join(lines) + bytes(response.body))
-        self._close()
+        if not self._is_answered:
+            self._close()
+            return
+        self._discarded = 0
+        self.transport.write_eof()
+        self._set_deadline(UNREAD_SECONDS, self._close)
 
     def _close(self) -> None:
         self.transport.close()
