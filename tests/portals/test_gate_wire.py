@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
 import pytest
-from structlog.testing import capture_logs
 
 from priorauth.channels.portals.gate import Gate, Refusal
 from priorauth.channels.portals.gate_wire import Limits, UpstreamWire
 from priorauth.channels.portals.guard import PermitState, RefusalReason, SubmitGuard
+from tests.factories.logs import logged
 from tests.portals.counting_portal import OK, CountingPortal
 from tests.portals.gate_world import FAST, FORM, World, a_world, boundary_at
 
@@ -434,11 +434,14 @@ async def test_a_final_answer_that_trickles_is_lost(hasty: World) -> None:
     server.close()
 
 
-async def test_a_final_request_whose_answer_cannot_be_read_is_lost_with_its_cause(world: World) -> None:
+async def test_a_final_request_whose_answer_cannot_be_read_is_lost_with_its_cause(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
     world.portal.answers["/final"] = b"HTTP/1.1 200 OK\r\nLocation: /a\r\nLocation: /b\r\n\r\n"
     world.release()
-    with capture_logs() as logs:
+    with logged(capsys) as lines:
         answer = await world.say(world.ask("POST", "/final"))
+        logs = lines()
     assert answer.startswith(b"HTTP/1.1 502")
     assert answer.endswith(b"two different fields location.")
     assert world.guard.state is PermitState.LOST

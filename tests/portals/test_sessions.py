@@ -20,6 +20,7 @@ from priorauth.channels.portals.session import PortalSession
 from priorauth.channels.portals.sessions import SessionHost, SessionSettings
 from priorauth.channels.portals.submit_guard import refusals
 from priorauth.domain.errors import TemporarilyUnavailable
+from priorauth.formats.documents.inspection import close_resting
 from tests.factories.channels import Remembering
 from tests.factories.jobs import job_of
 
@@ -115,6 +116,8 @@ async def ended(*processes: Process) -> bool:
 def processes() -> Iterable[Processes]:
     """The processes of this test: what ran before it is not among them."""
     found = Processes()
+    # Whoever completed a file in this process has left the one that judges documents, for the next file.
+    close_resting()
     assert found.below() == [], "another test has left processes behind"
     yield found
     found.close()

@@ -152,7 +152,8 @@ _resting: list[_Child] = []
 
 
 @atexit.register
-def _close_resting() -> None:
+def close_resting() -> None:
+    """End the processes that nobody asks at the moment; the next document begins another one."""
     while _resting:
         _resting.pop().close()
 
